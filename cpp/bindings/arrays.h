@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/typing.h>
+
+#include "eenet/exit_policy.h"
+#include "eenet/replay.h"
+#include "eenet/tensor.h"
+
+namespace eenet::python {
+
+namespace py = pybind11;
+
+inline bool any_object(PyObject*) {
+  return true;
+}
+
+// Arguments that are checked by hand, because pybind11 would convert them or refuse them without
+// saying what is wrong. The classes exist for the signatures that users and stubs see.
+#define EENET_ARGUMENT(Name)                              \
+  class Name : public py::object {                        \
+    PYBIND11_OBJECT_DEFAULT(Name, py::object, any_object) \
+  }
+
+EENET_ARGUMENT(InputArgument);     ///< An array, or one per name.
+EENET_ARGUMENT(LogitsArgument);    ///< float32 (N, K, C).
+EENET_ARGUMENT(CombinerArgument);  ///< None or (weight, bias).
+EENET_ARGUMENT(ScorersArgument);   ///< A tuple of arrays per exit but the last.
+EENET_ARGUMENT(PolicyArgument);    ///< An ExitPolicy, None, or left out.
+EENET_ARGUMENT(PathArgument);      ///< What os.fspath takes.
+
+#undef EENET_ARGUMENT
+
+/// A dictionary as JSON has them.
+class JsonObject : public py::dict {
+  using py::dict::dict;
+};
+
+/// Name of each input to its dtype and shape.
+using InputTypes = py::typing::Dict<
+    py::str, py::typing::Tuple<
+                 py::str, py::typing::Tuple<py::typing::Union<py::int_, py::str>, py::ellipsis>>>;
+
+/// A numpy array that is what it is expected to be, and kept alive.
+struct CheckedArray {
+  py::array array;
+  DType dtype = DType::kFloat32;
+  // Copied, since another thread may reshape the array while the GIL is released.
+  std::vector<std::int64_t> shape;
+
+  TensorView view() const { return {dtype, shape, array.data()}; }
+  std::span<const float> floats() const;
+};
+
+/// @param what Names the array in messages.
+/// @throws Error(kInput) unless it is a C-contiguous numpy array of this dtype in native byte
+/// order.
+CheckedArray check_array(py::handle object, DType dtype, const std::string& what);
+
+/// As check_array, for float32 and `ndim` dimensions.
+CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what);
+
+/// The logits of N samples, K exits, C classes.
+struct CheckedLogits {
+  CheckedArray array;
+  LogitsView view;
+};
+CheckedLogits check_logits(const LogitsArgument& logits);
+
+/// @return Null for None.
+std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
+                                               std::size_t num_exits, std::size_t num_classes);
+
+/// @throws py::error_already_set (TypeError) if it is not a path.
+std::filesystem::path check_path(const PathArgument& path);
+
+/// A new array that owns a copy.
+template <typename T>
+py::array_t<T> copy_array(std::span<const T> values) {
+  return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+template <typename T>
+py::array_t<T> copy_matrix(std::span<const T> values, std::size_t rows) {
+  const auto columns = static_cast<py::ssize_t>(rows == 0 ? 0 : values.size() / rows);
+  return py::array_t<T>({static_cast<py::ssize_t>(rows), columns}, values.data());
+}
+
+}  // namespace eenet::python
+
+namespace pybind11::detail {
+
+#define EENET_ARGUMENT_TYPE(Name, text)            \
+  template <>                                      \
+  struct handle_type_name<eenet::python::Name> {   \
+    static constexpr auto name = const_name(text); \
+  }
+
+EENET_ARGUMENT_TYPE(InputArgument,
+                    "numpy.typing.NDArray[typing.Any] | "
+                    "dict[str, numpy.typing.NDArray[typing.Any]]");
+EENET_ARGUMENT_TYPE(LogitsArgument, "numpy.typing.NDArray[numpy.float32]");
+EENET_ARGUMENT_TYPE(CombinerArgument,
+                    "tuple[numpy.typing.NDArray[numpy.float32], "
+                    "numpy.typing.NDArray[numpy.float32]] | None");
+EENET_ARGUMENT_TYPE(ScorersArgument,
+                    "collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.float32], ...]]");
+EENET_ARGUMENT_TYPE(PolicyArgument, "eenet_rt._core.ExitPolicy | None");
+EENET_ARGUMENT_TYPE(PathArgument, "os.PathLike[str] | str");
+EENET_ARGUMENT_TYPE(JsonObject, "dict[str, typing.Any]");
+
+#undef EENET_ARGUMENT_TYPE
+
+}  // namespace pybind11::detail

@@ -1,0 +1,19 @@
+#include "eenet/device.h"
+
+#include "bindings.h"
+
+PYBIND11_MODULE(_core, module) {
+  using namespace eenet::python;
+
+  module.doc() = "Bindings of the EENet runtime; use them through eenet_rt.";
+  module.attr("__version__") = EENET_VERSION;
+  register_errors(module);
+  register_exit_policy(module);
+  register_schedule(module);
+  register_replay(module);
+  register_result(module);
+  register_stats(module);
+  register_runtime(module);
+  module.def("device_name", &eenet::device_name,
+             "Name of this machine's processor: the `device` of a measured cost profile.");
+}

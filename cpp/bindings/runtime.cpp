@@ -1,0 +1,348 @@
+#include "eenet/runtime.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <pybind11/stl.h>
+
+#include "eenet/error.h"
+
+#include "arrays.h"
+#include "bindings.h"
+#include "util/text.h"
+
+namespace eenet::python {
+namespace {
+
+using namespace pybind11::literals;
+
+// --- load -----------------------------------------------------------------------------------
+
+/// Frees the model without the GIL: closing sessions takes a while.
+void destroy(Runtime* runtime) {
+  if (PyGILState_Check() == 0) {
+    delete runtime;
+    return;
+  }
+  const py::gil_scoped_release released;
+  delete runtime;
+}
+
+void warn_full_depth(const Runtime& runtime) {
+  const BudgetTable& budgets = runtime.model().budgets();
+  const std::string message = "the budget is above the full cost of " +
+                              std::to_string(budgets.profile()->costs.back()) + " " +
+                              budgets.unit() + ": running full depth, without early exits";
+  warn("BudgetWarning", message.c_str());
+}
+
+std::shared_ptr<Runtime> load(const PathArgument& path, std::optional<double> budget_ms,
+                              int threads, std::optional<std::vector<double>> cost_profile) {
+  const std::filesystem::path folder = check_path(path);
+  LoadOptions options;
+  options.threads = threads;
+  options.cost_profile = std::move(cost_profile);
+  options.library_paths = py::module_::import("eenet_rt._libraries")
+                              .attr("onnxruntime_libraries")()
+                              .cast<std::vector<std::string>>();
+  std::shared_ptr<Runtime> runtime;
+  {
+    const py::gil_scoped_release released;
+    auto model = Model::load(folder, options);
+    if (budget_ms && model->budgets().unit() != "ms") {
+      throw Error(ErrorCode::kBudget, cat("budget_ms: the schedules of this bundle are in ",
+                                          model->budgets().unit(), "; use set_budget"));
+    }
+    runtime.reset(new Runtime(std::move(model), budget_ms), &destroy);
+  }
+  const BudgetTable& budgets = runtime->model().budgets();
+  if (!budgets.profile() && !budgets.schedules().empty()) {
+    warn("ProfileWarning",
+         "the bundle has no cost profile for this device, provider and number of threads: it runs, "
+         "but takes no budget in ms until it is profiled or loaded with cost_profile=");
+  }
+  if (budget_ms && !runtime->schedule()) warn_full_depth(*runtime);
+  return runtime;
+}
+
+// --- infer ----------------------------------------------------------------------------------
+
+/// The caller's arrays in the manifest's order.
+std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgument& x) {
+  const auto check = [](const TensorSpec& spec, py::handle array) {
+    return check_array(array, spec.dtype, cat("input ", quote_name(spec.name)));
+  };
+  const std::size_t count = manifest.inputs.size();
+  std::vector<CheckedArray> arrays;
+  arrays.reserve(count);
+  if (!py::isinstance<py::dict>(x)) {
+    if (count != 1) {
+      throw Error(ErrorCode::kInput,
+                  cat("x: one array came, a dict of ", count, " arrays by name expected"));
+    }
+    arrays.push_back(check(manifest.tensors[manifest.inputs.front()], x));
+    return arrays;
+  }
+  const auto named = py::reinterpret_borrow<py::dict>(x);
+  for (const std::size_t input : manifest.inputs) {
+    const TensorSpec& spec = manifest.tensors[input];
+    const py::str key(spec.name);
+    if (!named.contains(key)) {
+      throw Error(ErrorCode::kInput, cat("x: the input ", quote_name(spec.name), " is missing"));
+    }
+    arrays.push_back(check(spec, named[key]));
+  }
+  if (named.size() != count) {
+    throw Error(ErrorCode::kInput, cat("x: ", named.size(), " arrays came, ", count, " expected"));
+  }
+  return arrays;
+}
+
+std::optional<const ExitPolicy*> check_policy(const PolicyArgument& policy) {
+  if (policy.is(py::ellipsis())) return std::nullopt;
+  if (policy.is_none()) return nullptr;
+  if (!py::isinstance<ExitPolicy>(policy)) {
+    throw Error(ErrorCode::kInput, "policy: an ExitPolicy or None expected");
+  }
+  return policy.cast<const ExitPolicy*>();
+}
+
+std::size_t check_exit(std::int64_t exit) {
+  if (exit < 0) {
+    throw Error(ErrorCode::kInput, cat("forced_exit: ", exit, " came, an exit from 0 on expected"));
+  }
+  return static_cast<std::size_t>(exit);
+}
+
+Result infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
+             std::optional<std::int64_t> forced_exit, bool return_logits) {
+  const std::vector<CheckedArray> arrays = check_inputs(runtime.model().manifest(), x);
+  std::vector<TensorView> views;
+  views.reserve(arrays.size());
+  for (const CheckedArray& array : arrays) views.push_back(array.view());
+  InferOptions options;
+  options.policy = check_policy(policy);
+  if (forced_exit) options.forced_exit = check_exit(*forced_exit);
+  options.return_logits = return_logits;
+  const py::gil_scoped_release released;
+  return runtime.infer(views, options);
+}
+
+// --- properties -----------------------------------------------------------------------------
+
+std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, double budget) {
+  if (!runtime.set_budget(budget)) warn_full_depth(runtime);
+  return or_none(runtime.schedule());
+}
+
+std::vector<std::shared_ptr<Schedule>> get_schedules(const Runtime& runtime) {
+  std::vector<std::shared_ptr<Schedule>> out;
+  for (const auto& schedule : runtime.model().budgets().schedules()) {
+    out.push_back(without_const(schedule));
+  }
+  return out;
+}
+
+InputTypes get_inputs(const Runtime& runtime) {
+  const Manifest& manifest = runtime.model().manifest();
+  py::dict out;
+  for (const std::size_t input : manifest.inputs) {
+    const TensorSpec& spec = manifest.tensors[input];
+    py::tuple shape(spec.shape.size() - 1);
+    for (std::size_t i = 1; i < spec.shape.size(); ++i) {
+      const Dim& dim = spec.shape[i];
+      shape[i - 1] = dim.symbol ? py::object(py::str(manifest.symbols[*dim.symbol].name))
+                                : py::object(py::int_(dim.size));
+    }
+    out[py::str(spec.name)] = py::make_tuple(dtype_name(spec.dtype), shape);
+  }
+  return py::reinterpret_steal<InputTypes>(out.release());
+}
+
+JsonObject get_preprocessing(const Runtime& runtime) {
+  return py::module_::import("json").attr("loads")(runtime.model().manifest().preprocessing);
+}
+
+std::optional<JsonObject> get_profile(const Runtime& runtime) {
+  const std::optional<Profile>& profile = runtime.model().budgets().profile();
+  if (!profile) return std::nullopt;
+  JsonObject out;
+  out["unit"] = profile->unit;
+  out["costs"] = profile->costs;
+  out["static"] = profile->static_cost;
+  if (profile->unit == "ms") {
+    out["device"] = profile->device;
+    out["provider"] = profile->provider;
+    out["precision"] = profile->precision;
+    out["threads"] = profile->threads;
+    out["batch"] = profile->batch;
+  }
+  return out;
+}
+
+std::optional<std::vector<double>> get_costs(const Runtime& runtime) {
+  const std::optional<Profile>& profile = runtime.model().budgets().profile();
+  return profile ? std::optional(profile->costs) : std::nullopt;
+}
+
+std::optional<double> get_static_cost(const Runtime& runtime) {
+  const std::optional<Profile>& profile = runtime.model().budgets().profile();
+  return profile ? profile->static_cost : std::nullopt;
+}
+
+std::optional<std::vector<double>> get_budgets(const Runtime& runtime) {
+  const BudgetTable& table = runtime.model().budgets();
+  return table.profile() ? std::optional(table.budgets()) : std::nullopt;
+}
+
+std::string repr(const Runtime& runtime) {
+  const Manifest& manifest = runtime.model().manifest();
+  const auto schedule = runtime.schedule();
+  const std::string budget = schedule ? cat(schedule->budget, " ", schedule->unit) : "full depth";
+  return cat("Runtime(model='", manifest.model, "', num_exits=", manifest.num_exits(),
+             ", num_classes=", manifest.num_classes(), ", budget=", budget, ", provider='",
+             runtime.model().backend().provider(), "', threads=", runtime.model().threads(), ")");
+}
+
+// --- registration ---------------------------------------------------------------------------
+
+using RuntimeClass = py::class_<Runtime, std::shared_ptr<Runtime>>;
+
+/// A property that is read from the manifest.
+template <typename Member>
+void def_manifest(RuntimeClass& cls, const char* name, Member Manifest::* member, const char* doc) {
+  cls.def_property_readonly(
+      name, [member](const Runtime& runtime) { return runtime.model().manifest().*member; }, doc);
+}
+
+void def_network(RuntimeClass& cls) {
+  def_manifest(cls, "id", &Manifest::id, "Identity of the network, SHA-256 in hex.");
+  def_manifest(cls, "model", &Manifest::model, "Registry name of the network.");
+  def_manifest(cls, "task", &Manifest::task, "`classification`.");
+  def_manifest(cls, "class_names", &Manifest::class_names, "Names of the C classes.");
+  def_manifest(cls, "parameters", &Manifest::parameters,
+               "Number of parameters up to and including each exit.");
+  cls.def_property_readonly(
+         "num_exits", [](const Runtime& runtime) { return runtime.model().manifest().num_exits(); },
+         "Number of exits K.")
+      .def_property_readonly(
+          "num_classes",
+          [](const Runtime& runtime) { return runtime.model().manifest().num_classes(); },
+          "Number of classes C.")
+      .def_property_readonly("inputs", &get_inputs,
+                             "Name of each input to its dtype and shape without the batch axis; a "
+                             "name in a shape is a dimension that each sample may choose.")
+      .def_property_readonly("preprocessing", &get_preprocessing,
+                             "What the caller does to raw input before `infer`; see "
+                             "docs/format.md.");
+}
+
+void def_budget(RuntimeClass& cls) {
+  cls.def_property_readonly("schedules", &get_schedules, "The schedules, by ascending budget.")
+      .def_property_readonly(
+          "budgets", &get_budgets,
+          "Budget that each schedule keeps under the costs in force: its own where the costs are "
+          "those it was fitted for, else its expected cost plus a 95 % margin. None without "
+          "costs.")
+      .def_property_readonly(
+          "schedule", [](const Runtime& runtime) { return or_none(runtime.schedule()); },
+          "The schedule in force; None: full depth.")
+      .def_property_readonly("costs", &get_costs,
+                             "Cost of a sample leaving at each exit, in the unit of the schedules "
+                             "(ms without any); None if no profile fits this device.")
+      .def_property_readonly("static_cost", &get_static_cost,
+                             "Cost of the network without early exits, if it was measured.")
+      .def_property_readonly("profile", &get_profile,
+                             "The cost profile in force, as in the manifest, or None.")
+      .def("set_budget", &set_budget, "budget"_a,
+           R"(Put the schedule with the largest budget that does not exceed `budget` in force.
+
+Takes effect with the next sample, without a reload, on every thread.
+
+Args:
+    budget: Mean cost per sample, in the unit of the schedules: ms unless they say otherwise.
+
+Returns:
+    The schedule in force; None if the budget is above the full cost and full depth is in force,
+    with a BudgetWarning.
+
+Raises:
+    BudgetError: If the budget cannot be met (with the feasible range), or nothing says what this
+        device takes.)");
+}
+
+void def_infer(RuntimeClass& cls) {
+  cls.def("infer", &infer, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
+          "forced_exit"_a = py::none(), "return_logits"_a = false,
+          R"(Classify one sample.
+
+Thread-safe; the GIL is released while it computes. The input is copied, never converted.
+
+Args:
+    x: Preprocessed input without a batch axis: a C-contiguous array of the dtype and shape in
+        `inputs`, or a dict with one for each name.
+    policy: When to stop. Left out: the active schedule. None: full depth, where the last exit
+        answers alone.
+    forced_exit: Leave at exactly this exit, whatever the scores, heads and scoring included: for
+        measuring what it costs. Such runs are not counted in `stats`.
+    return_logits: Copy the logits of every exit passed into the result.
+
+Raises:
+    InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+    NonFiniteError: If an exit produced NaN or infinite logits.
+    BackendError: If ONNX Runtime failed.)")
+      .def("stats", &Runtime::stats, py::call_guard<py::gil_scoped_release>(),
+           "What was done since the load or the last `reset_stats`.")
+      .def("reset_stats", &Runtime::reset_stats, "Start counting anew.");
+}
+
+}  // namespace
+
+void register_runtime(py::module_& module) {
+  RuntimeClass cls(module, "Runtime",
+                   R"(A loaded bundle, ready to classify. Made by `load`.
+
+Thread-safe: as many samples run at a time as there are threads calling. Does not survive a fork.)");
+  def_network(cls);
+  def_budget(cls);
+  def_infer(cls);
+  cls.def_property_readonly(
+         "threads", [](const Runtime& runtime) { return runtime.model().threads(); },
+         "Threads that compute one sample.")
+      .def_property_readonly(
+          "provider", [](const Runtime& runtime) { return runtime.model().backend().provider(); },
+          "Where segments run: `cpu`.")
+      .def_property_readonly(
+          "provider_version",
+          [](const Runtime& runtime) { return runtime.model().backend().version(); },
+          "Name and version of the inference library.")
+      .def("__repr__", &repr);
+  module.def("load", &load, "path"_a, py::kw_only(), "budget_ms"_a = py::none(), "threads"_a = 1,
+             "cost_profile"_a = py::none(),
+             R"(Load a bundle: check every file of it, open the segments, choose a schedule.
+
+Args:
+    path: The folder `NAME.eenet`.
+    budget_ms: Mean time per sample; as `Runtime.set_budget`. None: the bundle's active schedule.
+    threads: Threads that compute one sample. The first load of a process fixes it.
+    cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
+        bundle's profiles.
+
+Raises:
+    BundleError: If the bundle is damaged, inconsistent or not understood.
+    ScheduleError: If its schedules are malformed or made for another network.
+    BudgetError: If the budget cannot be met.
+    BackendError: If ONNX Runtime is missing, too old, or refuses a segment.
+    ConfigurationError: If the process already runs with another number of threads, or was forked
+        from one that had loaded a bundle.
+    InputError: If `cost_profile` does not fit the network.
+
+Warns:
+    ProfileWarning: If no profile fits this device, so that budgets in ms are refused.
+    BudgetWarning: If the budget is above the full cost, so that full depth runs.)");
+}
+
+}  // namespace eenet::python

@@ -1,0 +1,91 @@
+#include "eenet/schedule.h"
+
+#include <filesystem>
+#include <memory>
+
+#include <pybind11/stl.h>
+
+#include "arrays.h"
+#include "bindings.h"
+#include "util/text.h"
+
+namespace eenet::python {
+namespace {
+
+using namespace pybind11::literals;
+
+std::string repr(const Schedule& schedule) {
+  return cat("Schedule(policy='", schedule.policy, "', budget=", schedule.budget, ", unit='",
+             schedule.unit, "')");
+}
+
+std::string repr(const ScheduleFile& file) {
+  return cat("ScheduleFile(network='", file.network, "', num_exits=", file.num_exits,
+             ", num_classes=", file.num_classes, ", schedules=", file.schedules.size(), ")");
+}
+
+void register_schedule_file(py::module_& module) {
+  py::class_<ScheduleFile>(module, "ScheduleFile", "The content of a scheduler file.")
+      .def_readonly("network", &ScheduleFile::network,
+                    "Id of the bundle that the schedules were fitted for.")
+      .def_readonly("num_exits", &ScheduleFile::num_exits, "Number of exits K.")
+      .def_readonly("num_classes", &ScheduleFile::num_classes, "Number of classes C.")
+      .def_readonly("active", &ScheduleFile::active,
+                    "Index of the schedule in force after load; None: full depth.")
+      .def_property_readonly(
+          "schedules",
+          [](const ScheduleFile& file) {
+            std::vector<std::shared_ptr<Schedule>> out;
+            for (const auto& schedule : file.schedules) out.push_back(without_const(schedule));
+            return out;
+          },
+          "The schedules, by ascending budget.")
+      .def("__repr__", [](const ScheduleFile& file) { return repr(file); });
+  module.def(
+      "read_schedules",
+      [](const PathArgument& path) {
+        const std::filesystem::path file = check_path(path);
+        const py::gil_scoped_release released;
+        return read_schedules(file);
+      },
+      "path"_a,
+      R"(Read and check a scheduler file, without its bundle.
+
+Args:
+    path: A `scheduler.safetensors`.
+
+Raises:
+    ScheduleError: If the file cannot be read or is not valid.)");
+}
+
+}  // namespace
+
+void register_schedule(py::module_& module) {
+  py::class_<Schedule, std::shared_ptr<Schedule>>(
+      module, "Schedule", "An exit policy fitted for one budget, and how it was fitted. Immutable.")
+      .def_readonly("policy", &Schedule::policy,
+                    "Name of the policy that was fitted: information only.")
+      .def_readonly("budget", &Schedule::budget, "Mean cost per sample asked for, in `unit`.")
+      .def_readonly("unit", &Schedule::unit, "`ms`, `flops` or `params`.")
+      .def_readonly("costs", &Schedule::costs, "Costs of the K exits that it was fitted for.")
+      .def_readonly("margin", &Schedule::margin,
+                    "Part of the budget held back: one-sided 95 % margin of the mean cost.")
+      .def_readonly("calibration_samples", &Schedule::calibration_samples,
+                    "Number of samples that set the thresholds.")
+      .def_readonly("calibration_shares", &Schedule::calibration_shares,
+                    "Share of the calibration samples that left at each exit.")
+      .def_property_readonly(
+          "exit_policy",
+          [](const Schedule& schedule) { return without_const(schedule.exit_policy); },
+          "The rule itself.")
+      .def_property_readonly(
+          "thresholds",
+          [](const Schedule& schedule) {
+            return copy_array<double>(schedule.exit_policy->thresholds());
+          },
+          "Threshold of each exit, float64 (K,).")
+      .def("__repr__", [](const Schedule& schedule) { return repr(schedule); });
+  register_schedule_file(module);
+}
+
+}  // namespace eenet::python

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "eenet/manifest.h"
+
+namespace eenet {
+
+/// A bundle folder: its parsed manifest and access to its files.
+///
+/// The folder stays open, so that files are looked up in the folder that was checked even if the
+/// path is moved meanwhile. Not thread-safe; used while loading only.
+class Bundle {
+ public:
+  /// @throws Error(kBundle) if the folder or its manifest cannot be read or is not valid.
+  static Bundle open(const std::filesystem::path& path);
+
+  Bundle(Bundle&& other) noexcept;
+  Bundle& operator=(Bundle&&) = delete;
+  ~Bundle();
+
+  const Manifest& manifest() const noexcept { return manifest_; }
+
+  /// Reads a file once and checks size and hash of the very bytes returned.
+  /// @throws Error(kBundle) if it is missing, a link, or not what the manifest vouches for.
+  std::vector<std::byte> read(std::string_view name) const;
+
+  /// As read(), without keeping the bytes.
+  void verify(std::string_view name) const;
+
+ private:
+  Bundle(int directory, Manifest manifest);
+
+  int directory_;  // File descriptor, owned.
+  Manifest manifest_;
+};
+
+}  // namespace eenet

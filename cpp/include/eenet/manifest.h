@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eenet/tensor.h"
+
+namespace eenet {
+
+/// A named dimension that the caller's input decides, and the largest value it may take.
+struct Symbol {
+  std::string name;
+  std::int64_t max = 0;
+};
+
+/// One dimension: a number, or an index into Manifest::symbols.
+struct Dim {
+  std::int64_t size = 0;              ///< Meaningless if symbolic.
+  std::optional<std::size_t> symbol;  ///< Index into Manifest::symbols.
+};
+
+/// A tensor on the blackboard. The first dimension is always the symbol `batch`.
+struct TensorSpec {
+  std::string name;
+  DType dtype = DType::kFloat32;
+  std::vector<Dim> shape;
+};
+
+/// The part of the network between two exits. Numbers are indices into Manifest::tensors.
+struct SegmentSpec {
+  std::string onnx_file;
+  std::vector<std::size_t> inputs;
+  std::vector<std::size_t> outputs;
+  std::size_t exit = 0;  ///< The output that carries the exit's logits, float32 [batch, C].
+};
+
+/// A file of the bundle, as the manifest vouches for it.
+struct FileSpec {
+  std::string name;
+  std::uint64_t size = 0;  ///< Bytes.
+  std::string sha256;      ///< Lower-case hex.
+};
+
+/// What each exit costs. The key fields hold for measured profiles (`ms`) only.
+struct Profile {
+  std::string unit;                   ///< `ms`, `flops` or `params`.
+  std::vector<double> costs;          ///< Per sample leaving at exit k; positive, non-decreasing.
+  std::optional<double> static_cost;  ///< The network without early exits.
+  std::string device;
+  std::string provider;
+  std::string precision;
+  std::int64_t threads = 0;
+  std::int64_t batch = 0;
+};
+
+/// manifest.json, checked: every index is in range, every name is known, every size is bounded.
+struct Manifest {
+  std::string id;
+  std::optional<std::string> parent;
+  std::string model;
+  std::string task;
+  std::vector<std::string> class_names;
+  std::string preprocessing;  ///< A JSON object, for the caller; the runtime does not read it.
+  std::vector<Symbol> symbols;
+  std::size_t batch_symbol = 0;  ///< Index into symbols.
+  std::vector<TensorSpec> tensors;
+  std::vector<std::size_t> inputs;  ///< Indices into tensors.
+  std::vector<SegmentSpec> segments;
+  std::vector<std::int64_t> parameters;  ///< Up to and including each exit.
+  std::vector<Profile> profiles;
+  std::vector<FileSpec> files;
+
+  std::size_t num_exits() const noexcept { return segments.size(); }
+  std::size_t num_classes() const noexcept { return class_names.size(); }
+  /// @return Null if the bundle has no such file.
+  const FileSpec* find_file(std::string_view name) const;
+};
+
+/// Parses and checks the text of a manifest; see docs/format.md.
+/// @throws Error(kBundle) naming the key, what came and what was expected.
+Manifest parse_manifest(std::string_view text);
+
+/// The identity of a network whose segment files have these hashes (lower-case hex), in order.
+std::string network_id(const std::vector<std::string>& segment_hashes);
+
+}  // namespace eenet

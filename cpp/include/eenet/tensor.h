@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace eenet {
+
+/// Element types that may cross a segment's border.
+enum class DType { kFloat32, kInt64 };
+
+/// `float32` or `int64`, as in the manifest and in numpy.
+std::string_view dtype_name(DType dtype);
+
+/// Bytes of one element.
+constexpr std::size_t dtype_size(DType dtype) {
+  return dtype == DType::kFloat32 ? sizeof(float) : sizeof(std::int64_t);
+}
+
+/// Borrowed, read-only, row-major host memory. Whoever passes one keeps data and shape alive for
+/// the duration of the call.
+struct TensorView {
+  DType dtype = DType::kFloat32;
+  std::span<const std::int64_t> shape;
+  const void* data = nullptr;  ///< Need not be aligned.
+};
+
+/// Uninitialised host memory of a fixed size, aligned to a cache line so that kernels never meet a
+/// split load and two tensors never share a line.
+class AlignedBuffer {
+ public:
+  static constexpr std::size_t kAlignment = 64;
+
+  AlignedBuffer() = default;
+  /// @throws std::bad_alloc if there is no memory.
+  explicit AlignedBuffer(std::size_t bytes);
+
+  std::byte* data() const noexcept { return data_.get(); }
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* data) const noexcept { std::free(data); }
+  };
+
+  std::unique_ptr<std::byte, Free> data_;
+  std::size_t size_ = 0;
+};
+
+}  // namespace eenet

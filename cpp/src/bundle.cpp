@@ -1,0 +1,89 @@
+#include "eenet/bundle.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <string>
+#include <unistd.h>
+#include <utility>
+
+#include "eenet/error.h"
+
+#include "util/file.h"
+#include "util/sha256.h"
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+constexpr std::uint64_t kLargestManifest = 16U << 20U;
+
+File open_in(int directory, std::string_view name) {
+  return {directory, std::string(name), false, std::string(name), ErrorCode::kBundle};
+}
+
+const FileSpec& expect_file(const Manifest& manifest, std::string_view name) {
+  const FileSpec* spec = manifest.find_file(name);
+  if (spec == nullptr) {
+    throw Error(ErrorCode::kBundle, cat("manifest.json: files: ", quote_name(name), " is missing"));
+  }
+  return *spec;
+}
+
+void check_size(const FileSpec& spec, const File& file) {
+  if (file.size() != spec.size) {
+    throw Error(ErrorCode::kBundle, cat(spec.name, ": ", file.size(), " bytes came, ", spec.size,
+                                        " expected by the manifest"));
+  }
+}
+
+void check_hash(const FileSpec& spec, const std::string& sha256) {
+  if (sha256 != spec.sha256) {
+    throw Error(ErrorCode::kBundle, cat(spec.name, ": SHA-256 ", sha256, " came, ", spec.sha256,
+                                        " expected by the manifest; the file was altered"));
+  }
+}
+
+}  // namespace
+
+Bundle::Bundle(int directory, Manifest manifest)
+    : directory_(directory), manifest_(std::move(manifest)) {}
+
+Bundle::Bundle(Bundle&& other) noexcept
+    : directory_(std::exchange(other.directory_, -1)), manifest_(std::move(other.manifest_)) {}
+
+Bundle::~Bundle() {
+  if (directory_ >= 0) ::close(directory_);
+}
+
+Bundle Bundle::open(const std::filesystem::path& path) {
+  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory < 0) {
+    throw Error(ErrorCode::kBundle, cat("cannot be opened as a folder: ", std::strerror(errno)));
+  }
+  Bundle bundle(directory, {});
+  const std::vector<std::byte> bytes =
+      open_in(directory, "manifest.json").read_all(kLargestManifest);
+  bundle.manifest_ = parse_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return bundle;
+}
+
+std::vector<std::byte> Bundle::read(std::string_view name) const {
+  const FileSpec& spec = expect_file(manifest_, name);
+  File file = open_in(directory_, name);
+  check_size(spec, file);
+  std::vector<std::byte> bytes = file.read_all(spec.size);
+  check_hash(spec, sha256_hex(bytes));
+  return bytes;
+}
+
+void Bundle::verify(std::string_view name) const {
+  const FileSpec& spec = expect_file(manifest_, name);
+  File file = open_in(directory_, name);
+  check_size(spec, file);
+  Sha256 hash;
+  file.read_pieces([&hash](std::span<const std::byte> piece) { hash.update(piece); });
+  check_hash(spec, hash.finish());
+}
+
+}  // namespace eenet

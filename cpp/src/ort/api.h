@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace eenet::ort {
+
+// ONNX Runtime's C interface, as far as it is called. No package ships its headers, and the table
+// of functions only ever grows at its end, so each function is found by its position.
+
+struct Allocator;
+struct Env;
+struct IoBinding;
+struct MemoryInfo;
+struct RunOptions;
+struct Session;
+struct SessionOptions;
+struct Status;
+struct TensorInfo;
+struct ThreadingOptions;
+struct TypeInfo;
+struct Value;
+
+enum ElementType : int { kFloat = 1, kInt64 = 7 };
+enum LoggingLevel : int { kFatal = 4 };
+enum GraphOptimizationLevel : int { kEnableAll = 99 };
+enum ExecutionMode : int { kSequential = 0 };
+enum AllocatorType : int { kArena = 1 };
+enum MemoryType : int { kDefault = 0 };
+
+/// What the library exports; everything else is reached through it.
+struct ApiBase {
+  const void* (*get_api)(std::uint32_t version);
+  const char* (*get_version)();
+};
+
+/// The functions used, under the names of the official table.
+struct Functions {
+  const char* (*GetErrorMessage)(const Status*);
+  void (*ReleaseStatus)(Status*);
+
+  Status* (*CreateThreadingOptions)(ThreadingOptions**);
+  Status* (*SetGlobalIntraOpNumThreads)(ThreadingOptions*, int);
+  Status* (*SetGlobalInterOpNumThreads)(ThreadingOptions*, int);
+  void (*ReleaseThreadingOptions)(ThreadingOptions*);
+  Status* (*CreateEnvWithGlobalThreadPools)(LoggingLevel, const char*, const ThreadingOptions*,
+                                            Env**);
+  void (*ReleaseEnv)(Env*);
+
+  Status* (*CreateSessionOptions)(SessionOptions**);
+  Status* (*SetSessionExecutionMode)(SessionOptions*, ExecutionMode);
+  Status* (*SetSessionLogSeverityLevel)(SessionOptions*, int);
+  Status* (*SetSessionGraphOptimizationLevel)(SessionOptions*, GraphOptimizationLevel);
+  Status* (*DisablePerSessionThreads)(SessionOptions*);
+  Status* (*AddSessionConfigEntry)(SessionOptions*, const char*, const char*);
+  void (*ReleaseSessionOptions)(SessionOptions*);
+
+  Status* (*CreateSessionFromArray)(const Env*, const void*, std::size_t, const SessionOptions*,
+                                    Session**);
+  Status* (*SessionGetInputCount)(const Session*, std::size_t*);
+  Status* (*SessionGetOutputCount)(const Session*, std::size_t*);
+  Status* (*SessionGetInputTypeInfo)(const Session*, std::size_t, TypeInfo**);
+  Status* (*SessionGetOutputTypeInfo)(const Session*, std::size_t, TypeInfo**);
+  Status* (*SessionGetInputName)(const Session*, std::size_t, Allocator*, char**);
+  Status* (*SessionGetOutputName)(const Session*, std::size_t, Allocator*, char**);
+  void (*ReleaseSession)(Session*);
+
+  Status* (*CastTypeInfoToTensorInfo)(const TypeInfo*, const TensorInfo**);
+  Status* (*GetTensorElementType)(const TensorInfo*, int*);
+  Status* (*GetDimensionsCount)(const TensorInfo*, std::size_t*);
+  Status* (*GetDimensions)(const TensorInfo*, std::int64_t*, std::size_t);
+  void (*ReleaseTypeInfo)(TypeInfo*);
+
+  Status* (*GetAllocatorWithDefaultOptions)(Allocator**);
+  Status* (*AllocatorFree)(Allocator*, void*);
+  Status* (*CreateCpuMemoryInfo)(AllocatorType, MemoryType, MemoryInfo**);
+  void (*ReleaseMemoryInfo)(MemoryInfo*);
+  Status* (*CreateTensorWithDataAsOrtValue)(const MemoryInfo*, void*, std::size_t,
+                                            const std::int64_t*, std::size_t, ElementType, Value**);
+  void (*ReleaseValue)(Value*);
+
+  Status* (*CreateRunOptions)(RunOptions**);
+  void (*ReleaseRunOptions)(RunOptions*);
+  Status* (*CreateIoBinding)(Session*, IoBinding**);
+  Status* (*BindInput)(IoBinding*, const char*, const Value*);
+  Status* (*BindOutput)(IoBinding*, const char*, const Value*);
+  Status* (*RunWithBinding)(Session*, const RunOptions*, const IoBinding*);
+  void (*ReleaseIoBinding)(IoBinding*);
+};
+
+/// Finds the functions in the table that get_api() returned.
+Functions read_functions(const void* table);
+
+/// An object of the library, released with the function that belongs to it.
+template <typename T>
+using Handle = std::unique_ptr<T, void (*)(T*)>;
+
+/// @throws Error(kBackend) "<what>: <the library's words>" unless the status is null; releases it.
+void check(const Functions& functions, Status* status, const std::string& what);
+
+/// Calls a function whose last parameter receives a new object.
+template <typename T, typename... Params, typename... Args>
+Handle<T> make(const Functions& functions, void (*release)(T*), const std::string& what,
+               Status* (*create)(Params...), Args... args) {
+  T* object = nullptr;
+  check(functions, create(args..., &object), what);
+  return {object, release};
+}
+
+}  // namespace eenet::ort

@@ -1,0 +1,116 @@
+#include "ort/segment.h"
+
+#include <array>
+#include <utility>
+
+#include "eenet/error.h"
+
+#include "util/text.h"
+
+namespace eenet::ort {
+namespace {
+
+std::string element_name(int type) {
+  // By the numbers of the ONNX standard; only two of them can be met in a valid bundle.
+  constexpr std::array<const char*, 17> kNames = {
+      "undefined", "float32", "uint8",     "int8",       "uint16",  "int16",
+      "int32",     "int64",   "string",    "bool",       "float16", "float64",
+      "uint32",    "uint64",  "complex64", "complex128", "bfloat16"};
+  const auto index = static_cast<std::size_t>(type);
+  return index < kNames.size() ? kNames[index] : cat("element type ", type);
+}
+
+}  // namespace
+
+OrtSegment::OrtSegment(const Environment& environment, std::string name,
+                       std::span<const std::byte> bytes)
+    : environment_(environment),
+      name_(std::move(name)),
+      session_(make(environment.functions(), environment.functions().ReleaseSession, name_,
+                    environment.functions().CreateSessionFromArray, environment.env(),
+                    static_cast<const void*>(bytes.data()), bytes.size(),
+                    environment.session_options())) {
+  const Functions& api = environment.functions();
+  inputs_ =
+      read_ports(api.SessionGetInputCount, api.SessionGetInputTypeInfo, api.SessionGetInputName);
+  outputs_ =
+      read_ports(api.SessionGetOutputCount, api.SessionGetOutputTypeInfo, api.SessionGetOutputName);
+}
+
+std::vector<Port> OrtSegment::read_ports(GetCount get_count, GetType get_type,
+                                         GetName get_name) const {
+  std::size_t count = 0;
+  check(environment_.functions(), get_count(session_.get(), &count), name_);
+  std::vector<Port> ports;
+  for (std::size_t i = 0; i < count; ++i) ports.push_back(read_port(i, get_type, get_name));
+  return ports;
+}
+
+Port OrtSegment::read_port(std::size_t index, GetType get_type, GetName get_name) const {
+  const Functions& api = environment_.functions();
+  const Handle<TypeInfo> type =
+      make(api, api.ReleaseTypeInfo, name_, get_type, session_.get(), index);
+  Port port;
+  char* name = nullptr;
+  check(api, get_name(session_.get(), index, environment_.allocator(), &name), name_);
+  port.name = name;
+  check(api, api.AllocatorFree(environment_.allocator(), name), name_);
+  const TensorInfo* info = nullptr;  // Part of the type.
+  check(api, api.CastTypeInfoToTensorInfo(type.get(), &info), name_);
+  if (info == nullptr) {
+    port.dtype = "not a tensor";
+    return port;
+  }
+  int element = 0;
+  check(api, api.GetTensorElementType(info, &element), name_);
+  port.dtype = element_name(element);
+  std::size_t rank = 0;
+  check(api, api.GetDimensionsCount(info, &rank), name_);
+  port.shape.resize(rank);
+  check(api, api.GetDimensions(info, port.shape.data(), rank), name_);
+  return port;
+}
+
+std::unique_ptr<Binding> OrtSegment::bind(std::span<const BoundTensor> inputs,
+                                          std::span<const BoundTensor> outputs) const {
+  auto binding = std::make_unique<OrtBinding>(environment_, session_.get(), name_);
+  for (const BoundTensor& tensor : inputs) binding->bind_input(tensor);
+  for (const BoundTensor& tensor : outputs) binding->bind_output(tensor);
+  return binding;
+}
+
+OrtBinding::OrtBinding(const Environment& environment, Session* session, const std::string& name)
+    : environment_(environment),
+      session_(session),
+      name_(name),
+      binding_(make(environment.functions(), environment.functions().ReleaseIoBinding, name,
+                    environment.functions().CreateIoBinding, session)) {}
+
+const Value* OrtBinding::wrap(const BoundTensor& tensor) {
+  const Functions& api = environment_.functions();
+  std::size_t bytes = dtype_size(tensor.dtype);
+  for (const std::int64_t dim : tensor.shape) bytes *= static_cast<std::size_t>(dim);
+  values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue,
+                         environment_.cpu_memory(), tensor.data, bytes, tensor.shape.data(),
+                         tensor.shape.size(), tensor.dtype == DType::kInt64 ? kInt64 : kFloat));
+  return values_.back().get();
+}
+
+void OrtBinding::bind_input(const BoundTensor& tensor) {
+  const Functions& api = environment_.functions();
+  check(api, api.BindInput(binding_.get(), tensor.name.c_str(), wrap(tensor)), name_);
+}
+
+void OrtBinding::bind_output(const BoundTensor& tensor) {
+  const Functions& api = environment_.functions();
+  check(api, api.BindOutput(binding_.get(), tensor.name.c_str(), wrap(tensor)), name_);
+}
+
+void OrtBinding::run() {
+  Environment::check_fork();
+  const Functions& api = environment_.functions();
+  Status* const status = api.RunWithBinding(session_, environment_.run_options(), binding_.get());
+  if (status != nullptr) check(api, status, name_);
+}
+
+}  // namespace eenet::ort

@@ -1,0 +1,87 @@
+#include "eenet/replay.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+
+#include "eenet/exit_state.h"
+
+#include "util/context.h"
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+/// A policy under which no exit but the last accepts: it only watches.
+ExitPolicy watcher(const LogitsView& logits, const Combiner* combiner) {
+  ExitPolicy::Parts parts;
+  parts.num_exits = logits.exits;
+  parts.num_classes = logits.classes;
+  // Borrowed: the policy does not outlive the call.
+  parts.combiner = {std::shared_ptr<const void>(), combiner};
+  parts.thresholds.assign(logits.exits, std::numeric_limits<double>::infinity());
+  return ExitPolicy(std::move(parts));
+}
+
+/// Steps every sample through the exits from `first` on, while `take` wants more.
+/// @param take Called after each step with (sample, exit, state, step); false ends the sample.
+template <typename Take>
+void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size_t first,
+                   const Take& take) {
+  ExitState state(logits.exits, logits.classes);
+  for (std::size_t sample = 0; sample < logits.samples; ++sample) {
+    state.begin(policy);
+    in_context(cat("sample ", sample), [&] {
+      for (std::size_t exit = first; exit < logits.exits; ++exit) {
+        if (!take(sample, exit, state, state.step(exit, logits.at(sample, exit)))) break;
+      }
+    });
+  }
+}
+
+}  // namespace
+
+void features(const LogitsView& logits, const Combiner* combiner, std::span<float* const> outputs) {
+  const ExitPolicy policy = watcher(logits, combiner);
+  const std::size_t width = num_features(logits.classes);
+  for_each_step(logits, &policy, 0,
+                [&](std::size_t sample, std::size_t exit, const auto& state, auto) {
+                  std::ranges::copy(state.features(), outputs[exit] + sample * width);
+                  return true;
+                });
+}
+
+void answers(const LogitsView& logits, const Combiner* combiner, std::int64_t* labels) {
+  const ExitPolicy policy = watcher(logits, combiner);
+  for_each_step(logits, &policy, 0,
+                [&](std::size_t sample, std::size_t exit, const auto& state, auto) {
+                  labels[sample * logits.exits + exit] = static_cast<std::int64_t>(state.label());
+                  return true;
+                });
+}
+
+void scores(const LogitsView& logits, const ExitPolicy& policy, float* scores) {
+  policy.check_network(logits.exits, logits.classes);
+  for_each_step(logits, &policy, 0,
+                [&](std::size_t sample, std::size_t exit, const auto&, auto step) {
+                  scores[sample * logits.exits + exit] = step.score;
+                  return true;
+                });
+}
+
+void replay(const LogitsView& logits, const ExitPolicy* policy, std::int64_t* exits,
+            std::int64_t* labels, float* scores) {
+  if (policy != nullptr) policy->check_network(logits.exits, logits.classes);
+  std::fill_n(scores, logits.samples * logits.exits, std::numeric_limits<float>::quiet_NaN());
+  // Without a policy nothing but the last exit has a say.
+  const std::size_t first = policy == nullptr ? logits.exits - 1 : 0;
+  for_each_step(logits, policy, first,
+                [&](std::size_t sample, std::size_t exit, const auto& state, auto step) {
+                  if (policy != nullptr) scores[sample * logits.exits + exit] = step.score;
+                  exits[sample] = static_cast<std::int64_t>(exit);
+                  labels[sample] = static_cast<std::int64_t>(state.label());
+                  return !step.accept;
+                });
+}
+
+}  // namespace eenet

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace eenet {
+
+/// Refuses an ONNX file whose weights lie in other files. ONNX Runtime would read those from the
+/// working folder, past the sizes and hashes that the manifest vouches for.
+/// @param what Names the file in messages.
+/// @throws Error(kBundle) also if the bytes are not a protobuf message.
+void check_self_contained(std::span<const std::byte> bytes, const std::string& what);
+
+}  // namespace eenet

@@ -1,0 +1,604 @@
+"""
+Bindings of the EENet runtime; use them through eenet_rt.
+"""
+
+from __future__ import annotations
+import collections.abc
+import numpy
+import numpy.typing
+import os
+import typing
+
+__all__: list[str] = [
+    "BackendError",
+    "BudgetError",
+    "BudgetWarning",
+    "BundleError",
+    "ConfigurationError",
+    "EenetError",
+    "ExitPolicy",
+    "InputError",
+    "NonFiniteError",
+    "ProfileWarning",
+    "Replay",
+    "Result",
+    "Runtime",
+    "Schedule",
+    "ScheduleError",
+    "ScheduleFile",
+    "Stats",
+    "answers",
+    "device_name",
+    "features",
+    "load",
+    "read_schedules",
+    "replay",
+    "scores",
+]
+
+class EenetError(Exception):
+    """
+    Base of everything that eenet_rt raises on its own account.
+    """
+
+class BundleError(EenetError):
+    """
+    A bundle's files or manifest are damaged, inconsistent or not understood.
+    """
+
+class ScheduleError(EenetError):
+    """
+    A scheduler file or exit policy is malformed or made for another network.
+    """
+
+class InputError(EenetError, ValueError):
+    """
+    An argument does not have the type, dtype, shape, strides or values expected.
+    """
+
+class BudgetError(EenetError, ValueError):
+    """
+    A budget cannot be met, or nothing says what it would cost.
+    """
+
+class BackendError(EenetError, RuntimeError):
+    """
+    ONNX Runtime is missing, too old, or reported a failure.
+    """
+
+class NonFiniteError(EenetError, ArithmeticError):
+    """
+    An exit produced NaN or infinite logits, so that it has no answer.
+    """
+
+class ConfigurationError(EenetError, RuntimeError):
+    """
+    A request contradicts the state of the process, as its number of threads or a fork.
+    """
+
+class BudgetWarning(UserWarning):
+    """
+    A budget is above the cost of full depth, which then runs.
+    """
+
+class ProfileWarning(UserWarning):
+    """
+    A bundle has no cost profile for this device: it runs, but takes no budget in ms.
+    """
+
+class ExitPolicy:
+    """
+    When to stop: a combiner, a confidence scorer and a threshold per exit.
+
+    Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
+    exit, the last exit always accepts. See docs/architecture.md, "The decision core".
+    """
+    def __init__(
+        self,
+        num_classes: typing.SupportsInt | typing.SupportsIndex,
+        scorers: collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.float32], ...]],
+        thresholds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        *,
+        combiner: tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]] | None = None,
+        clamp: bool = False,
+    ) -> None:
+        """
+        Assemble a policy; arrays are copied.
+
+        Args:
+            num_classes: Number of classes C.
+            scorers: One tuple of float32 arrays for every exit but the last, with D = C + 4 + k inputs:
+                linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
+                `(weight (H, D), bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
+            thresholds: Number per exit, K of them. The last one is ignored.
+            combiner: `(weight (K, K), bias (K, C))`, float32, zero above the diagonal; None: every exit
+                answers alone.
+            clamp: Clamp scores to [0, 1].
+
+        Raises:
+            ScheduleError: If a size is wrong, a weight not finite or a threshold NaN.
+            InputError: If an array is not a C-contiguous float32 array.
+        """
+    def __repr__(self) -> str: ...
+    @property
+    def clamp(self) -> bool:
+        """
+        Whether scores are clamped to [0, 1].
+        """
+    @property
+    def combiner(self) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]] | None:
+        """
+        `(weight, bias)`, or None.
+        """
+    @property
+    def num_classes(self) -> int:
+        """
+        Number of classes C.
+        """
+    @property
+    def num_exits(self) -> int:
+        """
+        Number of exits K.
+        """
+    @property
+    def scorers(self) -> list[tuple[numpy.typing.NDArray[numpy.float32], ...]]:
+        """
+        Tuples of arrays as in the constructor, matrices with two axes.
+        """
+    @property
+    def thresholds(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Threshold of each exit, float64 (K,).
+        """
+
+class Schedule:
+    """
+    An exit policy fitted for one budget, and how it was fitted. Immutable.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def budget(self) -> float:
+        """
+        Mean cost per sample asked for, in `unit`.
+        """
+    @property
+    def calibration_samples(self) -> int:
+        """
+        Number of samples that set the thresholds.
+        """
+    @property
+    def calibration_shares(self) -> list[float]:
+        """
+        Share of the calibration samples that left at each exit.
+        """
+    @property
+    def costs(self) -> list[float]:
+        """
+        Costs of the K exits that it was fitted for.
+        """
+    @property
+    def exit_policy(self) -> ExitPolicy:
+        """
+        The rule itself.
+        """
+    @property
+    def margin(self) -> float:
+        """
+        Part of the budget held back: one-sided 95 % margin of the mean cost.
+        """
+    @property
+    def policy(self) -> str:
+        """
+        Name of the policy that was fitted: information only.
+        """
+    @property
+    def thresholds(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Threshold of each exit, float64 (K,).
+        """
+    @property
+    def unit(self) -> str:
+        """
+        `ms`, `flops` or `params`.
+        """
+
+class ScheduleFile:
+    """
+    The content of a scheduler file.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def active(self) -> int | None:
+        """
+        Index of the schedule in force after load; None: full depth.
+        """
+    @property
+    def network(self) -> str:
+        """
+        Id of the bundle that the schedules were fitted for.
+        """
+    @property
+    def num_classes(self) -> int:
+        """
+        Number of classes C.
+        """
+    @property
+    def num_exits(self) -> int:
+        """
+        Number of exits K.
+        """
+    @property
+    def schedules(self) -> list[Schedule]:
+        """
+        The schedules, by ascending budget.
+        """
+
+class Replay:
+    """
+    Where logged samples leave under a policy.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def exits(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Exit taken, int64 (N,).
+        """
+    @property
+    def labels(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Class answered there, int64 (N,).
+        """
+    @property
+    def scores(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Scores of the exits passed, float32 (N, K); NaN where none was computed.
+        """
+
+class Result:
+    """
+    The answer for one sample. Arrays are copies.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def backend_ms(self) -> float:
+        """
+        The part of it inside ONNX Runtime.
+        """
+    @property
+    def exit(self) -> int:
+        """
+        Index of the exit taken.
+        """
+    @property
+    def label(self) -> int:
+        """
+        Index of the answered class.
+        """
+    @property
+    def latency_ms(self) -> float:
+        """
+        Wall time from the input check to the answer, without the Python call.
+        """
+    @property
+    def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
+        """
+        Logits of the exits passed, float32 (exit + 1, C), or None unless `return_logits` was set.
+        """
+    @property
+    def probabilities(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Probability of each class at the exit taken, float32 (C,).
+        """
+    @property
+    def scores(self) -> tuple[float, ...]:
+        """
+        Confidence score of each exit passed, the exit taken included (0 for a disabled exit and the last one); empty at full depth.
+        """
+
+class Stats:
+    """
+    What a Runtime has done since it was loaded or reset. Runs with a `forced_exit` are left out.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def count(self) -> int:
+        """
+        Number of samples.
+        """
+    @property
+    def exits(self) -> list[int]:
+        """
+        Number of samples that left at each exit.
+        """
+    @property
+    def mean_cost(self) -> float | None:
+        """
+        Mean cost per sample by the cost table in force; None without one or without samples.
+        """
+    @property
+    def mean_latency_ms(self) -> float | None:
+        """
+        Mean wall time; None without samples, as the quantiles.
+        """
+    @property
+    def p50_ms(self) -> float | None:
+        """
+        Median wall time, to 2 %.
+        """
+    @property
+    def p90_ms(self) -> float | None:
+        """
+        90 % quantile of the wall time, to 2 %.
+        """
+    @property
+    def p99_ms(self) -> float | None:
+        """
+        99 % quantile of the wall time, to 2 %.
+        """
+
+class Runtime:
+    """
+    A loaded bundle, ready to classify. Made by `load`.
+
+    Thread-safe: as many samples run at a time as there are threads calling. Does not survive a fork.
+    """
+    def __repr__(self) -> str: ...
+    def infer(
+        self,
+        x: numpy.typing.NDArray[typing.Any] | dict[str, numpy.typing.NDArray[typing.Any]],
+        *,
+        policy: ExitPolicy | None = ...,
+        forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        return_logits: bool = False,
+    ) -> Result:
+        """
+        Classify one sample.
+
+        Thread-safe; the GIL is released while it computes. The input is copied, never converted.
+
+        Args:
+            x: Preprocessed input without a batch axis: a C-contiguous array of the dtype and shape in
+                `inputs`, or a dict with one for each name.
+            policy: When to stop. Left out: the active schedule. None: full depth, where the last exit
+                answers alone.
+            forced_exit: Leave at exactly this exit, whatever the scores, heads and scoring included: for
+                measuring what it costs. Such runs are not counted in `stats`.
+            return_logits: Copy the logits of every exit passed into the result.
+
+        Raises:
+            InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+            NonFiniteError: If an exit produced NaN or infinite logits.
+            BackendError: If ONNX Runtime failed.
+        """
+    def reset_stats(self) -> None:
+        """
+        Start counting anew.
+        """
+    def set_budget(self, budget: typing.SupportsFloat | typing.SupportsIndex) -> Schedule | None:
+        """
+        Put the schedule with the largest budget that does not exceed `budget` in force.
+
+        Takes effect with the next sample, without a reload, on every thread.
+
+        Args:
+            budget: Mean cost per sample, in the unit of the schedules: ms unless they say otherwise.
+
+        Returns:
+            The schedule in force; None if the budget is above the full cost and full depth is in force,
+            with a BudgetWarning.
+
+        Raises:
+            BudgetError: If the budget cannot be met (with the feasible range), or nothing says what this
+                device takes.
+        """
+    def stats(self) -> Stats:
+        """
+        What was done since the load or the last `reset_stats`.
+        """
+    @property
+    def budgets(self) -> list[float] | None:
+        """
+        Budget that each schedule keeps under the costs in force: its own where the costs are those it was fitted for, else its expected cost plus a 95 % margin. None without costs.
+        """
+    @property
+    def class_names(self) -> list[str]:
+        """
+        Names of the C classes.
+        """
+    @property
+    def costs(self) -> list[float] | None:
+        """
+        Cost of a sample leaving at each exit, in the unit of the schedules (ms without any); None if no profile fits this device.
+        """
+    @property
+    def id(self) -> str:
+        """
+        Identity of the network, SHA-256 in hex.
+        """
+    @property
+    def inputs(self) -> dict[str, tuple[str, tuple[int | str, ...]]]:
+        """
+        Name of each input to its dtype and shape without the batch axis; a name in a shape is a dimension that each sample may choose.
+        """
+    @property
+    def model(self) -> str:
+        """
+        Registry name of the network.
+        """
+    @property
+    def num_classes(self) -> int:
+        """
+        Number of classes C.
+        """
+    @property
+    def num_exits(self) -> int:
+        """
+        Number of exits K.
+        """
+    @property
+    def parameters(self) -> list[int]:
+        """
+        Number of parameters up to and including each exit.
+        """
+    @property
+    def preprocessing(self) -> dict[str, typing.Any]:
+        """
+        What the caller does to raw input before `infer`; see docs/format.md.
+        """
+    @property
+    def profile(self) -> dict[str, typing.Any] | None:
+        """
+        The cost profile in force, as in the manifest, or None.
+        """
+    @property
+    def provider(self) -> str:
+        """
+        Where segments run: `cpu`.
+        """
+    @property
+    def provider_version(self) -> str:
+        """
+        Name and version of the inference library.
+        """
+    @property
+    def schedule(self) -> Schedule | None:
+        """
+        The schedule in force; None: full depth.
+        """
+    @property
+    def schedules(self) -> list[Schedule]:
+        """
+        The schedules, by ascending budget.
+        """
+    @property
+    def static_cost(self) -> float | None:
+        """
+        Cost of the network without early exits, if it was measured.
+        """
+    @property
+    def task(self) -> str:
+        """
+        `classification`.
+        """
+    @property
+    def threads(self) -> int:
+        """
+        Threads that compute one sample.
+        """
+
+def answers(
+    logits: numpy.typing.NDArray[numpy.float32],
+    combine: tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]] | None = None,
+) -> numpy.typing.NDArray[numpy.int64]:
+    """
+    Compute the class that each exit answers; the lowest one among equals.
+
+    Args:
+        logits: Logits of every exit, float32 (N, K, C).
+        combine: As for `features`.
+
+    Returns:
+        Class indices, int64 (N, K).
+
+    Raises:
+        InputError: If an array has a wrong dtype, shape or strides.
+        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+def device_name() -> str:
+    """
+    Name of this machine's processor: the `device` of a measured cost profile.
+    """
+
+def features(
+    logits: numpy.typing.NDArray[numpy.float32],
+    combine: tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]] | None = None,
+) -> list[numpy.typing.NDArray[numpy.float32]]:
+    """
+    Compute the scorers' inputs (feature spec 1) but for the earlier scores.
+
+    Args:
+        logits: Logits of every exit, float32 (N, K, C).
+        combine: `(weight (K, K), bias (K, C))`, float32; None: every exit alone.
+
+    Returns:
+        An array (N, C + 4) per exit: the probabilities, the largest of them, 1 + sum p ln p / ln C,
+        the vote, and the margin between the two largest probabilities.
+
+    Raises:
+        InputError: If an array has a wrong dtype, shape or strides.
+        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+def load(
+    path: os.PathLike[str] | str,
+    *,
+    budget_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    threads: typing.SupportsInt | typing.SupportsIndex = 1,
+    cost_profile: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
+) -> Runtime:
+    """
+    Load a bundle: check every file of it, open the segments, choose a schedule.
+
+    Args:
+        path: The folder `NAME.eenet`.
+        budget_ms: Mean time per sample; as `Runtime.set_budget`. None: the bundle's active schedule.
+        threads: Threads that compute one sample. The first load of a process fixes it.
+        cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
+            bundle's profiles.
+
+    Raises:
+        BundleError: If the bundle is damaged, inconsistent or not understood.
+        ScheduleError: If its schedules are malformed or made for another network.
+        BudgetError: If the budget cannot be met.
+        BackendError: If ONNX Runtime is missing, too old, or refuses a segment.
+        ConfigurationError: If the process already runs with another number of threads, or was forked
+            from one that had loaded a bundle.
+        InputError: If `cost_profile` does not fit the network.
+
+    Warns:
+        ProfileWarning: If no profile fits this device, so that budgets in ms are refused.
+        BudgetWarning: If the budget is above the full cost, so that full depth runs.
+    """
+
+def read_schedules(path: os.PathLike[str] | str) -> ScheduleFile:
+    """
+    Read and check a scheduler file, without its bundle.
+
+    Args:
+        path: A `scheduler.safetensors`.
+
+    Raises:
+        ScheduleError: If the file cannot be read or is not valid.
+    """
+
+def replay(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy | None) -> Replay:
+    """
+    Run a policy over logged logits: the code that `Runtime.infer` runs.
+
+    Args:
+        logits: Logits of every exit, float32 (N, K, C).
+        policy: When to stop; None: full depth, where the last exit answers alone.
+
+    Raises:
+        InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
+        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+def scores(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy) -> numpy.typing.NDArray[numpy.float32]:
+    """
+    Compute the confidence score of every exit, as emitted, without stopping.
+
+    Args:
+        logits: Logits of every exit, float32 (N, K, C).
+        policy: The scorers, and which exits are disabled.
+
+    Returns:
+        Scores, float32 (N, K); 0 at disabled exits and at the last one.
+
+    Raises:
+        InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
+        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+__version__: str = "0.1.0"
