@@ -1,0 +1,17 @@
+"""Multi-exit networks and their registry."""
+
+from eenet.models import densenet as densenet
+from eenet.models import resnet as resnet
+from eenet.models.network import ChainNetwork, MultiExitNetwork, SegmentSpec
+from eenet.models.registry import ModelEntry, create_model, list_models, model_entry, register
+
+__all__ = [
+    "ChainNetwork",
+    "ModelEntry",
+    "MultiExitNetwork",
+    "SegmentSpec",
+    "create_model",
+    "list_models",
+    "model_entry",
+    "register",
+]

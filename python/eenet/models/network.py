@@ -1,0 +1,167 @@
+"""The base of every multi-exit network: segments that talk through named tensors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class SegmentSpec:
+    """What segment k reads from and writes to the blackboard (``docs/format.md``).
+
+    Attributes:
+        inputs: names of network inputs or of outputs of earlier segments.
+        outputs: names of the tensors that the segment writes, each of them new.
+        exit: the output that carries the logits of exit k, shape ``(batch, C)``.
+    """
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    exit: str
+
+
+class MultiExitNetwork(nn.Module, ABC):
+    """A network with K exits, cut into K segments.
+
+    A segment is core part k together with exit head k. ``forward`` runs all of them; the exported bundle holds the very same
+    segments one by one, so that a deployed network computes what was trained.
+
+    Attributes:
+        num_exits: K.
+        num_classes: C.
+        segments: one `SegmentSpec` an exit.
+        input_shapes: shape of every network input without the batch axis.
+    """
+
+    def __init__(
+        self, num_classes: int, segments: Sequence[SegmentSpec], input_shapes: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.segments = tuple(segments)
+        self.input_shapes = dict(input_shapes)
+
+    @property
+    def num_exits(self) -> int:
+        return len(self.segments)
+
+    @abstractmethod
+    def run_segment(self, k: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """Tensors of ``segments[k].inputs`` to those of ``segments[k].outputs``, in order."""
+
+    @abstractmethod
+    def run_core(self, k: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        """As `run_segment` without the exit head: every output but the logits. The last segment has no such outputs."""
+
+    @abstractmethod
+    def segment_modules(self, k: int) -> tuple[nn.Module, ...]:
+        """The modules whose parameters segment k uses, core and head."""
+
+    @abstractmethod
+    def trunk_modules(self) -> tuple[nn.Module, ...]:
+        """The modules of the network without early exits."""
+
+    def forward(self, *inputs: Tensor) -> list[Tensor]:
+        """Logits of every exit, each of shape ``(batch, C)``, of inputs given in the order of ``input_shapes``."""
+        return self.run(inputs, early_exits=True)
+
+    def run_last(self, *inputs: Tensor) -> Tensor:
+        """Logits of the last exit alone: the network without early exits ("static"). Shape ``(batch, C)``."""
+        return self.run(inputs, early_exits=False)[-1]
+
+    def run(self, inputs: Sequence[Tensor], *, early_exits: bool) -> list[Tensor]:
+        """Logits of all exits, or of the last one alone."""
+        board = dict(zip(self.input_shapes, inputs, strict=True))
+        logits = []
+        for k, spec in enumerate(self.segments):
+            tensors = [board[name] for name in spec.inputs]
+            if early_exits or k == self.num_exits - 1:
+                board.update(zip(spec.outputs, self.run_segment(k, *tensors), strict=True))
+                logits.append(board[spec.exit])
+            else:
+                names = [name for name in spec.outputs if name != spec.exit]
+                board.update(zip(names, self.run_core(k, *tensors), strict=True))
+        return logits
+
+    def parameters_to_exit(self) -> list[int]:
+        """Parameters up to and including each exit: the trunk so far and the heads passed on the way."""
+        seen: set[int] = set()
+        total, counts = 0, []
+        for k in range(self.num_exits):
+            for module in self.segment_modules(k):
+                for parameter in module.parameters():
+                    if id(parameter) not in seen:
+                        seen.add(id(parameter))
+                        total += parameter.numel()
+            counts.append(total)
+        return counts
+
+    def static_parameters(self) -> int:
+        """Parameters of the network without early exits."""
+        return sum(p.numel() for module in self.trunk_modules() for p in module.parameters())
+
+
+class ChainNetwork(MultiExitNetwork):
+    """A network whose core parts follow one another, each handing one tensor to the next.
+
+    Args:
+        num_classes: C.
+        num_exits: K.
+        input_shape: shape of the one input, ``image``, without the batch axis.
+    """
+
+    def __init__(self, num_classes: int, num_exits: int, input_shape: tuple[int, ...]) -> None:
+        last = num_exits - 1
+        specs = [
+            SegmentSpec(
+                inputs=("image",) if k == 0 else (f"trunk_{k - 1}",),
+                outputs=(f"logits_{k}",) if k == last else (f"trunk_{k}", f"logits_{k}"),
+                exit=f"logits_{k}",
+            )
+            for k in range(num_exits)
+        ]
+        super().__init__(num_classes, specs, {"image": input_shape})
+
+    @abstractmethod
+    def core_modules(self, k: int) -> tuple[nn.Module, ...]:
+        """The modules of core part k, run one after the other."""
+
+    @abstractmethod
+    def head(self, k: int) -> nn.Module:
+        """Exit head k: output of core part k to logits."""
+
+    def segment_modules(self, k: int) -> tuple[nn.Module, ...]:
+        return (*self.core_modules(k), self.head(k))
+
+    def trunk_modules(self) -> tuple[nn.Module, ...]:
+        cores = [module for k in range(self.num_exits) for module in self.core_modules(k)]
+        return (*cores, self.head(self.num_exits - 1))
+
+    def run_core(self, k: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        (x,) = tensors
+        for module in self.core_modules(k):
+            x = module(x)
+        return (x,)
+
+    def run_segment(self, k: int, *tensors: Tensor) -> tuple[Tensor, ...]:
+        (x,) = self.run_core(k, *tensors)
+        logits = self.head(k)(x)
+        return (logits,) if k == self.num_exits - 1 else (x, logits)
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation of convolutions, ones and zeros for batch norm, zero biases of linear layers."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.Linear):
+            nn.init.normal_(module.weight, std=0.01)
+            nn.init.zeros_(module.bias)
+

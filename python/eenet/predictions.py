@@ -1,0 +1,99 @@
+"""Predictions of a multi-exit network: the logits of every exit, and the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eenet.errors import UserError
+from eenet.files import open_npz, replacing
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What every exit says of every sample.
+
+    Attributes:
+        logits: float32, shape ``(N, K, C)``.
+        labels: int64, shape ``(N,)``.
+        index: int64, shape ``(N,)``: which sample of its data set each row is.
+        class_names: C names.
+    """
+
+    logits: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    index: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        logits, labels = self.logits, self.labels
+        if logits.dtype != np.float32 or logits.ndim != 3:
+            raise UserError(f"logits: got {logits.dtype} of shape {logits.shape}, expected float32 (N, K, C)")
+        samples, exits, classes = logits.shape
+        if samples == 0 or exits < 2 or classes < 2:
+            raise UserError(f"logits: got shape {logits.shape}, expected N >= 1, K >= 2, C >= 2")
+        for name, rows in (("labels", labels), ("index", self.index)):
+            if rows.dtype != np.int64 or rows.shape != (samples,):
+                raise UserError(f"{name}: got {rows.dtype} of shape {rows.shape}, expected int64 ({samples},)")
+        if labels.min() < 0 or labels.max() >= classes:
+            raise UserError(f"labels: got {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
+        if len(self.class_names) != classes:
+            raise UserError(f"class_names: got {len(self.class_names)}, expected {classes}")
+        finite = np.isfinite(logits).all(axis=(1, 2))
+        if not finite.all():
+            raise UserError(f"logits: row {int(np.argmin(finite))} is not finite")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Predictions:
+        return Predictions(self.logits[rows], self.labels[rows], self.index[rows], self.class_names)
+
+    @property
+    def num_exits(self) -> int:
+        """K."""
+        return self.logits.shape[1]
+
+    @property
+    def num_classes(self) -> int:
+        """C."""
+        return self.logits.shape[2]
+
+    def split(self, share: float, seed: int) -> tuple[Predictions, Predictions]:
+        """Two disjoint random parts, the first with ``share`` of the samples."""
+        order = np.random.default_rng(seed).permutation(len(self))
+        cut = round(share * len(self))
+        return self[np.sort(order[:cut])], self[np.sort(order[cut:])]
+
+    def save(self, path: str | Path) -> None:
+        """Writes an ``.npz`` file: ``logits``, ``labels``, ``index``, ``class_names``."""
+        with replacing(path) as temporary, open(temporary, "wb") as file:
+            np.savez(
+                file,
+                logits=self.logits,
+                labels=self.labels,
+                index=self.index,
+                class_names=np.array(self.class_names),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Predictions:
+        """Reads what `save` wrote; ``index`` and ``class_names`` may be absent.
+
+        Raises:
+            UserError: the file cannot be read or does not hold what it should.
+        """
+        with open_npz(path) as file:
+            if not {"logits", "labels"} <= set(file.files):
+                raise UserError(f"has {sorted(file.files)}, expected logits and labels")
+            logits, labels = file["logits"], file["labels"]
+            index = file["index"] if "index" in file.files else np.arange(len(labels))
+            names = [str(c) for c in file["class_names"]] if "class_names" in file.files else []
+            if not np.issubdtype(labels.dtype, np.integer) or not np.issubdtype(index.dtype, np.integer):
+                raise UserError(f"labels and index: got {labels.dtype} and {index.dtype}, expected integers")
+            if logits.ndim == 3 and not names:
+                names = [str(c) for c in range(logits.shape[2])]
+            return cls(logits, labels.astype(np.int64), index.astype(np.int64), tuple(names))

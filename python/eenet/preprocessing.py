@@ -1,0 +1,96 @@
+"""Declarative preprocessing: what the manifest of a bundle says and the Python tools do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eenet.errors import UserError
+
+
+@dataclass(frozen=True)
+class ImagePreprocessing:
+    """``(pixel * scale - mean) / std`` per channel, from bytes in HWC order to float32 in CHW order.
+
+    Attributes:
+        size: height and width that the network takes; images of another size are refused, not resized.
+        scale: usually 1/255.
+        mean, std: per channel, after scaling.
+        color: channel order of the bytes.
+    """
+
+    size: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    scale: float = 1 / 255
+    color: str = "RGB"
+
+    @classmethod
+    def fit(cls, images: NDArray[np.uint8]) -> ImagePreprocessing:
+        """Mean and deviation of each channel, to four digits, of images of shape ``(N, H, W, 3)``."""
+        pixels = images.reshape(-1, images.shape[-1])
+        # Integer histograms: exact, and without a float copy of the whole set.
+        levels = np.arange(256) / 255
+        counts = np.stack([np.bincount(pixels[:, c], minlength=256) for c in range(images.shape[-1])])
+        share = counts / counts.sum(axis=1, keepdims=True)
+        mean = share @ levels
+        std = np.sqrt(share @ levels**2 - mean**2)
+        return cls(
+            size=(int(images.shape[1]), int(images.shape[2])),
+            mean=tuple(round(float(m), 4) for m in mean),
+            std=tuple(round(float(s), 4) for s in std),
+        )
+
+    def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Images uint8 ``(..., H, W, 3)`` to float32 ``(..., 3, H, W)``, C-contiguous.
+
+        Raises:
+            UserError: another dtype or size.
+        """
+        expected = (*self.size, len(self.mean))
+        if images.dtype != np.uint8 or images.shape[-3:] != expected:
+            raise UserError(
+                f"images: got {images.dtype} of shape {images.shape}, expected uint8 of shape (..., "
+                f"{', '.join(map(str, expected))})"
+            )
+        # One multiplication and one addition a pixel, in float32.
+        factor = np.array([self.scale / s for s in self.std], np.float32)
+        offset = np.array([-m / s for m, s in zip(self.mean, self.std, strict=True)], np.float32)
+        return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) * factor + offset, -1, -3))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``docs/format.md`` describes."""
+        return {
+            "kind": "image",
+            "color": self.color,
+            "layout": "CHW",
+            "size": list(self.size),
+            "scale": self.scale,
+            "mean": list(self.mean),
+            "std": list(self.std),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ImagePreprocessing:
+        """The inverse of `to_json`.
+
+        Raises:
+            UserError: another kind or layout, or keys are missing.
+        """
+        try:
+            if (value["kind"], value["layout"]) != ("image", "CHW"):
+                raise UserError(f"preprocessing: got {value['kind']}/{value['layout']}, expected image/CHW")
+            size: Sequence[int] = value["size"]
+            return cls(
+                size=(int(size[0]), int(size[1])),
+                mean=tuple(map(float, value["mean"])),
+                std=tuple(map(float, value["std"])),
+                scale=float(value["scale"]),
+                color=str(value["color"]),
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise UserError(f"preprocessing: {error!r} in {value!r}") from error

@@ -1,0 +1,235 @@
+"""Seeded, resumable training on images that fit in memory."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from eenet.data import ImageSet
+from eenet.errors import UserError
+from eenet.files import replacing
+from eenet.models import MultiExitNetwork
+from eenet.predictions import Predictions
+from eenet.preprocessing import ImagePreprocessing
+from eenet.training.losses import MultiExitLoss
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How to train.
+
+    Attributes:
+        epochs: passes over the training images.
+        batch_size: samples a step; the last, smaller batch of an epoch is left out.
+        learning_rate: the peak of the one-cycle schedule.
+        weight_decay: on matrices and convolutions only.
+        warmup: share of the steps before the peak.
+        trunk_share: first share of the epochs, in which only the last exit is trained (the paper: 20 of 150 epochs).
+        distillation: alpha of `MultiExitLoss`.
+        distillation_share: last share of the epochs, in which distillation is on (the paper: 25 %).
+        loss_weights: of the exits; the paper's when None.
+        padding: zero padding before the random crop.
+        precision: ``float32``, or ``bfloat16`` for autocast.
+        compile: use ``torch.compile``.
+        seed: of the weights, the order of samples and the augmentation.
+    """
+
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 0.2
+    weight_decay: float = 5e-4
+    warmup: float = 0.2
+    trunk_share: float = 0.13
+    distillation: float = 0.01
+    distillation_share: float = 0.25
+    loss_weights: tuple[float, ...] | None = None
+    padding: int = 4
+    precision: str = "bfloat16"
+    compile: bool = False
+    seed: int = 0
+
+
+class Trainer:
+    """Trains a network epoch by epoch and keeps all it needs to go on in one file.
+
+    The order of samples and the augmentation of an epoch depend on seed and epoch alone, so a run that was interrupted and resumed
+    ends with the same weights as one that was not (same machine and thread count).
+
+    Args:
+        network: as it starts.
+        train: training images.
+        validation: images that no step sees; accuracy per exit is measured on them after every epoch.
+        preprocessing: of the images.
+        config: how to train.
+        folder: where ``state.safetensors`` and ``log.jsonl`` go.
+    """
+
+    def __init__(
+        self,
+        network: MultiExitNetwork,
+        train: ImageSet,
+        validation: ImageSet,
+        preprocessing: ImagePreprocessing,
+        config: TrainingConfig,
+        folder: Path,
+    ) -> None:
+        if len(train) < config.batch_size:
+            raise UserError(f"training set: got {len(train)} images, expected at least one batch of {config.batch_size}")
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.train_set = train
+        self.validation = validation
+        self.preprocessing = preprocessing
+        self.config = config
+        self.folder = folder
+        self.epoch = 0
+        self._loss = MultiExitLoss(network.num_exits, config.loss_weights, config.distillation)
+        self._run = torch.compile(network.run) if config.compile else network.run
+        matrices = [p for p in network.parameters() if p.ndim > 1]
+        vectors = [p for p in network.parameters() if p.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+        self._optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
+        self._steps = len(train) // config.batch_size
+        self._schedule = self._schedule_from(0)
+
+    def _schedule_from(self, step: int) -> torch.optim.lr_scheduler.OneCycleLR:
+        return torch.optim.lr_scheduler.OneCycleLR(
+            self._optimizer,
+            self.config.learning_rate,
+            total_steps=self.config.epochs * self._steps,
+            pct_start=self.config.warmup,
+            cycle_momentum=False,
+            last_epoch=step - 1,
+        )
+
+    def fit(self) -> None:
+        """Trains to the last epoch, from the last one that was finished."""
+        self._restore()
+        while self.epoch < self.config.epochs:
+            started = time.monotonic()
+            loss = self._train_epoch()
+            self.epoch += 1
+            accuracy = self._accuracy()
+            self._store()
+            self._log({"epoch": self.epoch, "loss": loss, "validation": accuracy, "s": time.monotonic() - started})
+
+    def _train_epoch(self) -> float:
+        config = self.config
+        early_exits = self.epoch >= int(config.trunk_share * config.epochs)
+        distil = self.epoch >= (1 - config.distillation_share) * config.epochs
+        self.network.train()
+        total = 0.0
+        label = f"epoch {self.epoch + 1}/{config.epochs}"
+        for images, labels in tqdm(self._batches(), label, self._steps, disable=None, leave=False):
+            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+                logits = [z.float() for z in self._run((images,), early_exits=early_exits)]
+            loss = self._loss(logits, labels, distil=distil) if early_exits else F.cross_entropy(logits[-1], labels)
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            self._schedule.step()
+            total += loss.item()
+        mean = total / self._steps
+        if not np.isfinite(mean):
+            raise UserError(f"epoch {self.epoch + 1}: the loss is {mean}; try a smaller learning rate")
+        return mean
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        random = np.random.default_rng((self.config.seed, self.epoch))
+        order = random.permutation(len(self.train_set))
+        size, pad = self.config.batch_size, self.config.padding
+        for step in range(self._steps):
+            batch = self.train_set[order[step * size : (step + 1) * size]]
+            images = torch.from_numpy(self.preprocessing(_augment(batch.images, pad, random)))
+            yield images.contiguous(memory_format=torch.channels_last), torch.from_numpy(batch.labels)
+
+    def _accuracy(self) -> list[float]:
+        predictions = predict(self.network, self.validation, self.preprocessing)
+        answers = predictions.logits.argmax(axis=2)
+        return [round(float(a), 4) for a in (answers == predictions.labels[:, None]).mean(axis=0)]
+
+    def _log(self, line: dict[str, Any]) -> None:
+        with open(self.folder / "log.jsonl", "a") as file:
+            file.write(json.dumps(line) + "\n")
+        accuracy = " ".join(f"{100 * a:.2f}" for a in line["validation"])
+        print(
+            f"epoch {line['epoch']}/{self.config.epochs}  loss {line['loss']:.4f}  validation accuracy {accuracy} %  "
+            f"{line['s']:.0f} s",
+            flush=True,
+        )
+
+    @property
+    def _state_file(self) -> Path:
+        return self.folder / "state.safetensors"
+
+    def _store(self) -> None:
+        tensors = {f"network.{name}": t.contiguous() for name, t in self.network.state_dict().items()}
+        for name, parameter in self.network.named_parameters():
+            state = self._optimizer.state.get(parameter, {})
+            if "momentum_buffer" in state:
+                tensors[f"momentum.{name}"] = state["momentum_buffer"].contiguous()
+        metadata = {"epoch": str(self.epoch), "config": json.dumps(asdict(self.config))}
+        with replacing(self._state_file) as temporary:
+            safetensors.torch.save_file(tensors, temporary, metadata=metadata)
+
+    def _restore(self) -> None:
+        if not self._state_file.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return
+        try:
+            with safetensors.safe_open(self._state_file, framework="pt") as file:
+                metadata = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}
+        except (OSError, safetensors.SafetensorError) as error:
+            raise UserError(f"{self._state_file}: {error}") from error
+        # Through JSON, so that tuples compare as the lists they were written as.
+        if json.loads(metadata["config"]) != json.loads(json.dumps(asdict(self.config))):
+            raise UserError(
+                f"{self._state_file} was trained with {metadata['config']}, now {json.dumps(asdict(self.config))}: "
+                "give the same settings or another folder"
+            )
+        self.network.load_state_dict({n[8:]: t for n, t in tensors.items() if n.startswith("network.")})
+        for name, parameter in self.network.named_parameters():
+            if f"momentum.{name}" in tensors:
+                buffer = torch.empty_like(parameter)  # the parameter's memory format
+                self._optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(tensors[f"momentum.{name}"])
+        self.epoch = int(metadata["epoch"])
+        if self.epoch < self.config.epochs:
+            self._schedule = self._schedule_from(self.epoch * self._steps)
+
+
+def _augment(images: np.ndarray[Any, Any], padding: int, random: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Random flips and random crops after zero padding of uint8 images ``(N, H, W, 3)``."""
+    n, height, width, _ = images.shape
+    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    rows = random.integers(0, 2 * padding + 1, n)[:, None] + np.arange(height)
+    columns = random.integers(0, 2 * padding + 1, n)[:, None] + np.arange(width)
+    flip = random.random(n) < 0.5
+    columns[flip] = columns[flip, ::-1]
+    return padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+
+def predict(
+    network: MultiExitNetwork, images: ImageSet, preprocessing: ImagePreprocessing, batch_size: int = 250
+) -> Predictions:
+    """Logits of every exit in float32 and evaluation mode."""
+    network.eval()
+    logits = []
+    with torch.inference_mode():
+        for start in tqdm(range(0, len(images), batch_size), "predict", disable=None, leave=False):
+            x = torch.from_numpy(preprocessing(images.images[start : start + batch_size]))
+            x = x.contiguous(memory_format=torch.channels_last)
+            logits.append(torch.stack(network(x), dim=1).numpy())
+    index = np.arange(len(images), dtype=np.int64)
+    return Predictions(np.concatenate(logits), images.labels, index, images.class_names)

@@ -1,0 +1,53 @@
+"""Puts a finished run of eenet-train, made with --test, into the zoo that ships with the package.
+
+    python tools/build_zoo.py runs/densenet121
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.predictions import Predictions
+
+ZOO = Path(__file__).resolve().parents[1] / "python" / "eenet" / "zoo"
+# Logits are kept to a 256th: the file shrinks to a third, and no threshold is known better than that.
+LOGIT_STEP = 2.0**-8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    run: Path = parser.parse_args().run
+    checkpoint = load_checkpoint(run / "weights.safetensors")
+    accuracy = {}
+    for name in ("validation", "test"):
+        predictions = Predictions.load(run / f"{name}.npz")
+        answers = predictions.logits.argmax(axis=2)
+        accuracy[name] = (answers == predictions.labels[:, None]).mean(axis=0).round(4).tolist()
+    folder = ZOO / checkpoint.model
+    folder.mkdir(parents=True, exist_ok=True)
+    training = {**checkpoint.training, "accuracy": accuracy}
+    Checkpoint(
+        checkpoint.model, checkpoint.network, checkpoint.class_names, checkpoint.preprocessing, training
+    ).save(folder / "weights.safetensors")
+    write_rounded(Predictions.load(run / "validation.npz"), folder / "validation.npz")
+    shutil.copyfile(run / "samples.npz", folder / "samples.npz")
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    print(f"{folder}: {size / 1e6:.1f} MB, accuracy per exit {json.dumps(accuracy)}")
+
+
+def write_rounded(predictions: Predictions, path: Path) -> None:
+    rounded = (np.round(predictions.logits / LOGIT_STEP) * LOGIT_STEP).astype(np.float32)
+    np.savez_compressed(
+        path, logits=rounded, labels=predictions.labels, index=predictions.index, class_names=predictions.class_names
+    )
+
+
+if __name__ == "__main__":
+    main()
