@@ -1,0 +1,123 @@
+"""What all schedulers share: checking the inputs, feasibility, calibration."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import eenet_rt
+import numpy as np
+from numpy.typing import NDArray
+
+from eenet.errors import UserError
+from eenet.predictions import Predictions
+from eenet.scheduling.schedule_file import Schedule
+from eenet.scheduling.thresholds import Floats, calibrate, with_thresholds
+
+
+class Scheduler(ABC):
+    """An estimator of exit policies.
+
+    ``fit`` learns scorers on the fit set and thresholds on the calibration set. Neither may hold images that the network was trained
+    on, and no figure is reported on either of them.
+
+    Attributes:
+        exit_policy_: the runtime's decision core with what was learned.
+        thresholds_: float64 ``(K,)``.
+        shares_: exit shares on the calibration set, ``(K,)``.
+        mean_cost_: realised on the calibration set.
+        margin_: held back of the budget, see `eenet.scheduling.thresholds.budget_margin`.
+    """
+
+    policy: str
+    exit_policy_: eenet_rt.ExitPolicy
+    thresholds_: Floats
+    shares_: Floats
+    mean_cost_: float
+    margin_: float
+
+    def fit(
+        self, fit_set: Predictions, calibration_set: Predictions, costs: Sequence[float] | Floats, budget: float
+    ) -> Scheduler:
+        """Learns a policy.
+
+        Args:
+            fit_set: for scorers and planned shares.
+            calibration_set: for thresholds; the other samples than those of the fit set.
+            costs: K positive, non-decreasing costs of leaving at each exit.
+            budget: mean cost per sample that must hold, in the unit of the costs; from ``costs[0]`` up. At ``costs[-1]`` or above
+                every sample runs to the last exit.
+
+        Raises:
+            UserError: sets that differ in exits or classes or share samples, costs of another length or order, infeasible budget.
+        """
+        costs_ = check_costs(costs, fit_set.num_exits)
+        _check_sets(fit_set, calibration_set)
+        budget = check_budget(budget, costs_)
+        scorer_policy, plan, direction = self._learn(fit_set, calibration_set, costs_, budget)
+        if budget >= costs_[-1]:
+            thresholds = np.full(len(costs_), np.inf)
+            shares = np.eye(len(costs_))[-1]
+            self.mean_cost_, self.margin_ = float(costs_[-1]), 0.0
+        else:
+            result = calibrate(calibration_set.logits, scorer_policy, plan, direction, costs_, budget)
+            thresholds, shares = result.thresholds, result.shares
+            self.mean_cost_, self.margin_ = result.mean_cost, result.margin
+        self.thresholds_, self.shares_ = thresholds, shares
+        self.exit_policy_ = with_thresholds(scorer_policy, thresholds)
+        self._costs, self._budget, self._samples = costs_, budget, len(calibration_set)
+        return self
+
+    @abstractmethod
+    def _learn(
+        self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float
+    ) -> tuple[eenet_rt.ExitPolicy, Floats, Floats]:
+        """A policy (its thresholds are not used), planned shares, and the direction in which to bend them."""
+
+    def schedule(self, unit: str) -> Schedule:
+        """What was learned, as it goes into a bundle."""
+        return Schedule(
+            policy=self.policy,
+            budget=self._budget,
+            unit=unit,
+            costs=tuple(map(float, self._costs)),
+            margin=self.margin_,
+            calibration_samples=self._samples,
+            calibration_shares=tuple(map(float, self.shares_)),
+            exit_policy=self.exit_policy_,
+        )
+
+
+def check_costs(costs: Sequence[float] | Floats, num_exits: int) -> Floats:
+    """Costs as an array.
+
+    Raises:
+        UserError: not K positive finite numbers that never decrease and rise from first to last.
+    """
+    array = np.asarray(costs, np.float64)
+    if array.shape != (num_exits,):
+        raise UserError(f"costs: got {array.size} numbers, expected {num_exits}, one an exit")
+    if not np.isfinite(array).all() or array[0] <= 0 or (np.diff(array) < 0).any() or array[-1] <= array[0]:
+        raise UserError(f"costs: got {array.tolist()}, expected positive numbers that rise from exit to exit")
+    return array
+
+
+def check_budget(budget: float, costs: Floats) -> float:
+    """The budget.
+
+    Raises:
+        UserError: below the cost of the first exit, or not a number.
+    """
+    if not np.isfinite(budget) or budget < costs[0]:
+        raise UserError(f"budget {budget:g} cannot be met: feasible are {costs[0]:.6g} (exit 0) to {costs[-1]:.6g} (full depth)")
+    return float(budget)
+
+
+def _check_sets(fit_set: Predictions, calibration_set: Predictions) -> None:
+    if fit_set.logits.shape[1:] != calibration_set.logits.shape[1:]:
+        raise UserError(
+            f"fit set has (K, C) = {fit_set.logits.shape[1:]}, calibration set {calibration_set.logits.shape[1:]}"
+        )
+    common: NDArray[np.int64] = np.intersect1d(fit_set.index, calibration_set.index)
+    if len(common):
+        raise UserError(f"fit set and calibration set share {len(common)} samples, sample {common[0]} among them")

@@ -1,0 +1,181 @@
+"""The paper's scheduler: exit scoring functions g and exit assignment functions h, learned together (section 3.2)."""
+
+from __future__ import annotations
+
+import copy
+
+import eenet_rt
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eenet.predictions import Predictions
+from eenet.scheduling.base import Scheduler
+from eenet.scheduling.thresholds import Floats
+
+_EPSILON = 1e-6  # keeps logarithms and the normalisation of Eq. 8 finite where a score is clamped to 0 or 1
+
+
+class _ScoringFunctions(nn.Module):
+    """g_k, k = 0 .. K-1: linear with bias, clamped to [0, 1]; inputs end with the earlier scores."""
+
+    def __init__(self, num_exits: int, num_classes: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(num_classes + 4 + k, 1) for k in range(num_exits))
+        for layer in self.layers:
+            # Starts as the maximum-score policy: with the usual initialisation half of the scores start clamped, without gradient.
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+            with torch.no_grad():
+                layer.weight[0, num_classes] = 1
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Features, K tensors ``(N, C + 4)``, to scores ``(N, K)``."""
+        scores: list[Tensor] = []
+        for layer, x in zip(self.layers, features, strict=True):
+            scores.append(layer(torch.cat([x, *scores], dim=1)).clamp(0, 1))
+        return torch.cat(scores, dim=1)
+
+
+class _AssignmentFunctions(nn.Module):
+    """h_k, k = 0 .. K-1: two-layer MLPs on the inputs of g_k; softmax over exits of their raw outputs (Eq. 5)."""
+
+    def __init__(self, num_exits: int, num_classes: int, hidden_ratio: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList()
+        for k in range(num_exits):
+            inputs = num_classes + 4 + k
+            hidden = max(1, round(hidden_ratio * inputs))
+            self.layers.append(nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 1)))
+
+    def forward(self, features: list[Tensor], scores: Tensor) -> Tensor:
+        """Log shares ``(N, K)``."""
+        raw = [
+            layer(torch.cat([x, scores[:, :k]], dim=1))
+            for k, (layer, x) in enumerate(zip(self.layers, features, strict=True))
+        ]
+        return F.log_softmax(torch.cat(raw, dim=1), dim=1)
+
+
+class EENetScheduler(Scheduler):
+    """EENet: scores estimate correctness, planned shares follow the scores within the budget.
+
+    Every iteration takes one step of g for the present shares and one of h for the present scores, full batch. Each has its own
+    optimiser, its own patience and a copy of its best state.
+
+    Args:
+        hidden_ratio: hidden width of h_k over its inputs; the paper has 0.5 for images and 2 for text.
+        cost_weight: alpha_cost, weight of the budget loss (Eq. 10); the paper has 10 and finds 1 to 100 to work.
+        entropy_weight: beta_h of Eq. 7.
+        learning_rate: of both optimisers (Adam).
+        steps: at most so many of each.
+        patience: stop after so many steps without a better loss.
+        seed: of the initial h.
+    """
+
+    policy = "eenet"
+
+    def __init__(
+        self,
+        *,
+        hidden_ratio: float = 0.5,
+        cost_weight: float = 10.0,
+        entropy_weight: float = 1.0,
+        learning_rate: float = 1e-2,
+        steps: int = 400,
+        patience: int = 50,
+        seed: int = 0,
+    ) -> None:
+        self.hidden_ratio = hidden_ratio
+        self.cost_weight = cost_weight
+        self.entropy_weight = entropy_weight
+        self.learning_rate = learning_rate
+        self.steps = steps
+        self.patience = patience
+        self.seed = seed
+
+    def _learn(
+        self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float
+    ) -> tuple[eenet_rt.ExitPolicy, Floats, Floats]:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            g = _ScoringFunctions(fit_set.num_exits, fit_set.num_classes)
+            h = _AssignmentFunctions(fit_set.num_exits, fit_set.num_classes, self.hidden_ratio)
+        self._optimise(g, h, fit_set, torch.from_numpy(costs).float(), budget)
+        with torch.inference_mode():
+            features = _features(calibration_set)
+            plan = h(features, g(features)).exp().mean(dim=0).double().numpy()
+        scorers = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in g.layers[:-1]]
+        policy = eenet_rt.ExitPolicy(
+            fit_set.num_classes, scorers, np.full(fit_set.num_exits, np.inf), clamp=True
+        )
+        return policy, plan, costs / costs[-1]
+
+    def _optimise(
+        self, g: _ScoringFunctions, h: _AssignmentFunctions, fit_set: Predictions, costs: Tensor, budget: float
+    ) -> None:
+        features = _features(fit_set)
+        answers = eenet_rt.answers(fit_set.logits)
+        correct = torch.from_numpy((answers == fit_set.labels[:, None]).astype(np.float32))
+        scoring, assignment = _Optimiser(g, self), _Optimiser(h, self)
+        for _ in range(self.steps):
+            scores = g(features)
+            log_shares = h(features, scores.detach())
+            scoring.step(_scoring_loss(scores, correct, log_shares.detach().exp()))
+            assignment.step(self._assignment_loss(log_shares, scores.detach(), costs, budget))
+            if not (scoring.running or assignment.running):
+                break
+        scoring.restore()
+        assignment.restore()
+
+    def _assignment_loss(self, log_shares: Tensor, scores: Tensor, costs: Tensor, budget: float) -> Tensor:
+        """L_h: KL from the target of Eq. 8 to the shares (Eq. 9), and the budget loss (Eq. 10)."""
+        target = (scores + _EPSILON) ** (1 / self.entropy_weight)
+        target = target / target.sum(dim=1, keepdim=True)
+        divergence = (target * (target.log() - log_shares)).mean()
+        cost = (log_shares.exp() @ costs).mean()
+        return divergence + self.cost_weight * (budget - cost).abs() / budget
+
+
+def _scoring_loss(scores: Tensor, correct: Tensor, shares: Tensor) -> Tensor:
+    """L_g (Eq. 6, with the sign that minimises it): each exit's scores are fitted to the samples that are planned for it."""
+    weights = shares / shares.sum(dim=0, keepdim=True)
+    likelihood = scores.clamp(_EPSILON, 1 - _EPSILON)
+    loss = -(correct * likelihood.log() + (1 - correct) * torch.log1p(-likelihood))
+    return (weights * loss).sum() / scores.shape[1]
+
+
+def _features(predictions: Predictions) -> list[Tensor]:
+    return [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits)]
+
+
+class _Optimiser:
+    """Adam on one module, with patience and a copy of the best state."""
+
+    def __init__(self, module: nn.Module, settings: EENetScheduler) -> None:
+        self._module = module
+        self._adam = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)
+        self._patience = settings.patience
+        self._best = float("inf")
+        self._state = copy.deepcopy(module.state_dict())
+        self._waited = 0
+
+    @property
+    def running(self) -> bool:
+        return self._waited < self._patience
+
+    def step(self, loss: Tensor) -> None:
+        if not self.running:
+            return
+        if loss.item() < self._best:
+            self._best, self._waited = loss.item(), 0
+            self._state = copy.deepcopy(self._module.state_dict())
+        else:
+            self._waited += 1
+        self._adam.zero_grad()
+        loss.backward()
+        self._adam.step()
+
+    def restore(self) -> None:
+        self._module.load_state_dict(self._state)
