@@ -1,0 +1,142 @@
+"""Writes bundles (``docs/format.md``, format version 1)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from eenet.models import SegmentSpec
+from eenet.predictions import Predictions
+
+FORMAT_VERSION = 1
+SCHEDULES = "scheduler.safetensors"
+CALIBRATION = "calibration.safetensors"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of the blackboard: its dtype, and its shape after the batch axis."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment's place on the blackboard and its serialised ONNX model."""
+
+    spec: SegmentSpec
+    onnx: bytes
+
+
+@dataclass(frozen=True)
+class CostProfile:
+    """Measured or computed cost of each exit; see ``docs/format.md`` for the fields."""
+
+    unit: str
+    costs: tuple[float, ...]
+    static: float | None = None
+    device: str | None = None
+    provider: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    batch: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the manifest; a profile that holds everywhere has no key."""
+        value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
+        key = ("device", "provider", "precision", "threads", "batch")
+        return value | {name: getattr(self, name) for name in key if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class BundleContent:
+    """What a manifest says, but for hashes and profiles."""
+
+    model: str
+    class_names: tuple[str, ...]
+    preprocessing: dict[str, Any]
+    tensors: dict[str, Tensor]
+    inputs: tuple[str, ...]
+    segments: tuple[Segment, ...]
+    parameters: tuple[int, ...]
+    max_batch: int
+
+    @property
+    def id(self) -> str:
+        """Identity of the network: a hash over the hashes of its segments."""
+        digests = [hashlib.sha256(segment.onnx).hexdigest() for segment in self.segments]
+        return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
+
+
+def write_segments(folder: Path, content: BundleContent) -> None:
+    """Makes the folder and writes the segments into it."""
+    folder.mkdir()
+    for k, segment in enumerate(content.segments):
+        (folder / _segment_file(k)).write_bytes(segment.onnx)
+
+
+def write_calibration(folder: Path, predictions: Predictions) -> None:
+    """Writes the calibration predictions."""
+    tensors = {"logits": np.ascontiguousarray(predictions.logits), "labels": predictions.labels}
+    safetensors.numpy.save_file(tensors, folder / CALIBRATION)
+
+
+def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfile]) -> None:
+    """Writes ``manifest.json`` with size and hash of every other file in the folder. Call it last."""
+    files = {}
+    for path in sorted(folder.iterdir()):
+        if path.name != "manifest.json":
+            data = path.read_bytes()
+            files[path.name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "id": content.id,
+        "parent": None,
+        "model": content.model,
+        "task": "classification",
+        "class_names": list(content.class_names),
+        "preprocessing": content.preprocessing,
+        "symbols": {"batch": {"max": content.max_batch}},
+        "tensors": {
+            name: {"dtype": tensor.dtype, "shape": ["batch", *tensor.shape]} for name, tensor in content.tensors.items()
+        },
+        "inputs": list(content.inputs),
+        "segments": [
+            {
+                "files": {"onnx": _segment_file(k)},
+                "inputs": list(segment.spec.inputs),
+                "outputs": list(segment.spec.outputs),
+                "exit": segment.spec.exit,
+            }
+            for k, segment in enumerate(content.segments)
+        ],
+        "parameters": list(content.parameters),
+        "profiles": [profile.to_json() for profile in profiles],
+        "files": files,
+        "versions": _versions(),
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _segment_file(k: int) -> str:
+    return f"segment_{k}.onnx"
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("eenet", "torch", "onnx", "onnxscript"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,145 @@
+"""``eenet-export``: a trained network to a bundle."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import eenet_rt
+
+from eenet.checkpoint import load_checkpoint
+from eenet.commands import ArgumentParser, run_command
+from eenet.data import load_images
+from eenet.errors import UserError
+from eenet.models import list_models, model_entry
+from eenet.predictions import Predictions
+from eenet.scheduling import POLICIES
+from eenet.zoo import zoo_folder
+from eenet_export.export import ExportOptions, ExportResult, export_bundle
+from eenet_export.profile import ProfileOptions
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    return run_command("eenet-export", lambda: _export(arguments), interrupted="nothing was written")
+
+
+def _parser() -> ArgumentParser:
+    options, profile = ExportOptions(), ProfileOptions()
+    parser = ArgumentParser(
+        "eenet-export",
+        "Split a network at its exits, export the segments to ONNX, measure them on this machine, fit schedules for budgets and "
+        "write one verified bundle.",
+    )
+    parser.add_argument("--model", required=True, help=f"one of {', '.join(list_models())}")
+    parser.add_argument("--checkpoint", type=Path, help="weights.safetensors of eenet-train (default: the shipped one)")
+    parser.add_argument("--predictions", type=Path, help="validation predictions (default: beside the checkpoint)")
+    parser.add_argument("--images", type=Path, help="images to measure and verify with (default: beside the checkpoint)")
+    parser.add_argument(
+        "--budget-ms", type=float, nargs="+", default=[], metavar="B",
+        help="mean ms per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% active)",
+    )  # fmt: skip
+    parser.add_argument("--policy", default=options.policy, choices=list(POLICIES))
+    parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
+    parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
+    parser.add_argument("--seed", type=int, default=options.seed)
+    parser.add_argument("--out", type=Path, default=Path(), help="folder in which MODEL.eenet is written")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+@dataclass(frozen=True)
+class _Sources:
+    checkpoint: Path
+    predictions: Path
+    images: Path
+
+
+def _sources(arguments: argparse.Namespace) -> _Sources:
+    if arguments.checkpoint:
+        folder = arguments.checkpoint.parent
+    else:
+        folder = zoo_folder(arguments.model)
+    sources = _Sources(
+        arguments.checkpoint or folder / "weights.safetensors",
+        arguments.predictions or folder / "validation.npz",
+        arguments.images or folder / "samples.npz",
+    )
+    for option, path in vars(sources).items():
+        if not path.is_file():
+            raise UserError(f"--{option}: {path} is not a file")
+    return sources
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    entry = model_entry(arguments.model)
+    for name in ("threads", "repeats"):
+        if getattr(arguments, name) < 1:
+            raise UserError(f"--{name}: got {getattr(arguments, name)}, expected at least 1")
+    sources = _sources(arguments)
+    checkpoint = load_checkpoint(sources.checkpoint)
+    if checkpoint.model != entry.name:
+        raise UserError(f"--checkpoint: {sources.checkpoint} holds {checkpoint.model}, expected {entry.name}")
+    options = ExportOptions(
+        budgets_ms=tuple(arguments.budget_ms),
+        policy=arguments.policy,
+        seed=arguments.seed,
+        profile=ProfileOptions(arguments.threads, arguments.repeats),
+    )
+    say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
+    try:
+        result = export_bundle(
+            checkpoint,
+            Predictions.load(sources.predictions),
+            load_images(sources.images).images,
+            arguments.out / f"{entry.name}.eenet",
+            options,
+            say,
+        )
+    except eenet_rt.EenetError as error:
+        raise UserError(str(error)) from error
+    if arguments.json:
+        print(json.dumps(_as_json(result)))
+    else:
+        _print_result(result, entry.paper_parameters)
+
+
+def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> None:
+    ours = " ".join(f"{count / 1e6:.3f}" for count in result.parameters)
+    paper = " ".join(f"{count:.2f}" for count in paper_parameters)
+    print(f"parameters to each exit: {ours} million (paper, Table 3: {paper})")
+    for budget in result.skipped_ms:
+        print(f"left out: budget {budget:.4g} ms is below the first exit's cost, {result.profile.costs[0]:.4g} ms")
+    size = sum(path.stat().st_size for path in result.bundle.iterdir())
+    active = result.schedules[result.active]
+    print(f"wrote {result.bundle} ({size / 1e6:.1f} MB), active budget {active.budget:.4g} ms")
+
+
+def _as_json(result: ExportResult) -> dict[str, object]:
+    return {
+        "bundle": str(result.bundle),
+        "parameters": result.parameters,
+        "profile": result.profile.to_json(),
+        "active": result.active,
+        "skipped_ms": result.skipped_ms,
+        "schedules": [
+            {
+                "policy": s.policy,
+                "budget": s.budget,
+                "margin": s.margin,
+                "calibration_shares": list(s.calibration_shares),
+            }
+            for s in result.schedules
+        ],
+        "max_error": result.verification.max_error,
+        "samples": result.verification.samples,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,234 @@
+"""The whole way from a checkpoint to a verified bundle."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eenet.checkpoint import Checkpoint
+from eenet.errors import UserError
+from eenet.files import replacing
+from eenet.models import MultiExitNetwork
+from eenet.predictions import Predictions
+from eenet.scheduling import Schedule, create_scheduler, save_schedules
+from eenet.scheduling.maximum import maximum_policy
+from eenet_export.bundle import (
+    SCHEDULES,
+    BundleContent,
+    CostProfile,
+    Segment,
+    Tensor,
+    write_calibration,
+    write_manifest,
+    write_segments,
+)
+from eenet_export.onnx import MAX_BATCH, export_onnx
+from eenet_export.profile import ProfileOptions, measure
+from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
+from eenet_export.verify import Verification, verify
+
+DEFAULT_SHARES = (0.5, 0.6, 0.65, 0.7, 0.8, 0.9)
+DEFAULT_ACTIVE = 0.65
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to export.
+
+    Attributes:
+        budgets_ms: budgets to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with `DEFAULT_ACTIVE` active.
+        policy: name of the scheduler.
+        seed: of the split of the validation predictions and of the fit.
+        profile: how to measure costs.
+    """
+
+    budgets_ms: tuple[float, ...] = ()
+    policy: str = "eenet"
+    seed: int = 0
+    profile: ProfileOptions = field(default_factory=ProfileOptions)
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What came of it."""
+
+    bundle: Path
+    parameters: list[int]
+    profile: CostProfile
+    schedules: list[Schedule]
+    active: int
+    skipped_ms: list[float]
+    verification: Verification
+
+
+def export_bundle(
+    checkpoint: Checkpoint,
+    validation: Predictions,
+    images: NDArray[np.uint8],
+    out: Path,
+    options: ExportOptions,
+    say: Callable[[str], None],
+) -> ExportResult:
+    """Writes a bundle: complete and verified, or not at all.
+
+    Args:
+        checkpoint: the trained network.
+        validation: its predictions on images that it was not trained on; one half fits, the other calibrates.
+        images: real images, uint8 ``(N, H, W, 3)``, for measuring and verifying.
+        out: the folder ``NAME.eenet``; an existing bundle is replaced at the very end.
+        options: what to export.
+        say: takes one line for each step.
+
+    Raises:
+        UserError: predictions of another network, a segment that cannot be exported, infeasible budgets, failed verification.
+    """
+    network = checkpoint.network.eval()
+    if (validation.num_exits, validation.num_classes) != (network.num_exits, network.num_classes):
+        raise UserError(
+            f"predictions: got {validation.num_exits} exits and {validation.num_classes} classes, "
+            f"{checkpoint.model} has {network.num_exits} and {network.num_classes}"
+        )
+    inputs = checkpoint.preprocessing(images)
+    fit_set, calibration_set = validation.split(0.5, options.seed)
+    content = _content(checkpoint, inputs, say)
+    with tempfile.TemporaryDirectory() as scratch:
+        profile = _measure(checkpoint, content, inputs, Path(scratch), options.profile)
+    say(
+        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, without early exits {profile.static:.3f} ms "
+        f"({profile.threads} thread(s), median of {options.profile.repeats})"
+    )
+    schedules, active, skipped = _fit(fit_set, calibration_set, profile.costs, options, say)
+    with replacing(out) as folder:
+        write_segments(folder, content)
+        save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
+        write_calibration(folder, calibration_set)
+        write_manifest(folder, content, [profile])
+        checked = verify(folder, network, inputs, calibration_set, options.profile.threads)
+        say(
+            f"verify: {checked.samples} images through the runtime, largest difference from PyTorch per exit "
+            f"{' '.join(f'{e:.1e}' for e in checked.max_error)}"
+        )
+    return ExportResult(out, list(content.parameters), profile, schedules, active, skipped, checked)
+
+
+def measure_costs(
+    checkpoint: Checkpoint, images: NDArray[np.uint8], options: ProfileOptions | None = None
+) -> CostProfile:
+    """Costs of the exits of a network on this machine, by the runtime itself, on real images ``(N, H, W, 3)``."""
+    inputs = checkpoint.preprocessing(images)
+    content = _content(checkpoint, inputs, lambda line: None)
+    with tempfile.TemporaryDirectory() as scratch:
+        return _measure(checkpoint, content, inputs, Path(scratch), options or ProfileOptions())
+
+
+def write_whole(checkpoint: Checkpoint, inputs: NDArray[np.float32], folder: Path, *, early_exits: bool) -> None:
+    """Writes the whole network as a bundle of one segment, which runs at full depth only: a reference to measure against.
+
+    Args:
+        checkpoint: the trained network.
+        inputs: at least one preprocessed sample, ``(N, ...)``.
+        folder: a new folder.
+        early_exits: compute the logits of all exits, or of the last one alone.
+    """
+    network = checkpoint.network.eval()
+    traced = trace(WholeModule(network, early_exits=early_exits).eval(), tuple(_example(network, inputs).values()))
+    parameters = network.parameters_to_exit()[-1] if early_exits else network.static_parameters()
+    content = _bundle_content(checkpoint, [_segment(traced)], _tensors(traced), [parameters])
+    write_segments(folder, content)
+    write_manifest(folder, content, [])
+
+
+def _content(checkpoint: Checkpoint, inputs: NDArray[np.float32], say: Callable[[str], None]) -> BundleContent:
+    network = checkpoint.network.eval()
+    segments, tensors = [], {}
+    for traced in trace_segments(network, _example(network, inputs)):
+        segments.append(_segment(traced))
+        tensors.update(_tensors(traced))
+        say(f"export: segment {len(segments) - 1}, {len(segments[-1].onnx) / 1e6:.2f} MB of ONNX")
+    return _bundle_content(checkpoint, segments, tensors, network.parameters_to_exit())
+
+
+def _bundle_content(
+    checkpoint: Checkpoint, segments: Sequence[Segment], tensors: dict[str, Tensor], parameters: Sequence[int]
+) -> BundleContent:
+    return BundleContent(
+        model=checkpoint.model,
+        class_names=checkpoint.class_names,
+        preprocessing=checkpoint.preprocessing.to_json(),
+        tensors=tensors,
+        inputs=tuple(checkpoint.network.input_shapes),
+        segments=tuple(segments),
+        parameters=tuple(parameters),
+        max_batch=MAX_BATCH,
+    )
+
+
+def _example(network: MultiExitNetwork, inputs: NDArray[np.float32]) -> dict[str, torch.Tensor]:
+    # Batch 2, for the exporter takes a dimension of 1 for a constant.
+    (name,) = network.input_shapes
+    return {name: torch.from_numpy(np.resize(inputs, (2, *inputs.shape[1:])))}
+
+
+def _segment(traced: TracedSegment) -> Segment:
+    return Segment(traced.module.spec, export_onnx(traced))
+
+
+def _tensors(traced: TracedSegment) -> dict[str, Tensor]:
+    spec = traced.module.spec
+    named = zip((*spec.inputs, *spec.outputs), (*traced.example, *traced.outputs), strict=True)
+    return {name: Tensor(str(t.dtype).removeprefix("torch."), tuple(t.shape[1:])) for name, t in named}
+
+
+def _measure(
+    checkpoint: Checkpoint,
+    content: BundleContent,
+    inputs: NDArray[np.float32],
+    scratch: Path,
+    options: ProfileOptions,
+) -> CostProfile:
+    exits, static = scratch / "exits.eenet", scratch / "static.eenet"
+    write_segments(exits, content)
+    # Scoring is part of an exit's cost, so a schedule must be there while costs are measured.
+    num_exits = checkpoint.network.num_exits
+    policy = maximum_policy(num_exits, checkpoint.network.num_classes)
+    costs = tuple(float(k + 1) for k in range(num_exits))
+    last = tuple(float(k == num_exits - 1) for k in range(num_exits))
+    stand_in = Schedule("maximum", costs[-1], "flops", costs, 0.0, 1, last, policy)
+    save_schedules(exits / SCHEDULES, [stand_in], network=content.id, active=0)
+    write_manifest(exits, content, [])
+    write_whole(checkpoint, inputs, static, early_exits=False)
+    return measure(exits, static, {content.inputs[0]: inputs}, options)
+
+
+def _fit(
+    fit_set: Predictions,
+    calibration_set: Predictions,
+    costs: tuple[float, ...],
+    options: ExportOptions,
+    say: Callable[[str], None],
+) -> tuple[list[Schedule], int, list[float]]:
+    """Schedules by budget, the index of the active one, and default budgets that cannot be met."""
+    budgets, active, skipped = _budgets(costs, options)
+    schedules = []
+    for budget in budgets:
+        scheduler = create_scheduler(options.policy, options.seed)
+        schedules.append(scheduler.fit(fit_set, calibration_set, costs, budget).schedule("ms"))
+        shares = " ".join(f"{100 * s:.1f}" for s in schedules[-1].calibration_shares)
+        say(f"fit {options.policy}: budget {budget:.4g} ms, exit shares {shares} % on {len(calibration_set)} samples")
+    return schedules, budgets.index(active), skipped
+
+
+def _budgets(costs: Sequence[float], options: ExportOptions) -> tuple[list[float], float, list[float]]:
+    """Budgets to fit in ascending order, the active one, and default ones that cannot be met."""
+    if options.budgets_ms:
+        return sorted(set(options.budgets_ms)), options.budgets_ms[0], []
+    wanted = [round(share * costs[-1], 4) for share in DEFAULT_SHARES]
+    feasible = [budget for budget in wanted if budget >= costs[0]]
+    active = round(DEFAULT_ACTIVE * costs[-1], 4)
+    return feasible, active if active in feasible else feasible[0], [b for b in wanted if b < costs[0]]

@@ -1,0 +1,71 @@
+"""A multi-exit network as K modules that can be exported one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from eenet.models import MultiExitNetwork, SegmentSpec
+
+
+class SegmentModule(nn.Module):
+    """Segment k of a network: tensors of ``spec.inputs`` to those of ``spec.outputs``."""
+
+    def __init__(self, network: MultiExitNetwork, k: int) -> None:
+        super().__init__()
+        self.network = network
+        self.k = k
+        self.spec: SegmentSpec = network.segments[k]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return self.network.run_segment(self.k, *tensors)
+
+
+class WholeModule(nn.Module):
+    """The whole network as one segment: with its early exits, or without them ("static")."""
+
+    def __init__(self, network: MultiExitNetwork, *, early_exits: bool) -> None:
+        super().__init__()
+        self.network = network
+        self.early_exits = early_exits
+        exits = network.segments if early_exits else network.segments[-1:]
+        outputs = tuple(spec.exit for spec in exits)
+        self.spec = SegmentSpec(tuple(network.input_shapes), outputs, outputs[-1])
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(self.network.run(inputs, early_exits=self.early_exits))
+
+
+@dataclass(frozen=True)
+class TracedSegment:
+    """A segment with example tensors.
+
+    Attributes:
+        module: what to export.
+        example: input tensors with a batch axis, in the order of ``module.spec.inputs``.
+        outputs: what the module makes of them.
+    """
+
+    module: SegmentModule | WholeModule
+    example: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+def trace_segments(network: MultiExitNetwork, inputs: Mapping[str, Tensor]) -> Iterator[TracedSegment]:
+    """Runs the segments one after the other on example inputs, ``{name: (batch, ...)}``, and yields each of them."""
+    board = dict(inputs)
+    for k, spec in enumerate(network.segments):
+        module = SegmentModule(network, k).eval()
+        traced = trace(module, tuple(board[name] for name in spec.inputs))
+        board.update(zip(spec.outputs, traced.outputs, strict=True))
+        yield traced
+
+
+def trace(module: SegmentModule | WholeModule, example: tuple[Tensor, ...]) -> TracedSegment:
+    """A module with what it makes of example tensors."""
+    with torch.inference_mode():
+        outputs = module(*example)
+    return TracedSegment(module, example, outputs)
