@@ -1,0 +1,87 @@
+# Two targets for a newcomer: `make demo` and `make test`. Each sets up all it needs, on Debian also the system packages.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
+OLDEST_ONNXRUNTIME := 1.19.2
+PACKAGE_SOURCES := $(shell git ls-files CMakeLists.txt pyproject.toml README.md LICENSE NOTICE cmake cpp python export 2>/dev/null)
+CPP_SOURCES := $(shell git ls-files cpp tests/cpp CMakeLists.txt 2>/dev/null)
+BUNDLE := build/demo/densenet121.eenet
+
+.PHONY: demo test system lint test-cpp test-python test-sdist bench clean
+
+demo: $(BUNDLE)
+	@echo "== classify the sample images"
+	@$(BIN)/python examples/demo.py $(BUNDLE)
+
+$(BUNDLE): $(VENV)/.wheel
+	@echo "== export densenet121: one ONNX file per segment, costs of this machine, schedules"
+	@mkdir -p $(@D)
+	@$(BIN)/eenet-export --model densenet121 --out $(@D)
+	@touch $@
+
+test: system lint test-cpp test-sdist test-python
+
+system:
+	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev
+
+$(VENV)/.created: requirements/constraints.txt
+	@tools/system_packages.sh $(PYTHON) g++ make git
+	@echo "== virtual environment $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+# One wheel, built once, installed as a user would; everything below runs against it.
+$(VENV)/.wheel: $(VENV)/.created $(PACKAGE_SOURCES)
+	@echo "== build the wheel and install it with its export and cpu extras (PyTorch, ONNX, ONNX Runtime)"
+	@rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@$(PIP) "$$(ls dist/eenet-*.whl)[cpu,export]"
+	@$(PIP) --force-reinstall --no-deps dist/eenet-*.whl
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.wheel
+	@echo "== install the test and lint tools"
+	@$(PIP) "$$(ls dist/eenet-*.whl)[dev]"
+	@touch $@
+
+$(VENV)/.onnxruntime-oldest: $(VENV)/.created
+	@echo "== install ONNX Runtime $(OLDEST_ONNXRUNTIME) beside, for the tests of the oldest version"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/onnxruntime-oldest onnxruntime==$(OLDEST_ONNXRUNTIME)
+	@touch $@
+
+lint: $(VENV)/.dev
+	@echo "== lint: ruff, mypy, clang-format, gersemi, stubs"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lint.sh
+
+build/tests/.built: $(VENV)/.dev $(CPP_SOURCES)
+	@echo "== build the C++ tests"
+	@$(BIN)/cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DEENET_BUILD_PYTHON=OFF -DEENET_BUILD_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
+	@$(BIN)/cmake --build build/tests --parallel
+	@touch $@
+
+test-cpp: system build/tests/.built
+	@echo "== C++ tests"
+	@$(BIN)/ctest --test-dir build/tests --output-on-failure
+
+test-sdist: $(VENV)/.dev
+	@echo "== build an sdist, and a wheel from it"
+	@rm -rf build/sdist && $(BIN)/python -m build --sdist --outdir build/sdist . >build/sdist.log
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/sdist build/sdist/eenet-*.tar.gz
+	@$(BIN)/python tools/compare_wheels.py dist/eenet-*.whl build/sdist/eenet-*.whl
+
+# From another folder, so that the installed wheel is imported and never the source tree.
+test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest
+	@echo "== Python tests, against the installed wheel"
+	@mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDEST="$(CURDIR)/$(VENV)/onnxruntime-oldest" \
+		"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)" "$(CURDIR)/tests"
+
+bench: $(VENV)/.dev
+	@$(BIN)/python benchmarks/run.py
+
+clean:
+	@rm -rf $(VENV) build dist

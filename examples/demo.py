@@ -1,0 +1,82 @@
+"""Loads a bundle, classifies the sample images that ship with the package and says what early exits did for them.
+
+    python examples/demo.py densenet121.eenet
+
+Needs ``eenet_rt`` and numpy at run time; ``eenet`` only for the sample images and their preprocessing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+import eenet_rt
+import numpy as np
+
+from eenet.data import load_images
+from eenet.preprocessing import ImagePreprocessing
+from eenet.zoo import zoo_folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle")
+    runtime = eenet_rt.load(parser.parse_args().bundle)
+    samples = load_images(zoo_folder(runtime.model) / "samples.npz")
+    inputs = ImagePreprocessing.from_json(runtime.preprocessing)(samples.images)
+
+    for x in inputs[:20]:  # caches and clocks warm up
+        runtime.infer(x, policy=None)
+    early, full = [], []
+    for x in inputs:  # in turn, so that both meet the same state of the machine
+        early.append(runtime.infer(x))
+        full.append(runtime.infer(x, policy=None))
+
+    print_table(runtime, samples.labels, early, full)
+    print_budget(runtime, early)
+
+
+def print_table(
+    runtime: eenet_rt.Runtime,
+    labels: np.ndarray,
+    early: list[eenet_rt.Result],
+    full: list[eenet_rt.Result],
+) -> None:
+    exits = np.array([result.exit for result in early])
+    right = np.array([result.label for result in early]) == labels
+    latency = np.array([result.latency_ms for result in early])
+    full_right = np.array([result.label for result in full]) == labels
+    full_latency = float(np.mean([result.latency_ms for result in full]))
+
+    print(f"{runtime.model}, {len(labels)} test images, {runtime.num_classes} classes, {runtime.threads} thread(s)\n")
+    print(f"{'':22}{'share':>8}{'accuracy':>10}{'latency':>12}")
+    for k in range(runtime.num_exits):
+        here = exits == k
+        accuracy = f"{100 * right[here].mean():8.1f} %" if here.any() else f"{'-':>10}"
+        mean = f"{latency[here].mean():9.3f} ms" if here.any() else f"{'-':>12}"
+        print(f"{f'exit {k}':22}{100 * here.mean():6.1f} %{accuracy}{mean}")
+    print(f"{'early exits':22}{'100.0 %':>8}{100 * right.mean():8.1f} %{latency.mean():9.3f} ms")
+    print(f"{'full depth':22}{'':8}{100 * full_right.mean():8.1f} %{full_latency:9.3f} ms")
+    static = runtime.static_cost
+    if static is not None:
+        print(f"{'network without exits':22}{'':8}{100 * full_right.mean():8.1f} %{static:9.3f} ms (measured at export)")
+    print(f"\n{full_latency / latency.mean():.2f} times as fast as full depth")
+
+
+def print_budget(runtime: eenet_rt.Runtime, early: list[eenet_rt.Result]) -> None:
+    schedule, costs = runtime.schedule, runtime.costs
+    if schedule is None or costs is None:
+        print("no budget is in force")
+        return
+    spent = np.array(costs)[[result.exit for result in early]]
+    half = 1.96 * spent.std(ddof=1) / math.sqrt(len(spent))
+    low, high = spent.mean() - half, spent.mean() + half
+    verdict = "kept" if spent.mean() <= schedule.budget else "kept within the interval" if low <= schedule.budget else "missed"
+    print(
+        f"budget {schedule.budget:.3f} ms a sample ({schedule.policy}): {verdict}; mean cost {spent.mean():.3f} ms, "
+        f"95 % interval for {len(spent)} images {low:.3f} to {high:.3f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
