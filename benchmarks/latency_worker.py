@@ -1,0 +1,164 @@
+"""One contestant of latency.py: reads sample numbers, answers with times in milliseconds as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+Answer = dict[str, float]
+
+
+def runtime(folder: Path, model: str) -> Callable[[int], Answer]:
+    """eenet_rt: full depth, the same network as one session, and early exits."""
+    import eenet_rt
+
+    exits, whole = eenet_rt.load(str(folder / "exits.eenet")), eenet_rt.load(str(folder / "whole.eenet"))
+    inputs = np.load(folder / "inputs.npy")
+    last = exits.num_exits - 1
+
+    def run(sample: int) -> Answer:
+        x = inputs[sample]
+        answer = {}
+        contestants = {
+            "full": lambda: exits.infer(x, forced_exit=last),
+            "whole": lambda: whole.infer(x, policy=None),
+            "early": lambda: exits.infer(x),
+        }
+        for name, infer in contestants.items():
+            start = time.perf_counter()
+            result = infer()
+            answer[f"{name}_wall"] = 1e3 * (time.perf_counter() - start)
+            answer[f"{name}_latency"] = result.latency_ms
+            answer[f"{name}_backend"] = result.backend_ms
+            answer[f"{name}_exits"] = result.exit + 1
+        return answer
+
+    return run
+
+
+class Policy:
+    """The active schedule in vectorised numpy: linear scorers on feature spec 1, no combiner."""
+
+    def __init__(self, folder: Path) -> None:
+        import eenet_rt
+
+        file = eenet_rt.read_schedules(str(folder / "exits.eenet" / "scheduler.safetensors"))
+        policy = file.schedules[file.active].exit_policy
+        assert policy.combiner is None and policy.clamp
+        self.scorers = [(weight[0].astype(np.float64), float(bias[0])) for weight, bias in policy.scorers]
+        self.thresholds = policy.thresholds
+        self.log_classes = np.log(policy.num_classes)
+        self.classes = policy.num_classes
+
+    def begin(self) -> None:
+        self.votes = np.zeros(self.classes, np.int64)
+        self.scores: list[float] = []
+
+    def accepts(self, k: int, logits: np.ndarray) -> bool:
+        """Whether the sample leaves at exit k, which is not the last one."""
+        shifted = logits - logits.max()
+        log_p = shifted - np.log(np.exp(shifted).sum())
+        p = np.exp(log_p)
+        first = int(p.argmax())
+        self.votes[first] += 1
+        top = p[first]
+        second = np.partition(p, -2)[-2]
+        confidence = (top, 1 + (p @ log_p) / self.log_classes, self.votes.max() / (k + 1), top - second)
+        weight, bias = self.scorers[k]
+        features = np.concatenate((p, confidence, self.scores))
+        enabled = self.thresholds[k] < np.inf
+        score = min(max(float(weight @ features) + bias, 0.0), 1.0) if enabled else 0.0
+        self.scores.append(score)
+        return enabled and score >= self.thresholds[k]
+
+
+def driven_from_python(folder: Path, model: str) -> Callable[[int], Answer]:
+    """The same segments by onnxruntime with IoBinding on buffers that are bound once."""
+    import onnxruntime as ort
+
+    manifest = json.loads((folder / "exits.eenet" / "manifest.json").read_text())
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    buffers = {
+        name: np.zeros((1, *tensor["shape"][1:]), np.float32) for name, tensor in manifest["tensors"].items()
+    }
+    values = {name: ort.OrtValue.ortvalue_from_numpy(buffer) for name, buffer in buffers.items()}
+    # On the CPU an OrtValue is the numpy array's own memory.
+    segments = []
+    for segment in manifest["segments"]:
+        path = folder / "exits.eenet" / segment["files"]["onnx"]
+        session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        binding = session.io_binding()
+        for name in segment["inputs"]:
+            binding.bind_ortvalue_input(name, values[name])
+        for name in segment["outputs"]:
+            binding.bind_ortvalue_output(name, values[name])
+        segments.append((session, binding, values[segment["exit"]].numpy()[0]))
+    image = buffers[manifest["inputs"][0]]
+    policy = Policy(folder)
+    inputs = np.load(folder / "inputs.npy")
+    last = len(segments) - 1
+    logits = [buffers[segment["exit"]][0] for segment in manifest["segments"]]
+
+    def infer(x: np.ndarray) -> tuple[int, int, np.ndarray]:
+        image[0] = x
+        policy.begin()
+        for k, (session, binding, _) in enumerate(segments):
+            session.run_with_iobinding(binding)
+            if k == last or policy.accepts(k, logits[k]):
+                break
+        shifted = np.exp(logits[k] - logits[k].max())
+        return k, int(logits[k].argmax()), shifted / shifted.sum()
+
+    return timed(infer, inputs)
+
+
+def pytorch_eager(folder: Path, model: str) -> Callable[[int], Answer]:
+    """PyTorch's segments in a Python loop that stops."""
+    import torch
+
+    from eenet.checkpoint import load_checkpoint
+    from eenet.zoo import zoo_folder
+
+    torch.set_num_threads(1)
+    network = load_checkpoint(zoo_folder(model) / "weights.safetensors").network
+    policy = Policy(folder)
+    last = network.num_exits - 1
+
+    @torch.inference_mode()
+    def infer(x: np.ndarray) -> tuple[int, int, np.ndarray]:
+        policy.begin()
+        trunk = torch.from_numpy(x)[None]
+        for k in range(last + 1):
+            outputs = network.run_segment(k, trunk)
+            trunk, logits = outputs[0], outputs[-1]
+            if k == last or policy.accepts(k, logits[0].numpy()):
+                break
+        p = logits[0].softmax(0).numpy()
+        return k, int(p.argmax()), p
+
+    return timed(infer, np.load(folder / "inputs.npy"))
+
+
+def timed(infer: Callable[[np.ndarray], tuple[int, int, np.ndarray]], inputs: np.ndarray) -> Callable[[int], Answer]:
+    def run(sample: int) -> Answer:
+        start = time.perf_counter()
+        k, _, _ = infer(inputs[sample])
+        return {"wall": 1e3 * (time.perf_counter() - start), "exits": k + 1}
+
+    return run
+
+
+KINDS = {"runtime": runtime, "onnxruntime": driven_from_python, "pytorch": pytorch_eager}
+
+if __name__ == "__main__":
+    step = KINDS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])
+    print("{}", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(step(int(line))), flush=True)

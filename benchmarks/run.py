@@ -1,0 +1,10 @@
+"""Runs every benchmark. Keep the machine otherwise idle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+for script in ("latency.py", "schedulers.py"):
+    subprocess.run([sys.executable, Path(__file__).with_name(script)], check=True)

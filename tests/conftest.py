@@ -1,0 +1,113 @@
+"""Real inputs and bundles that several tests share."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.data import ImageSet, load_images
+from eenet.predictions import Predictions
+from eenet.preprocessing import ImagePreprocessing
+from eenet.training import Trainer, TrainingConfig, predict
+from eenet.zoo import zoo_folder
+from eenet_export.export import ExportOptions, export_bundle
+from eenet_export.profile import ProfileOptions
+
+sys.path.insert(0, str(Path(__file__).parent))
+import support.tiny  # noqa: E402, F401  registers the network "tiny"
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class TrainedBundle:
+    """An exported bundle with what it was made from."""
+
+    path: Path
+    checkpoint: Checkpoint
+    validation: Predictions
+    report: Predictions
+    report_images: ImageSet
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """Preprocessed report images, float32 (N, 3, H, W)."""
+        return self.checkpoint.preprocessing(self.report_images.images)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of data sets beside the repository."""
+    if not SHARED.is_dir():
+        pytest.fail(f"{SHARED} is not there: these tests need its data sets")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def cifar10(shared: Path) -> ImageSet:
+    """The 10,000 test images of CIFAR-10. Tests that train do so on some of them and report on others."""
+    return load_images(shared / "data" / "cifar10_test.npz")
+
+
+@pytest.fixture(scope="session")
+def trained_tiny(cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A network of 3 exits, trained for some seconds on 6,000 real images."""
+    torch.manual_seed(0)
+    network = support.tiny.create()
+    train, validation = cifar10[:6000], cifar10[6000:6250]
+    preprocessing = ImagePreprocessing.fit(train.images)
+    config = TrainingConfig(epochs=3, learning_rate=0.1, trunk_share=0, precision="float32")
+    Trainer(network, train, validation, preprocessing, config, tmp_path_factory.mktemp("train")).fit()
+    return Checkpoint("tiny", network.eval(), cifar10.class_names, preprocessing)
+
+
+@pytest.fixture(scope="session")
+def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
+    """The tiny network exported with EENet schedules: fitted and calibrated on 2,000 images, 2,000 others to report on."""
+    held_out, report_images = cifar10[6000:8000], cifar10[8000:]
+    validation = predict(trained_tiny.network, held_out, trained_tiny.preprocessing)
+    report = predict(trained_tiny.network, report_images, trained_tiny.preprocessing)
+    out = tmp_path_factory.mktemp("export") / "tiny.eenet"
+    options = ExportOptions(profile=ProfileOptions(repeats=60))
+    export_bundle(trained_tiny, validation, report_images.images[:64], out, options, print)
+    return TrainedBundle(out, trained_tiny, validation, report, report_images)
+
+
+@pytest.fixture(scope="session")
+def oldest_onnxruntime() -> Path:
+    """The library of the oldest ONNX Runtime that is supported; ``make test`` installs it and says where."""
+    folder = os.environ.get("EENET_TEST_ONNXRUNTIME_OLDEST")
+    if folder is None:
+        pytest.fail("EENET_TEST_ONNXRUNTIME_OLDEST is not set: run the tests with `make test`")
+    return next(Path(folder).glob("onnxruntime/capi/libonnxruntime.so.*"))
+
+
+def _zoo_bundle(model: str, test_file: Path, factory: pytest.TempPathFactory) -> TrainedBundle:
+    folder = zoo_folder(model)
+    checkpoint = load_checkpoint(folder / "weights.safetensors")
+    validation = Predictions.load(folder / "validation.npz")
+    report_images = load_images(test_file)[:400]
+    report = predict(checkpoint.network, report_images, checkpoint.preprocessing)
+    out = factory.mktemp("export") / f"{model}.eenet"
+    options = ExportOptions(profile=ProfileOptions(repeats=60))
+    export_bundle(checkpoint, validation, report_images.images[:64], out, options, print)
+    return TrainedBundle(out, checkpoint, validation, report, report_images)
+
+
+@pytest.fixture(scope="session")
+def densenet121(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
+    """The shipped densenet121, exported with its default settings."""
+    return _zoo_bundle("densenet121", shared / "data" / "cifar100_test.npz", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def resnet56(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
+    """The shipped resnet56, exported with its default settings."""
+    return _zoo_bundle("resnet56", shared / "data" / "cifar10_test.npz", tmp_path_factory)

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "eenet/error.h"
+
+namespace eenet::test {
+
+/// Expects an Error of this code whose message has each of the parts.
+template <typename Work>
+void expect_error(ErrorCode code, const std::vector<std::string>& parts, Work&& work) {
+  try {
+    std::forward<Work>(work)();
+  } catch (const Error& error) {
+    EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(code)) << error.what();
+    for (const std::string& part : parts) {
+      EXPECT_NE(std::string_view(error.what()).find(part), std::string_view::npos)
+          << "'" << part << "' is not in: " << error.what();
+    }
+    return;
+  }
+  ADD_FAILURE() << "nothing was thrown";
+}
+
+inline std::span<const std::byte> bytes_of(std::string_view text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
+
+/// A safetensors file, header and data as given.
+inline std::string safetensors(const std::string& header, const std::string& data) {
+  std::string file;
+  for (unsigned shift = 0; shift < 64; shift += 8) {
+    file += static_cast<char>(header.size() >> shift & 0xFFU);
+  }
+  return file + header + data;
+}
+
+/// Collects tensors into a safetensors file.
+class SafeTensorsWriter {
+ public:
+  template <typename T>
+  SafeTensorsWriter& add(const std::string& name, const std::vector<std::int64_t>& shape,
+                         const std::vector<T>& values) {
+    const std::size_t begin = data_.size();
+    data_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
+    header_[name] = {{"dtype", sizeof(T) == 4 ? "F32" : "F64"},
+                     {"shape", shape},
+                     {"data_offsets", {begin, data_.size()}}};
+    return *this;
+  }
+  SafeTensorsWriter& metadata(const std::string& key, const std::string& value) {
+    header_["__metadata__"][key] = value;
+    return *this;
+  }
+  std::string file() const { return safetensors(header_.dump(), data_); }
+
+ private:
+  nlohmann::json header_ = nlohmann::json::object();
+  std::string data_;
+};
+
+/// A folder that is gone after the test.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "eenet-XXXXXX").string();
+    path_ = ::mkdtemp(pattern.data());
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
+
+  const std::filesystem::path& path() const { return path_; }
+  void write(const std::string& name, std::string_view content) const {
+    std::ofstream(path_ / name, std::ios::binary) << content;
+  }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A manifest of two segments, 3 classes, with files of the given contents. Valid.
+nlohmann::json make_manifest(const std::map<std::string, std::string>& files);
+
+}  // namespace eenet::test

@@ -1,0 +1,246 @@
+"""Schedulers: thresholds by hand, budgets on data never seen, seeds, the file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import eenet_rt
+import numpy as np
+import pytest
+
+from eenet.errors import UserError
+from eenet.evaluation import evaluate
+from eenet.predictions import Predictions
+from eenet.scheduling import (
+    POLICIES,
+    EENetScheduler,
+    MaximumScheduler,
+    Schedule,
+    Scheduler,
+    create_scheduler,
+    save_schedules,
+)
+from eenet.scheduling.maximum import maximum_policy
+from eenet.scheduling.thresholds import _Quota, _threshold, budget_margin, calibrate
+from eenet.zoo import list_zoo, zoo_folder
+
+COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]}
+
+
+@pytest.fixture(scope="module", params=list_zoo())
+def zoo(request: pytest.FixtureRequest) -> tuple[str, Predictions]:
+    return request.param, Predictions.load(zoo_folder(request.param) / "validation.npz")
+
+
+def test_threshold_by_hand() -> None:
+    scores = np.array([0.9, 0.1, 0.5, 0.7], np.float32)
+    threshold, leaves = _threshold(scores, 2)
+    assert threshold == pytest.approx(0.6)
+    assert leaves.tolist() == [True, False, False, True]
+    assert _threshold(scores, 0)[0] == math.inf
+    threshold, leaves = _threshold(scores, 4)
+    assert threshold == -math.inf
+    assert leaves.all()
+
+
+def test_tied_scores_leave_together_or_stay_together() -> None:
+    scores = np.array([0.9, 0.5, 0.5, 0.5, 0.1], np.float32)
+    for quota in (1, 2, 3):
+        threshold, leaves = _threshold(scores, quota)
+        assert leaves.tolist() == [True, False, False, False, False]
+        assert 0.5 < threshold < 0.9
+    assert _threshold(scores, 4)[1].tolist() == [True, True, True, True, False]
+    threshold, leaves = _threshold(np.full(3, 0.5, np.float32), 2)
+    assert threshold == math.inf
+    assert not leaves.any()
+
+
+def test_margin_by_hand() -> None:
+    # Half leave at cost 1, half at cost 3: the deviation is 1.
+    margin = budget_margin(np.array([0.5, 0.5]), np.array([1.0, 3.0]), 200)
+    assert margin == pytest.approx(1.6448536 * math.sqrt(2 / 200), rel=1e-6)
+    assert budget_margin(np.array([1.0, 0.0]), np.array([1.0, 3.0]), 200) == 0
+
+
+def logits_with_maxima(maxima: list[list[float]]) -> np.ndarray:
+    """Two classes; class 0 has probability ``maxima[n][k]``."""
+    p = np.array(maxima)
+    return np.stack([np.log(p), np.log(1 - p)], axis=2).astype(np.float32)
+
+
+def test_shares_of_calibration_samples_follow_the_plan() -> None:
+    logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
+    quota = _Quota(logits, maximum_policy(3, 2))
+    thresholds, shares = quota.thresholds(np.array([0.25, 0.5, 0.25]))
+    assert shares.tolist() == [0.25, 0.5, 0.25]
+    assert thresholds[0] == pytest.approx(0.85, abs=1e-6)
+    assert thresholds[1] == pytest.approx(0.75, abs=1e-6)
+    thresholds, shares = quota.thresholds(np.array([0.0, 0.5, 0.5]))
+    assert thresholds[0] == math.inf
+    assert shares.tolist() == [0.0, 0.5, 0.5]
+
+
+def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
+    # Exit 1 scores by q_0 alone: with exit 0 disabled nobody is better than another, so nobody leaves there.
+    weight = np.zeros((1, 2 + 4 + 1), np.float32)
+    weight[0, -1] = 1
+    first = maximum_policy(3, 2).scorers[0]
+    policy = eenet_rt.ExitPolicy(2, [first, (weight, np.zeros(1, np.float32))], np.zeros(3))
+    logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
+    thresholds, shares = _Quota(logits, policy).thresholds(np.array([0.0, 0.5, 0.5]))
+    assert thresholds[:2].tolist() == [math.inf, math.inf]
+    assert shares.tolist() == [0, 0, 1]
+    assert _Quota(logits, policy).thresholds(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0.25, 0.5, 0.25]
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.7, 0.9, 0.99])
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_budget_on_the_calibration_set(zoo: tuple[str, Predictions], policy: str, share: float) -> None:
+    name, validation = zoo
+    fit_set, calibration_set = validation.split(0.5, seed=0)
+    costs = COSTS[name]
+    budget = share * costs[-1]
+    scheduler = create_scheduler(policy)
+    if isinstance(scheduler, EENetScheduler):
+        scheduler.steps = 60
+    scheduler.fit(fit_set, calibration_set, costs, budget)
+    result = evaluate(calibration_set, scheduler.exit_policy_, costs)
+    assert result.exit_shares == pytest.approx(scheduler.shares_)
+    assert result.mean_cost == pytest.approx(scheduler.mean_cost_)
+    assert result.mean_cost + scheduler.margin_ <= budget
+    # Nothing is wasted either: one calibration sample more would not fit (or a handful of ties).
+    assert result.mean_cost + scheduler.margin_ >= budget - 0.005 * costs[-1]
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_ends_of_the_range(zoo: tuple[str, Predictions], policy: str) -> None:
+    name, validation = zoo
+    fit_set, calibration_set = validation.split(0.5, seed=0)
+    costs = COSTS[name]
+    cheapest = create_scheduler(policy).fit(fit_set, calibration_set, costs, costs[0])
+    assert evaluate(calibration_set, cheapest.exit_policy_, costs).exit_shares[0] == 1
+    full = create_scheduler(policy).fit(fit_set, calibration_set, costs, 2 * costs[-1])
+    assert evaluate(calibration_set, full.exit_policy_, costs).exit_shares[-1] == 1
+    with pytest.raises(UserError, match=r"budget 0\.1 cannot be met: feasible are .* \(exit 0\) to"):
+        create_scheduler(policy).fit(fit_set, calibration_set, costs, 0.1)
+
+
+def test_geometric_shares() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(4000, 3, 5)).astype(np.float32)
+    data = Predictions(logits, random.integers(0, 5, 4000), np.arange(4000), tuple("abcde"))
+    fit_set, calibration_set = data.split(0.5, seed=0)
+    scheduler = MaximumScheduler().fit(fit_set, calibration_set, [1, 2, 3], 1.8)
+    first, second, third = scheduler.shares_
+    assert second / first == pytest.approx(third / second, rel=0.02)
+
+
+def test_eenet_learns_which_exit_is_right() -> None:
+    """Class 0 is right at exit 0, class 1 only at the last exit, and confidence says nothing: a learned score separates them."""
+    random = np.random.default_rng(0)
+    samples = 4000
+    labels = random.integers(0, 2, samples)
+    logits = np.zeros((samples, 2, 4), np.float32)
+    said = np.where(labels == 0, 0, 2)
+    logits[np.arange(samples), 0, said] = 3
+    logits[np.arange(samples), 1, labels] = 3
+    data = Predictions(logits + random.normal(0, 0.3, logits.shape).astype(np.float32), labels, np.arange(samples), tuple("abcd"))
+    fit_set, rest = data.split(0.4, seed=0)
+    calibration_set, report = rest.split(0.5, seed=1)
+    costs = [1.0, 3.0]
+    learned = EENetScheduler().fit(fit_set, calibration_set, costs, 2.2)
+    maximum = MaximumScheduler().fit(fit_set, calibration_set, costs, 2.2)
+    assert evaluate(report, learned.exit_policy_, costs).accuracy > 0.93
+    assert evaluate(report, maximum.exit_policy_, costs).accuracy < 0.85
+
+
+def test_eenet_is_seeded(zoo: tuple[str, Predictions]) -> None:
+    name, validation = zoo
+    fit_set, calibration_set = validation.split(0.5, seed=0)
+    budget = 0.6 * COSTS[name][-1]
+
+    def fit(seed: int) -> Scheduler:
+        return EENetScheduler(seed=seed, steps=40).fit(fit_set, calibration_set, COSTS[name], budget)
+
+    first, again, other = fit(0), fit(0), fit(1)
+    assert np.array_equal(first.thresholds_, again.thresholds_)
+    for a, b in zip(first.exit_policy_.scorers, again.exit_policy_.scorers, strict=True):
+        assert np.array_equal(a[0], b[0])
+    assert not np.array_equal(first.exit_policy_.scorers[0][0], other.exit_policy_.scorers[0][0])
+
+
+def test_sets_must_not_share_samples(zoo: tuple[str, Predictions]) -> None:
+    name, validation = zoo
+    with pytest.raises(UserError, match="share 10 samples, sample"):
+        MaximumScheduler().fit(validation[:100], validation[90:200], COSTS[name], COSTS[name][-1])
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [
+        ([1.0, 2.0], "costs: got 2 numbers, expected 3"),
+        ([1.0, 3.0, 2.0], "expected positive numbers that rise"),
+        ([0.0, 1.0, 2.0], "expected positive numbers that rise"),
+        ([1.0, 1.0, 1.0], "expected positive numbers that rise"),
+        ([1.0, math.nan, 2.0], "expected positive numbers that rise"),
+    ],
+)
+def test_costs_are_checked(tiny_predictions: Predictions, costs: list[float], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        MaximumScheduler().fit(tiny_predictions[:10], tiny_predictions[10:], costs, 1.5)
+
+
+@pytest.fixture(scope="module")
+def tiny_predictions() -> Predictions:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(200, 3, 4)).astype(np.float32)
+    return Predictions(logits, random.integers(0, 4, 200), np.arange(200), tuple("abcd"))
+
+
+def test_schedules_come_back_from_their_file(tiny_predictions: Predictions, tmp_path: Path) -> None:
+    fit_set, calibration_set = tiny_predictions.split(0.5, seed=0)
+    schedules: list[Schedule] = []
+    for budget in (2.0, 1.5):
+        schedules.append(MaximumScheduler().fit(fit_set, calibration_set, [1, 2, 3], budget).schedule("flops"))
+    schedules.append(EENetScheduler(steps=20).fit(fit_set, calibration_set, [1, 2, 3], 1.8).schedule("flops"))
+    path = tmp_path / "scheduler.safetensors"
+    save_schedules(path, schedules, network="n" * 64, active=1)
+    file = eenet_rt.read_schedules(str(path))
+    assert (file.network, file.active) == ("n" * 64, 1)
+    assert [s.budget for s in file.schedules] == [1.5, 1.8, 2.0]
+    assert [s.policy for s in file.schedules] == ["maximum", "eenet", "maximum"]
+    for read in file.schedules:
+        written = next(s for s in schedules if s.budget == read.budget)
+        assert list(read.costs) == [1, 2, 3]
+        assert read.unit == "flops"
+        assert read.margin == written.margin
+        assert read.calibration_samples == 100
+        assert list(read.calibration_shares) == list(written.calibration_shares)
+        expected = eenet_rt.replay(tiny_predictions.logits, written.exit_policy)
+        seen = eenet_rt.replay(tiny_predictions.logits, read.exit_policy)
+        assert np.array_equal(seen.exits, expected.exits)
+        assert np.array_equal(seen.scores, expected.scores, equal_nan=True)
+
+
+def test_equal_scorers_are_stored_once(tiny_predictions: Predictions, tmp_path: Path) -> None:
+    fit_set, calibration_set = tiny_predictions.split(0.5, seed=0)
+    sizes = []
+    for count in (1, 20):
+        budgets = np.linspace(1.2, 2.8, count)
+        fitted = [MaximumScheduler().fit(fit_set, calibration_set, [1, 2, 3], b).schedule("ms") for b in budgets]
+        save_schedules(tmp_path / "s.safetensors", fitted, network="", active=None)
+        header = int.from_bytes((tmp_path / "s.safetensors").read_bytes()[:8], "little")
+        sizes.append((tmp_path / "s.safetensors").stat().st_size - 8 - header)
+    thresholds_alone = 19 * 3 * 8
+    assert sizes[1] - sizes[0] == thresholds_alone
+
+
+def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: Predictions) -> None:
+    plan = np.array([0.5, 0.3, 0.2])
+    costs = np.array([1.0, 2.0, 3.0])
+    policy = maximum_policy(3, 4)
+    samples = len(tiny_predictions)
+    asked = plan @ costs + budget_margin(plan, costs, samples)
+    result = calibrate(tiny_predictions.logits, policy, plan, costs, costs, float(asked) + 1e-3)
+    assert result.shares == pytest.approx(plan, abs=2 / samples)

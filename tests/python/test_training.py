@@ -1,0 +1,165 @@
+"""Training: the loss against hand-made numbers, seeds, resuming, the command."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support import tiny
+
+from eenet.checkpoint import load_checkpoint
+from eenet.data import ImageSet
+from eenet.errors import UserError
+from eenet.predictions import Predictions
+from eenet.preprocessing import ImagePreprocessing
+from eenet.training import MultiExitLoss, Trainer, TrainingConfig
+from eenet.training.cli import main
+
+CONFIG = TrainingConfig(epochs=3, batch_size=100, trunk_share=0.4, distillation_share=0.34, precision="float32")
+
+
+def train(cifar10: ImageSet, folder: Path, config: TrainingConfig = CONFIG, stop_after: int | None = None) -> Trainer:
+    torch.manual_seed(config.seed)
+    images = cifar10[:600]
+    trainer = Trainer(
+        tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder
+    )
+    if stop_after is not None:
+        trainer._log = lambda line: _interrupt(line["epoch"] == stop_after)  # type: ignore[method-assign]
+    trainer.fit()
+    return trainer
+
+
+def _interrupt(now: bool) -> None:
+    if now:
+        raise KeyboardInterrupt
+
+
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_loss_by_hand() -> None:
+    # Two exits, two classes, one sample of class 0: cross-entropies ln 2 and ln(1 + 1/e).
+    logits = [torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 0.0]])]
+    label = torch.tensor([0])
+    early, last = math.log(2), math.log(1 + math.exp(-1))
+    loss = MultiExitLoss(2, distillation=0.5, temperature=1.0)
+    assert loss.weights == pytest.approx([1 / 3, 2 / 3])
+    assert loss(logits, label, distil=False).item() == pytest.approx(early / 3 + 2 * last / 3, rel=1e-6)
+    teacher = 1 / (1 + math.exp(-1))
+    divergence = teacher * math.log(2 * teacher) + (1 - teacher) * math.log(2 * (1 - teacher))
+    expected = early / 3 + 2 * last / 3 + 0.5 * divergence
+    assert loss(logits, label, distil=True).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_distillation_leaves_the_teacher_alone() -> None:
+    early, last = torch.zeros(1, 3, requires_grad=True), torch.tensor([[2.0, 0.0, 0.0]], requires_grad=True)
+    loss = MultiExitLoss(2, distillation=1.0)
+    difference = loss([early, last], torch.tensor([0]), distil=True) - loss([early, last], torch.tensor([0]), distil=False)
+    difference.backward()
+    assert early.grad is not None and early.grad.abs().sum() > 0
+    assert last.grad is not None and torch.all(last.grad == 0)
+
+
+def test_same_seed_same_weights(cifar10: ImageSet, tmp_path: Path) -> None:
+    first, second = train(cifar10, tmp_path / "a"), train(cifar10, tmp_path / "b")
+    assert same_weights(first.network, second.network)
+
+
+def test_interrupted_run_ends_with_the_same_weights(cifar10: ImageSet, tmp_path: Path) -> None:
+    whole = train(cifar10, tmp_path / "whole")
+    for epoch in (1, 2):
+        folder = tmp_path / f"stopped_{epoch}"
+        with pytest.raises(KeyboardInterrupt):
+            train(cifar10, folder, stop_after=epoch)
+        resumed = train(cifar10, folder)
+        assert same_weights(whole.network, resumed.network)
+
+
+def test_resuming_with_other_settings_is_refused(cifar10: ImageSet, tmp_path: Path) -> None:
+    train(cifar10, tmp_path)
+    with pytest.raises(UserError, match="same settings or another folder"):
+        train(cifar10, tmp_path, TrainingConfig(epochs=4, batch_size=100, precision="float32"))
+
+
+def test_damaged_state_is_refused(cifar10: ImageSet, tmp_path: Path) -> None:
+    (tmp_path / "state.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(UserError, match=r"state\.safetensors"):
+        train(cifar10, tmp_path)
+
+
+def save_images(cifar10: ImageSet, path: Path, count: int) -> Path:
+    np.savez(
+        path, images=cifar10.images[:count], labels=cifar10.labels[:count], classes=np.array(cifar10.class_names)
+    )
+    return path
+
+
+def test_command_writes_weights_predictions_and_samples(
+    cifar10: ImageSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = save_images(cifar10, tmp_path / "train.npz", 400)
+    arguments = ["--model", "tiny", "--data", str(data), "--validation", "100", "--epochs", "1", "--batch-size", "50"]
+    assert main([*arguments, "--out", str(tmp_path / "run"), "--test", str(data), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out.splitlines()[-1])
+    checkpoint = load_checkpoint(result["weights"])
+    assert checkpoint.class_names == cifar10.class_names
+    validation = Predictions.load(tmp_path / "run" / "validation.npz")
+    assert validation.logits.shape == (100, 3, 10)
+    answers = validation.logits.argmax(axis=2)
+    measured = (answers == validation.labels[:, None]).mean(axis=0)
+    assert measured == pytest.approx(result["accuracy"]["validation"], abs=1e-4)
+    assert (tmp_path / "run" / "samples.npz").is_file()
+
+
+def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: Path) -> None:
+    data = save_images(cifar10, tmp_path / "train.npz", 700)
+    arguments = ["--model", "resnet56", "--data", str(data), "--validation", "100", "--epochs", "50", "--threads", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "eenet.training.cli", *arguments, "--trunk-share", "0.5", "--out", str(tmp_path / "run")],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    state = tmp_path / "run" / "state.safetensors"
+    deadline = time.monotonic() + 180
+    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted; finished epochs are kept" in err
+    assert "Traceback" not in err
+    assert out.startswith("epoch 1/50")
+    assert "\r" not in err, "no progress bar where there is no terminal"
+    assert [path.name for path in sorted((tmp_path / "run").iterdir())] == ["log.jsonl", "state.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "vgg"], "model 'vgg' is not known"),
+        (["--epochs", "0"], "--epochs: got 0, expected a positive number"),
+        (["--validation", "400"], "--validation: got 400, expected 1 to 399"),
+        (["--batch-size", "1000"], "training set: got 300 images, expected at least one batch of 1000"),
+        (["--loss-weights", "1", "2"], "--loss-weights: got 2 numbers, expected 3"),
+        (["--data", "absent.npz"], "absent.npz"),
+        (["--start", "absent.safetensors"], "checkpoint absent.safetensors"),
+    ],
+)
+def test_command_refuses(
+    cifar10: ImageSet, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    data = save_images(cifar10, tmp_path / "train.npz", 400)
+    base = ["--model", "tiny", "--data", str(data), "--validation", "100", "--out", str(tmp_path / "run")]
+    assert main([*base, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
