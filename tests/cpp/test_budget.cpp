@@ -1,0 +1,134 @@
+#include "eenet/budget.h"
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support.h"
+
+namespace eenet {
+namespace {
+
+using test::expect_error;
+
+std::shared_ptr<const Schedule> schedule(double budget, std::vector<double> shares,
+                                         const std::string& unit = "ms") {
+  auto out = std::make_shared<Schedule>();
+  out->budget = budget;
+  out->unit = unit;
+  out->costs = {1, 2, 3};
+  out->calibration_samples = 1000;
+  out->calibration_shares = std::move(shares);
+  return out;
+}
+
+std::vector<std::shared_ptr<const Schedule>> three_schedules(const std::string& unit = "ms") {
+  return {schedule(1.5, {0.6, 0.3, 0.1}, unit), schedule(2, {0.3, 0.4, 0.3}, unit),
+          schedule(2.5, {0.1, 0.3, 0.6}, unit)};
+}
+
+Profile profile(std::vector<double> costs, const std::string& unit = "ms") {
+  Profile out;
+  out.unit = unit;
+  out.costs = std::move(costs);
+  return out;
+}
+
+TEST(BudgetTable, TakesTheLargestBudgetThatFits) {
+  const BudgetTable table(three_schedules(), profile({1, 2, 3}), {});
+  EXPECT_EQ(table.budgets(), (std::vector<double>{1.5, 2, 2.5}));
+  EXPECT_EQ(table.choose(1.5), 0U);
+  EXPECT_EQ(table.choose(1.999), 0U);
+  EXPECT_EQ(table.choose(2), 1U);
+  EXPECT_EQ(table.choose(2.49), 1U);
+  EXPECT_EQ(table.choose(2.5), 2U);
+  EXPECT_EQ(table.choose(3), 2U);
+  EXPECT_EQ(table.choose(3.001), std::nullopt);
+}
+
+TEST(BudgetTable, RefusesWithTheFeasibleRange) {
+  const BudgetTable table(three_schedules(), profile({1, 2, 3}), {});
+  for (const double budget : {-1.0, 0.0, 0.5, 1.0, 1.49, std::nan("")}) {
+    expect_error(ErrorCode::kBudget, {"budget", "1.5 to 3 ms"}, [&] { table.choose(budget); });
+  }
+}
+
+TEST(BudgetTable, CostsThatDifferInPrintingOnlyAreTheSame) {
+  const BudgetTable table(three_schedules(), profile({1 + 1e-13, 2, 3 - 1e-12}), {});
+  EXPECT_EQ(table.budgets(), (std::vector<double>{1.5, 2, 2.5}));
+}
+
+TEST(BudgetTable, OtherCostsGiveOtherBudgets) {
+  // mean 2.7, variance 7.9 - 2.7^2 = 0.61, margin 1.645 sqrt(0.61 / 1000)
+  const BudgetTable table({schedule(2, {0.5, 0.3, 0.2})}, profile({2, 3, 4}), {});
+  const double expected = 2.7 + 1.645 * std::sqrt(0.61 / 1000);
+  ASSERT_EQ(table.budgets().size(), 1U);
+  EXPECT_NEAR(table.budgets()[0], expected, 1e-12);
+  EXPECT_EQ(table.choose(expected + 1e-9), 0U);
+  expect_error(ErrorCode::kBudget, {"2.74063 to 4 ms"}, [&] { table.choose(2.5); });
+}
+
+TEST(BudgetTable, OtherCostsMayReorderSchedules) {
+  // Under flat costs every schedule costs nearly the same; the largest that fits is taken.
+  const BudgetTable table({schedule(1.5, {0, 1, 0}), schedule(2, {0.5, 0, 0.5})},
+                          profile({1, 4, 4}), {});
+  EXPECT_NEAR(table.budgets()[0], 4, 1e-12);
+  EXPECT_LT(table.budgets()[1], 4);
+  EXPECT_EQ(table.choose(3), 1U);
+  EXPECT_EQ(table.choose(4), 0U);
+}
+
+TEST(BudgetTable, WithoutCostsNothingIsPromised) {
+  const BudgetTable table(three_schedules(), std::nullopt, {profile({10, 20, 30}, "flops")});
+  EXPECT_FALSE(table.profile().has_value());
+  EXPECT_TRUE(table.budgets().empty());
+  expect_error(ErrorCode::kBudget, {"no cost profile", "cost_profile="},
+               [&] { table.choose(2); });
+}
+
+TEST(BudgetTable, CountsHoldOnEveryDevice) {
+  const BudgetTable given(three_schedules("flops"), profile({7, 8, 9}),
+                          {profile({1, 2, 3}, "params"), profile({1, 2, 3}, "flops")});
+  EXPECT_EQ(given.unit(), "flops");
+  EXPECT_EQ(given.choose(2.2), 1U);
+  // The schedules' own costs stand in for a profile that is not there.
+  const BudgetTable own(three_schedules("flops"), std::nullopt, {});
+  EXPECT_EQ(own.profile()->costs, (std::vector<double>{1, 2, 3}));
+  EXPECT_EQ(own.choose(2.2), 1U);
+  expect_error(ErrorCode::kBudget, {"flops"}, [&] { own.choose(1.2); });
+}
+
+TEST(BudgetTable, WithoutSchedulesThereIsFullDepthOnly) {
+  const BudgetTable table({}, profile({1, 2, 3}), {});
+  EXPECT_EQ(table.unit(), "ms");
+  EXPECT_EQ(table.choose(4), std::nullopt);
+  expect_error(ErrorCode::kBudget, {"no schedules", "3 ms"}, [&] { table.choose(2); });
+}
+
+TEST(FindProfile, EveryPartOfTheKeyCounts) {
+  Profile measured = profile({1, 2, 3});
+  measured.device = "board";
+  measured.provider = "cpu";
+  measured.precision = "float32";
+  measured.threads = 2;
+  measured.batch = 1;
+  const std::vector<Profile> profiles = {profile({1, 2, 3}, "flops"), measured};
+  const ProfileKey key{"board", "cpu", "float32", 2, 1};
+  EXPECT_EQ(find_profile(profiles, key), &profiles[1]);
+  const auto missing = [&](auto change) {
+    ProfileKey other = key;
+    change(other);
+    return find_profile(profiles, other) == nullptr;
+  };
+  EXPECT_TRUE(missing([](ProfileKey& k) { k.device = "other"; }));
+  EXPECT_TRUE(missing([](ProfileKey& k) { k.provider = "cuda"; }));
+  EXPECT_TRUE(missing([](ProfileKey& k) { k.precision = "int8"; }));
+  EXPECT_TRUE(missing([](ProfileKey& k) { k.threads = 1; }));
+  EXPECT_TRUE(missing([](ProfileKey& k) { k.batch = 8; }));
+}
+
+}  // namespace
+}  // namespace eenet

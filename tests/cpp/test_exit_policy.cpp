@@ -1,0 +1,132 @@
+#include "eenet/exit_policy.h"
+
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support.h"
+
+namespace eenet {
+namespace {
+
+using test::expect_error;
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+/// K = 3, C = 2: scorers of 6 and 7 inputs.
+ExitPolicy::Parts parts_of(std::vector<Scorer> scorers) {
+  ExitPolicy::Parts parts;
+  parts.num_exits = 3;
+  parts.num_classes = 2;
+  parts.scorers = std::make_shared<const std::vector<Scorer>>(std::move(scorers));
+  parts.thresholds = {0, 0, 0};
+  return parts;
+}
+
+Scorer linear(std::size_t inputs) { return {std::vector<float>(inputs), {0}, {}, 0}; }
+
+void expect_refused(const ExitPolicy::Parts& parts, const std::vector<std::string>& message) {
+  expect_error(ErrorCode::kSchedule, message, [&] { const ExitPolicy policy(parts); });
+}
+
+TEST(ExitPolicy, AcceptsLinearAndHiddenScorers) {
+  const Scorer hidden{std::vector<float>(4 * 7), std::vector<float>(4), std::vector<float>(4), 0};
+  const ExitPolicy policy(parts_of({linear(6), hidden}));
+  EXPECT_FALSE(policy.scorers()[0].hidden());
+  EXPECT_TRUE(policy.scorers()[1].hidden());
+  EXPECT_EQ(policy.combiner(), nullptr);
+}
+
+TEST(ExitPolicy, RefusesWrongSizes) {
+  expect_refused(parts_of({linear(6)}), {"scorers", "1 came", "2 expected"});
+  expect_refused(parts_of({linear(6), linear(6)}), {"exit 1", "weight", "6", "7"});
+  expect_refused(parts_of({linear(7), linear(7)}), {"exit 0", "weight", "7", "6"});
+  Scorer two_biases = linear(6);
+  two_biases.bias = {0, 0};
+  expect_refused(parts_of({two_biases, linear(7)}), {"exit 0", "bias"});
+  ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
+  parts.thresholds = {0, 0};
+  expect_refused(parts, {"thresholds", "2 came", "3"});
+  parts.num_classes = 1;
+  expect_refused(parts, {"1 classes", "at least"});
+  parts.num_exits = 0;
+  expect_refused(parts, {"0 exits", "at least"});
+}
+
+TEST(ExitPolicy, RefusesNumbersThatAreNotFinite) {
+  for (const float bad : {kNan, std::numeric_limits<float>::infinity()}) {
+    Scorer weight = linear(7);
+    weight.weight[3] = bad;
+    expect_refused(parts_of({linear(6), weight}), {"exit 1", "weight", "finite"});
+    Scorer bias = linear(6);
+    bias.bias[0] = bad;
+    expect_refused(parts_of({bias, linear(7)}), {"exit 0", "bias", "finite"});
+    Scorer out = linear(6);
+    out.out_weight = {bad};
+    expect_refused(parts_of({out, linear(7)}), {"out_weight"});
+    out.out_weight = {1};
+    out.out_bias = bad;
+    expect_refused(parts_of({out, linear(7)}), {"out_bias"});
+  }
+}
+
+TEST(ExitPolicy, ThresholdsMayBeInfiniteButNotNan) {
+  ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
+  parts.thresholds = {kInf, -kInf, kInf};
+  const ExitPolicy policy(parts);
+  EXPECT_TRUE(policy.disabled(0));
+  EXPECT_FALSE(policy.disabled(1));
+  for (std::size_t exit = 0; exit < 3; ++exit) {
+    parts.thresholds = {0, 0, 0};
+    parts.thresholds[exit] = std::numeric_limits<double>::quiet_NaN();
+    expect_refused(parts, {"threshold of exit " + std::to_string(exit), "NaN"});
+  }
+}
+
+TEST(ExitPolicy, ScorerMayBeAbsentWhereTheExitIsDisabledOnly) {
+  ExitPolicy::Parts parts = parts_of({Scorer{}, linear(7)});
+  expect_refused(parts, {"exit 0"});
+  parts.thresholds[0] = kInf;
+  EXPECT_TRUE(ExitPolicy(parts).disabled(0));
+  // A scorer that is there must be right even if it is not used.
+  expect_refused([&] {
+    ExitPolicy::Parts wrong = parts_of({linear(5), linear(7)});
+    wrong.thresholds[0] = kInf;
+    return wrong;
+  }(), {"exit 0", "5"});
+}
+
+TEST(ExitPolicy, ChecksTheNetworkItIsUsedOn) {
+  const ExitPolicy policy(parts_of({linear(6), linear(7)}));
+  policy.check_network(3, 2);
+  expect_error(ErrorCode::kInput, {"3 exits and 2 classes came", "4 and 2"},
+               [&] { policy.check_network(4, 2); });
+  expect_error(ErrorCode::kInput, {"policy"}, [&] { policy.check_network(3, 10); });
+}
+
+TEST(Combiner, RefusesWhatIsMalformed) {
+  const auto refuse = [](std::vector<float> weight, std::vector<float> bias,
+                         const std::vector<std::string>& message) {
+    expect_error(ErrorCode::kSchedule, message,
+                 [&] { const Combiner combiner(2, 3, std::move(weight), std::move(bias)); });
+  };
+  const std::vector<float> bias(6);
+  refuse({1, 0, 0}, bias, {"weight", "3 numbers", "4"});
+  refuse({1, 0, 0, 1}, {0}, {"bias", "1 numbers", "6"});
+  refuse({1, 0.5F, 0, 1}, bias, {"weight[0, 1]", "0.5 came", "0 expected"});
+  refuse({1, 0, kNan, 1}, bias, {"weight", "finite"});
+  refuse({1, 0, 0, 1}, std::vector<float>(6, kNan), {"bias", "finite"});
+}
+
+TEST(Combiner, MustFitThePolicy) {
+  ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
+  parts.combiner = std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 0, 1},
+                                                    std::vector<float>(4));
+  expect_refused(parts, {"combiner", "2 exits", "3"});
+}
+
+}  // namespace
+}  // namespace eenet

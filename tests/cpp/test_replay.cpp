@@ -1,0 +1,144 @@
+#include "eenet/replay.h"
+
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "eenet/exit_state.h"
+#include "support.h"
+
+namespace eenet {
+namespace {
+
+using test::expect_error;
+
+constexpr std::size_t kSamples = 50;
+constexpr std::size_t kExits = 3;
+constexpr std::size_t kClasses = 5;
+
+std::vector<float> random_logits() {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, 2);
+  std::vector<float> out(kSamples * kExits * kClasses);
+  for (float& value : out) value = normal(random);
+  return out;
+}
+
+LogitsView view_of(const std::vector<float>& logits) {
+  return {logits.data(), kSamples, kExits, kClasses};
+}
+
+ExitPolicy maximum_policy(std::vector<double> thresholds) {
+  ExitPolicy::Parts parts;
+  parts.num_exits = kExits;
+  parts.num_classes = kClasses;
+  std::vector<Scorer> scorers;
+  for (std::size_t k = 0; k + 1 < kExits; ++k) {
+    scorers.push_back({std::vector<float>(num_features(kClasses) + k), {0}, {}, 0});
+    scorers.back().weight[kClasses] = 1;
+  }
+  parts.scorers = std::make_shared<const std::vector<Scorer>>(scorers);
+  parts.thresholds = std::move(thresholds);
+  return ExitPolicy(parts);
+}
+
+TEST(Replay, StopsWhereTheStateAccepts) {
+  const std::vector<float> logits = random_logits();
+  const ExitPolicy policy = maximum_policy({0.7, 0.6, 0});
+  std::vector<std::int64_t> exits(kSamples);
+  std::vector<std::int64_t> labels(kSamples);
+  std::vector<float> q(kSamples * kExits);
+  std::vector<float> every(kSamples * kExits);
+  replay(view_of(logits), &policy, exits.data(), labels.data(), q.data());
+  scores(view_of(logits), policy, every.data());
+  ExitState state(kExits, kClasses);
+  std::vector<std::size_t> taken(kExits);
+  for (std::size_t n = 0; n < kSamples; ++n) {
+    state.begin(&policy);
+    std::size_t k = 0;
+    while (!state.step(k, view_of(logits).at(n, k)).accept) ++k;
+    EXPECT_EQ(exits[n], static_cast<std::int64_t>(k));
+    EXPECT_EQ(labels[n], static_cast<std::int64_t>(state.label()));
+    for (std::size_t j = 0; j < kExits; ++j) {
+      if (j <= k) {
+        EXPECT_EQ(q[n * kExits + j], every[n * kExits + j]);
+      } else {
+        EXPECT_TRUE(std::isnan(q[n * kExits + j]));
+      }
+    }
+    EXPECT_EQ(every[n * kExits + kExits - 1], 0);
+    ++taken[k];
+  }
+  for (const std::size_t count : taken) EXPECT_GT(count, 0U) << "the test has no such sample";
+}
+
+TEST(Replay, FullDepthAsksTheLastExitOnly) {
+  std::vector<float> logits = random_logits();
+  logits[0] = std::numeric_limits<float>::quiet_NaN();  // Exit 0 has no say.
+  std::vector<std::int64_t> exits(kSamples);
+  std::vector<std::int64_t> labels(kSamples);
+  std::vector<std::int64_t> expected(kSamples * kExits);
+  std::vector<float> q(kSamples * kExits);
+  replay(view_of(logits), nullptr, exits.data(), labels.data(), q.data());
+  logits[0] = 0;
+  answers(view_of(logits), nullptr, expected.data());
+  for (std::size_t n = 0; n < kSamples; ++n) {
+    EXPECT_EQ(exits[n], static_cast<std::int64_t>(kExits - 1));
+    EXPECT_EQ(labels[n], expected[n * kExits + kExits - 1]);
+    for (std::size_t j = 0; j < kExits; ++j) EXPECT_TRUE(std::isnan(q[n * kExits + j]));
+  }
+}
+
+TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
+  const std::vector<float> logits = random_logits();
+  const Combiner combiner(kExits, kClasses, {1, 0, 0, 0.5F, 1, 0, 0.2F, 0.3F, 0.9F},
+                          std::vector<float>(kExits * kClasses, 0.1F));
+  std::vector<std::vector<float>> arrays(
+      kExits, std::vector<float>(kSamples * num_features(kClasses)));
+  std::vector<float*> outputs;
+  for (auto& array : arrays) outputs.push_back(array.data());
+  std::vector<std::int64_t> labels(kSamples * kExits);
+  features(view_of(logits), &combiner, outputs);
+  answers(view_of(logits), &combiner, labels.data());
+
+  ExitPolicy::Parts parts;
+  parts.num_exits = kExits;
+  parts.num_classes = kClasses;
+  parts.combiner = std::make_shared<const Combiner>(combiner);
+  parts.thresholds.assign(kExits, std::numeric_limits<double>::infinity());
+  const ExitPolicy policy(parts);
+  ExitState state(kExits, kClasses);
+  for (std::size_t n = 0; n < kSamples; ++n) {
+    state.begin(&policy);
+    for (std::size_t k = 0; k < kExits; ++k) {
+      state.step(k, view_of(logits).at(n, k));
+      EXPECT_EQ(labels[n * kExits + k], static_cast<std::int64_t>(state.label()));
+      for (std::size_t i = 0; i < num_features(kClasses); ++i) {
+        EXPECT_EQ(arrays[k][n * num_features(kClasses) + i], state.features()[i]);
+      }
+    }
+  }
+}
+
+TEST(Replay, NamesSampleAndExitOfBadLogits) {
+  std::vector<float> logits = random_logits();
+  logits[(17 * kExits + 2) * kClasses + 3] = std::numeric_limits<float>::infinity();
+  std::vector<std::int64_t> labels(kSamples * kExits);
+  expect_error(ErrorCode::kNonFinite, {"sample 17", "exit 2"},
+               [&] { answers(view_of(logits), nullptr, labels.data()); });
+}
+
+TEST(Replay, RefusesThePolicyOfAnotherNetwork) {
+  const std::vector<float> logits = random_logits();
+  const ExitPolicy policy = maximum_policy({0, 0, 0});
+  std::vector<float> q(kSamples * kExits);
+  const LogitsView other{logits.data(), kSamples, kClasses, kExits};
+  expect_error(ErrorCode::kInput, {"policy"}, [&] { scores(other, policy, q.data()); });
+}
+
+}  // namespace
+}  // namespace eenet

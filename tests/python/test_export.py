@@ -1,0 +1,210 @@
+"""``eenet-export``: what it writes, what it refuses, and that nothing is half written."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from support import tiny as tiny_network
+
+from conftest import TrainedBundle
+from eenet.checkpoint import Checkpoint
+from eenet.data import ImageSet
+from eenet.errors import UserError
+from eenet.predictions import Predictions
+from eenet.zoo import zoo_folder
+from eenet_export.cli import main
+from eenet_export.export import export_bundle
+from eenet_export.verify import verify
+
+
+@pytest.fixture
+def run(tiny: TrainedBundle, tmp_path: Path) -> Path:
+    """A folder as ``eenet-train`` leaves it."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    tiny.checkpoint.save(folder / "weights.safetensors")
+    tiny.validation.save(folder / "validation.npz")
+    tiny.report_images[:40].save(folder / "samples.npz")
+    return folder
+
+
+def arguments(run: Path, out: Path, *more: str) -> list[str]:
+    return ["--model", "tiny", "--checkpoint", str(run / "weights.safetensors"), "--out", str(out), "--repeats", "20", *more]
+
+
+def test_segments_are_plain_onnx(tiny: TrainedBundle) -> None:
+    manifest = json.loads((tiny.path / "manifest.json").read_text())
+    for segment in manifest["segments"]:
+        model = onnx.load(tiny.path / segment["files"]["onnx"])
+        onnx.checker.check_model(model, full_check=True)
+        assert model.ir_version <= 10
+        assert 18 <= model.opset_import[0].version <= 20
+        assert [i.name for i in model.graph.input] == segment["inputs"]
+        assert [o.name for o in model.graph.output] == segment["outputs"]
+        for value in (*model.graph.input, *model.graph.output):
+            dimensions = [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim]
+            assert dimensions == manifest["tensors"][value.name]["shape"]
+        assert not any(tensor.external_data for tensor in model.graph.initializer)
+        assert os.sep + "site-packages" not in str(model), "no paths of this machine"
+
+
+def test_default_budgets(tiny: TrainedBundle) -> None:
+    import eenet_rt
+
+    file = eenet_rt.read_schedules(str(tiny.path / "scheduler.safetensors"))
+    costs = file.schedules[0].costs
+    shares = [0.5, 0.6, 0.65, 0.7, 0.8, 0.9]
+    feasible = [s for s in shares if round(s * costs[-1], 4) >= costs[0]]
+    assert [s.budget for s in file.schedules] == pytest.approx([s * costs[-1] for s in feasible], abs=1e-4)
+    assert file.schedules[file.active].budget == pytest.approx(max(0.65, feasible[0]) * costs[-1], abs=1e-4)
+    assert all(b >= a for a, b in zip(costs, costs[1:], strict=False))
+
+
+def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments(run, tmp_path, "--policy", "maximum", "--json")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert Path(result["bundle"]) == tmp_path / "tiny.eenet"
+    assert result["parameters"] == tiny_network.create().parameters_to_exit()
+    assert max(result["max_error"]) < 1e-3
+    chosen = [str(s["budget"]) for s in result["schedules"][:2][::-1]]
+    assert main(arguments(run, tmp_path, "--budget-ms", *chosen)) == 0
+    assert f"active budget {float(chosen[0]):.4g} ms" in capsys.readouterr().out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet"]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--budget-ms", "0.000001"], "budget 1e-06 cannot be met: feasible are"),
+        (["--budget-ms", "nan"], "budget nan cannot be met"),
+        (["--repeats", "0"], "--repeats: got 0, expected at least 1"),
+        (["--checkpoint", "absent.safetensors"], "--checkpoint: absent.safetensors is not a file"),
+        (["--predictions", "absent.npz"], "--predictions: absent.npz is not a file"),
+        (["--model", "resnet56"], "holds tiny, expected resnet56"),
+        (["--model", "vgg"], "model 'vgg' is not known"),
+    ],
+)
+def test_refusals(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+) -> None:
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert main(arguments(run, tmp_path, *more)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_no_shipped_weights(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--model", "tiny"]) == 2
+    assert "model 'tiny' has no shipped weights (there are densenet121, resnet56): give --checkpoint" in capsys.readouterr().err
+
+
+def test_wrong_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--model", "tiny", "--policy", "dice"])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = zoo_folder("densenet121") / "validation.npz"
+    assert main(arguments(run, tmp_path, "--predictions", str(other))) == 2
+    assert "got 4 exits and 100 classes, tiny has 3 and 10" in capsys.readouterr().err
+
+
+def test_verify_notices_another_network(tiny: TrainedBundle) -> None:
+    torch.manual_seed(1)
+    calibration = tiny.validation.split(0.5, 0)[1]
+    with pytest.raises(UserError, match=r"logits differ from PyTorch's by .* the bound is 0\.001"):
+        verify(tiny.path, tiny_network.create(), tiny.inputs[:5], calibration, 1)
+
+
+def test_verify_notices_other_calibration_data(tiny: TrainedBundle) -> None:
+    with pytest.raises(UserError, match="leaves the calibration set in shares"):
+        verify(tiny.path, tiny.checkpoint.network, tiny.inputs[:5], tiny.report, 1)
+
+
+def test_failed_verification_keeps_the_old_bundle(
+    tiny: TrainedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = Path(shutil.copytree(tiny.path, tmp_path / "tiny.eenet"))
+    before = {p.name: p.read_bytes() for p in old.iterdir()}
+    monkeypatch.setattr("eenet_export.verify.LOGIT_BOUND", 0.0)
+    with pytest.raises(UserError, match="verify"):
+        export_bundle(
+            tiny.checkpoint, tiny.validation, tiny.report_images.images[:5], old, _quick_options(), lambda line: None
+        )
+    assert {p.name: p.read_bytes() for p in old.iterdir()} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.eenet"]
+
+
+def _quick_options():  # type: ignore[no-untyped-def]
+    from eenet_export.export import ExportOptions
+    from eenet_export.profile import ProfileOptions
+
+    return ExportOptions(policy="maximum", profile=ProfileOptions(repeats=10))
+
+
+COMMAND = [sys.executable, "-m", "eenet_export.cli", "--model", "resnet56", "--policy", "maximum", "--repeats", "20"]
+
+
+def test_disk_full(tmp_path: Path) -> None:
+    """A file system of 2 MB, in a mount namespace of its own: the bundle needs more."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = 'mount -t tmpfs -o size=2m tmpfs "$0" && "$@"; status=$?; ls -A "$0"; exit $status'
+    done = subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", script, disk, *COMMAND, "--out", disk],
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not any("eenet" in line for line in done.stdout.splitlines() if ":" not in line), "nothing is left on the disk"
+
+
+@pytest.mark.parametrize("after", ["export: segment 0", "measure:", "fit maximum: budget"])
+def test_interrupt(tmp_path: Path, after: str) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--out", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert process.stdout is not None
+    deadline = time.monotonic() + 240
+    for line in process.stdout:
+        if line.startswith(after) or time.monotonic() > deadline:
+            break
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 130, error
+    assert "interrupted; nothing was written" in error
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_export_of_an_untrained_network_by_its_own_predictions(cifar10: ImageSet, tmp_path: Path) -> None:
+    """Any network of the registry goes through, however bad: nothing in the way depends on its being good."""
+    from eenet.preprocessing import ImagePreprocessing
+    from eenet.training import predict
+
+    torch.manual_seed(0)
+    network = tiny_network.create().eval()
+    preprocessing = ImagePreprocessing.fit(cifar10.images[:100])
+    validation: Predictions = predict(network, cifar10[:400], preprocessing)
+    checkpoint = Checkpoint("tiny", network, cifar10.class_names, preprocessing)
+    result = export_bundle(
+        checkpoint, validation, cifar10.images[:10], tmp_path / "x.eenet", _quick_options(), lambda line: None
+    )
+    assert np.all(np.diff(result.profile.costs) >= 0)
+    assert result.profile.static is not None
