@@ -1,10 +1,11 @@
 """Latency of the runtime, one thread, batch 1 (figures 1 to 3 of docs/results.md).
 
-    python benchmarks/latency.py [--model densenet121] [--repeats 500]
+Run: python benchmarks/latency.py [--model densenet121] [--repeats 500]
 
 1. Time per exit outside ONNX Runtime, and what the Python call adds.
 2. All segments, no exit taken, over the same network with its heads as one ONNX Runtime session with IoBinding.
-3. ``infer`` against the same segments and policy driven from Python by onnxruntime, and against a PyTorch eager loop that exits.
+3. ``infer`` against the same segments and policy driven from Python by onnxruntime, and against a PyTorch eager loop
+   that exits.
 
 Every contestant lives in a process of its own and one runs at a time, sample by sample in turn.
 """
@@ -20,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import MODELS, machine, ratio, summary, write
 
+from common import MODELS, machine, ratio, summary, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
+from eenet.predictions import Predictions
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, export_bundle, write_whole
 from eenet_export.profile import ProfileOptions
-from eenet.predictions import Predictions
 
 WARM_UP = 30
 

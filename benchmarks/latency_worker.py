@@ -49,7 +49,8 @@ class Policy:
 
         file = eenet_rt.read_schedules(str(folder / "exits.eenet" / "scheduler.safetensors"))
         policy = file.schedules[file.active].exit_policy
-        assert policy.combiner is None and policy.clamp
+        assert policy.combiner is None
+        assert policy.clamp
         self.scorers = [(weight[0].astype(np.float64), float(bias[0])) for weight, bias in policy.scorers]
         self.thresholds = policy.thresholds
         self.log_classes = np.log(policy.num_classes)
@@ -85,9 +86,7 @@ def driven_from_python(folder: Path, model: str) -> Callable[[int], Answer]:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    buffers = {
-        name: np.zeros((1, *tensor["shape"][1:]), np.float32) for name, tensor in manifest["tensors"].items()
-    }
+    buffers = {name: np.zeros((1, *tensor["shape"][1:]), np.float32) for name, tensor in manifest["tensors"].items()}
     values = {name: ort.OrtValue.ortvalue_from_numpy(buffer) for name, buffer in buffers.items()}
     # On the CPU an OrtValue is the numpy array's own memory.
     segments = []

@@ -1,9 +1,10 @@
 """Accuracy and kept budgets of the schedulers on report data (figure 4 of docs/results.md).
 
-    python benchmarks/schedulers.py
+Run: python benchmarks/schedulers.py
 
-Scorers and thresholds see the last 5,000 training images, halved by a seed into fit and calibration sets; figures are of the 10,000
-test images, which nothing else has seen. Costs are those that ``eenet-export`` measures on this machine.
+Scorers and thresholds see the last 5,000 training images, halved by a seed into fit and calibration sets; figures are
+of the 10,000 test images, which nothing else has seen. Costs are those that ``eenet-export`` measures on this
+machine.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ import time
 from typing import Any
 
 import numpy as np
-from common import MODELS, SHARED, write
 
+from common import MODELS, SHARED, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.evaluation import evaluate

@@ -1,6 +1,6 @@
 """Loads a bundle, classifies the sample images that ship with the package and says what early exits did for them.
 
-    python examples/demo.py densenet121.eenet
+Run: python examples/demo.py densenet121.eenet
 
 Needs ``eenet_rt`` and numpy at run time; ``eenet`` only for the sample images and their preprocessing.
 """
@@ -10,9 +10,9 @@ from __future__ import annotations
 import argparse
 import math
 
-import eenet_rt
 import numpy as np
 
+import eenet_rt
 from eenet.data import load_images
 from eenet.preprocessing import ImagePreprocessing
 from eenet.zoo import zoo_folder
@@ -59,7 +59,9 @@ def print_table(
     print(f"{'full depth':22}{'':8}{100 * full_right.mean():8.1f} %{full_latency:9.3f} ms")
     static = runtime.static_cost
     if static is not None:
-        print(f"{'network without exits':22}{'':8}{100 * full_right.mean():8.1f} %{static:9.3f} ms (measured at export)")
+        print(
+            f"{'network without exits':22}{'':8}{100 * full_right.mean():8.1f} %{static:9.3f} ms (measured at export)"
+        )
     print(f"\n{full_latency / latency.mean():.2f} times as fast as full depth")
 
 
@@ -71,7 +73,13 @@ def print_budget(runtime: eenet_rt.Runtime, early: list[eenet_rt.Result]) -> Non
     spent = np.array(costs)[[result.exit for result in early]]
     half = 1.96 * spent.std(ddof=1) / math.sqrt(len(spent))
     low, high = spent.mean() - half, spent.mean() + half
-    verdict = "kept" if spent.mean() <= schedule.budget else "kept within the interval" if low <= schedule.budget else "missed"
+    verdict = (
+        "kept"
+        if spent.mean() <= schedule.budget
+        else "kept within the interval"
+        if low <= schedule.budget
+        else "missed"
+    )
     print(
         f"budget {schedule.budget:.3f} ms a sample ({schedule.policy}): {verdict}; mean cost {spent.mean():.3f} ms, "
         f"95 % interval for {len(spent)} images {low:.3f} to {high:.3f} ms"

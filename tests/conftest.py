@@ -21,7 +21,7 @@ from eenet_export.export import ExportOptions, export_bundle
 from eenet_export.profile import ProfileOptions
 
 sys.path.insert(0, str(Path(__file__).parent))
-import support.tiny  # noqa: E402, F401  registers the network "tiny"
+import support.tiny
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -70,7 +70,7 @@ def trained_tiny(cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
-    """The tiny network exported with EENet schedules: fitted and calibrated on 2,000 images, 2,000 others to report on."""
+    """The tiny network exported with EENet schedules of 2,000 images, and 2,000 others to report on."""
     held_out, report_images = cifar10[6000:8000], cifar10[8000:]
     validation = predict(trained_tiny.network, held_out, trained_tiny.preprocessing)
     report = predict(trained_tiny.network, report_images, trained_tiny.preprocessing)

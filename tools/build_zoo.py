@@ -1,6 +1,6 @@
 """Puts a finished run of eenet-train, made with --test, into the zoo that ships with the package.
 
-    python tools/build_zoo.py runs/densenet121
+Run: python tools/build_zoo.py runs/densenet121
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ def main() -> None:
     folder = ZOO / checkpoint.model
     folder.mkdir(parents=True, exist_ok=True)
     training = {**checkpoint.training, "accuracy": accuracy}
-    Checkpoint(
-        checkpoint.model, checkpoint.network, checkpoint.class_names, checkpoint.preprocessing, training
-    ).save(folder / "weights.safetensors")
+    Checkpoint(checkpoint.model, checkpoint.network, checkpoint.class_names, checkpoint.preprocessing, training).save(
+        folder / "weights.safetensors"
+    )
     write_rounded(Predictions.load(run / "validation.npz"), folder / "validation.npz")
     shutil.copyfile(run / "samples.npz", folder / "samples.npz")
     size = sum(path.stat().st_size for path in folder.iterdir())

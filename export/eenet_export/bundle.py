@@ -87,7 +87,10 @@ def write_segments(folder: Path, content: BundleContent) -> None:
 
 def write_calibration(folder: Path, predictions: Predictions) -> None:
     """Writes the calibration predictions."""
-    tensors = {"logits": np.ascontiguousarray(predictions.logits), "labels": predictions.labels}
+    tensors: dict[str, np.ndarray[Any, Any]] = {
+        "logits": np.ascontiguousarray(predictions.logits),
+        "labels": predictions.labels,
+    }
     safetensors.numpy.save_file(tensors, folder / CALIBRATION)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import eenet_rt
-
 from eenet.checkpoint import load_checkpoint
 from eenet.commands import ArgumentParser, run_command
 from eenet.data import load_images
@@ -33,13 +32,15 @@ def _parser() -> ArgumentParser:
     options, profile = ExportOptions(), ProfileOptions()
     parser = ArgumentParser(
         "eenet-export",
-        "Split a network at its exits, export the segments to ONNX, measure them on this machine, fit schedules for budgets and "
-        "write one verified bundle.",
+        "Split a network at its exits, export the segments to ONNX, measure them on this machine, fit schedules for "
+        "budgets and write one verified bundle.",
     )
     parser.add_argument("--model", required=True, help=f"one of {', '.join(list_models())}")
     parser.add_argument("--checkpoint", type=Path, help="weights.safetensors of eenet-train (default: the shipped one)")
     parser.add_argument("--predictions", type=Path, help="validation predictions (default: beside the checkpoint)")
-    parser.add_argument("--images", type=Path, help="images to measure and verify with (default: beside the checkpoint)")
+    parser.add_argument(
+        "--images", type=Path, help="images to measure and verify with (default: beside the checkpoint)"
+    )
     parser.add_argument(
         "--budget-ms", type=float, nargs="+", default=[], metavar="B",
         help="mean ms per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% active)",
@@ -61,10 +62,7 @@ class _Sources:
 
 
 def _sources(arguments: argparse.Namespace) -> _Sources:
-    if arguments.checkpoint:
-        folder = arguments.checkpoint.parent
-    else:
-        folder = zoo_folder(arguments.model)
+    folder = arguments.checkpoint.parent if arguments.checkpoint else zoo_folder(arguments.model)
     sources = _Sources(
         arguments.checkpoint or folder / "weights.safetensors",
         arguments.predictions or folder / "validation.npz",

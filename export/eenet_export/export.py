@@ -42,7 +42,8 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        budgets_ms: budgets to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with `DEFAULT_ACTIVE` active.
+        budgets_ms: budgets to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with
+            `DEFAULT_ACTIVE` active.
         policy: name of the scheduler.
         seed: of the split of the validation predictions and of the fit.
         profile: how to measure costs.
@@ -86,7 +87,8 @@ def export_bundle(
         say: takes one line for each step.
 
     Raises:
-        UserError: predictions of another network, a segment that cannot be exported, infeasible budgets, failed verification.
+        UserError: predictions of another network, a segment that cannot be exported, infeasible budgets, failed
+            verification.
     """
     network = checkpoint.network.eval()
     if (validation.num_exits, validation.num_classes) != (network.num_exits, network.num_classes):
@@ -100,7 +102,8 @@ def export_bundle(
     with tempfile.TemporaryDirectory() as scratch:
         profile = _measure(checkpoint, content, inputs, Path(scratch), options.profile)
     say(
-        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, without early exits {profile.static:.3f} ms "
+        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, "
+        f"without early exits {profile.static:.3f} ms "
         f"({profile.threads} thread(s), median of {options.profile.repeats})"
     )
     schedules, active, skipped = _fit(fit_set, calibration_set, profile.costs, options, say)
@@ -128,7 +131,7 @@ def measure_costs(
 
 
 def write_whole(checkpoint: Checkpoint, inputs: NDArray[np.float32], folder: Path, *, early_exits: bool) -> None:
-    """Writes the whole network as a bundle of one segment, which runs at full depth only: a reference to measure against.
+    """Writes the whole network as a bundle of one segment, which runs at full depth: a reference to measure against.
 
     Args:
         checkpoint: the trained network.

@@ -50,7 +50,8 @@ def export_onnx(traced: TracedSegment) -> bytes:
         onnx.checker.check_model(model, full_check=True)
     except onnx.checker.ValidationError as error:
         raise UserError(f"segment with exit {spec.exit}: ONNX checker: {error}") from error
-    return model.SerializeToString(deterministic=True)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -12,10 +12,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import eenet_rt
 import numpy as np
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet_export.bundle import CostProfile
 
@@ -35,7 +35,9 @@ class ProfileOptions:
     repeats: int = 300
 
 
-def measure(bundle: Path, static_bundle: Path, inputs: dict[str, NDArray[np.float32]], options: ProfileOptions) -> CostProfile:
+def measure(
+    bundle: Path, static_bundle: Path, inputs: dict[str, NDArray[np.float32]], options: ProfileOptions
+) -> CostProfile:
     """Median time of ``infer`` forced to each exit, heads and scoring included, made non-decreasing, in milliseconds.
 
     Args:
@@ -50,7 +52,7 @@ def measure(bundle: Path, static_bundle: Path, inputs: dict[str, NDArray[np.floa
     with tempfile.TemporaryDirectory() as folder:
         samples = Path(folder) / "inputs.npz"
         np.savez(samples, **inputs)  # type: ignore[arg-type]
-        command = [sys.executable, "-m", "eenet_export.profile", bundle, static_bundle, samples]
+        command = [sys.executable, "-m", "eenet_export.profile", str(bundle), str(static_bundle), str(samples)]
         command += [str(options.threads), str(options.repeats)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
@@ -86,4 +88,5 @@ def _measure_here(bundle: str, static_bundle: str, samples: str, threads: int, r
 
 
 if __name__ == "__main__":
-    print(json.dumps(_measure_here(*sys.argv[1:4], int(sys.argv[4]), int(sys.argv[5]))))
+    exits, static, inputs, threads, repeats = sys.argv[1:]
+    print(json.dumps(_measure_here(exits, static, inputs, int(threads), int(repeats))))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import eenet_rt
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
@@ -41,7 +41,8 @@ def verify(
 ) -> Verification:
     """Loads the bundle and compares.
 
-    1. Every exit's logits against PyTorch on real inputs ``(N, ...)``: the largest difference must not exceed `LOGIT_BOUND`.
+    1. Every exit's logits against PyTorch on real inputs ``(N, ...)``: the largest difference must not exceed
+       `LOGIT_BOUND`.
     2. The exits that ``infer`` takes are those of ``replay`` on the logits that it saw.
     3. Every schedule leaves the calibration set as was stored, and cost and margin keep its budget.
 
@@ -49,12 +50,16 @@ def verify(
         UserError: one of them does not hold.
     """
     runtime = eenet_rt.load(str(bundle), threads=threads)
-    seen = np.stack([runtime.infer(x, forced_exit=runtime.num_exits - 1, return_logits=True).logits for x in inputs])
+    last = runtime.num_exits - 1
+    results = [runtime.infer(x, forced_exit=last, return_logits=True) for x in inputs]
+    seen = np.stack([result.logits for result in results if result.logits is not None])
     with torch.inference_mode():
         expected = torch.stack(network.eval()(torch.from_numpy(inputs)), dim=1).numpy()
     error = np.abs(seen - expected).max(axis=(0, 2))
     if not (error <= LOGIT_BOUND).all():
-        raise UserError(f"verify: logits differ from PyTorch's by {error.tolist()} per exit, the bound is {LOGIT_BOUND}")
+        raise UserError(
+            f"verify: logits differ from PyTorch's by {error.tolist()} per exit, the bound is {LOGIT_BOUND}"
+        )
     same = _check_exits(runtime, inputs, seen)
     for schedule in runtime.schedules:
         _check_schedule(schedule, calibration)
@@ -81,4 +86,6 @@ def _check_schedule(schedule: eenet_rt.Schedule, calibration: Predictions) -> No
         )
     bound = min(schedule.budget, schedule.costs[-1]) * (1 + 1e-12)
     if float(shares @ np.array(schedule.costs)) + schedule.margin > bound:
-        raise UserError(f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set")
+        raise UserError(
+            f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
+        )

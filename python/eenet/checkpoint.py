@@ -56,7 +56,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except (OSError, safetensors.SafetensorError) as error:
         raise UserError(f"checkpoint {path}: {error}") from error
     if "eenet" not in metadata:

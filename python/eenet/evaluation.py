@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import eenet_rt
 import numpy as np
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.predictions import Predictions
 from eenet.scheduling.base import check_costs
 

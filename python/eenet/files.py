@@ -17,10 +17,10 @@ from eenet.errors import UserError
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends without an error, and vanishes otherwise.
+    """A temporary path that takes the place of ``path`` when the block ends without an error, and vanishes otherwise.
 
-    A folder takes the place of a folder; an old folder is moved aside first and removed last, so that at no time nothing is there
-    but for the instant between two renames.
+    A folder takes the place of a folder; an old folder is moved aside first and removed last, so that at no time
+    nothing is there but for the instant between two renames.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -55,12 +55,12 @@ class Predictions:
     @property
     def num_exits(self) -> int:
         """K."""
-        return self.logits.shape[1]
+        return int(self.logits.shape[1])
 
     @property
     def num_classes(self) -> int:
         """C."""
-        return self.logits.shape[2]
+        return int(self.logits.shape[2])
 
     def split(self, share: float, seed: int) -> tuple[Predictions, Predictions]:
         """Two disjoint random parts, the first with ``share`` of the samples."""

@@ -12,4 +12,6 @@ const ApiBase kBase = {[](std::uint32_t) -> const void* { return nullptr; },
 
 }  // namespace
 
-extern "C" __attribute__((visibility("default"))) const ApiBase* OrtGetApiBase() { return &kBase; }
+extern "C" __attribute__((visibility("default"))) const ApiBase* OrtGetApiBase() {
+  return &kBase;
+}

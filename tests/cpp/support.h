@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -46,28 +48,43 @@ inline std::string safetensors(const std::string& header, const std::string& dat
   return file + header + data;
 }
 
-/// Collects tensors into a safetensors file.
+/// Collects tensors into a safetensors file. A name that is added again replaces the tensor.
 class SafeTensorsWriter {
  public:
   template <typename T>
   SafeTensorsWriter& add(const std::string& name, const std::vector<std::int64_t>& shape,
                          const std::vector<T>& values) {
-    const std::size_t begin = data_.size();
-    data_.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
-    header_[name] = {{"dtype", sizeof(T) == 4 ? "F32" : "F64"},
-                     {"shape", shape},
-                     {"data_offsets", {begin, data_.size()}}};
+    tensors_[name] = {sizeof(T) == sizeof(float) ? "F32" : "F64",
+                      shape,
+                      {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)}};
     return *this;
   }
   SafeTensorsWriter& metadata(const std::string& key, const std::string& value) {
-    header_["__metadata__"][key] = value;
+    metadata_[key] = value;
     return *this;
   }
-  std::string file() const { return safetensors(header_.dump(), data_); }
+  std::string file() const {
+    nlohmann::json header = nlohmann::json::object();
+    if (!metadata_.empty()) header["__metadata__"] = metadata_;
+    std::string data;
+    for (const auto& [name, tensor] : tensors_) {
+      const std::size_t begin = data.size();
+      data += tensor.bytes;
+      header[name] = {
+          {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {begin, data.size()}}};
+    }
+    return safetensors(header.dump(), data);
+  }
 
  private:
-  nlohmann::json header_ = nlohmann::json::object();
-  std::string data_;
+  struct Tensor {
+    std::string dtype;
+    std::vector<std::int64_t> shape;
+    std::string bytes;
+  };
+
+  std::map<std::string, Tensor> tensors_;
+  std::map<std::string, std::string> metadata_;
 };
 
 /// A folder that is gone after the test.

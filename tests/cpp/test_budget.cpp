@@ -1,11 +1,11 @@
-#include "eenet/budget.h"
-
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "eenet/budget.h"
 
 #include "support.h"
 
@@ -85,8 +85,7 @@ TEST(BudgetTable, WithoutCostsNothingIsPromised) {
   const BudgetTable table(three_schedules(), std::nullopt, {profile({10, 20, 30}, "flops")});
   EXPECT_FALSE(table.profile().has_value());
   EXPECT_TRUE(table.budgets().empty());
-  expect_error(ErrorCode::kBudget, {"no cost profile", "cost_profile="},
-               [&] { table.choose(2); });
+  expect_error(ErrorCode::kBudget, {"no cost profile", "cost_profile="}, [&] { table.choose(2); });
 }
 
 TEST(BudgetTable, CountsHoldOnEveryDevice) {

@@ -1,10 +1,10 @@
-#include "eenet/exit_policy.h"
-
 #include <limits>
 #include <memory>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "eenet/exit_policy.h"
 
 #include "support.h"
 
@@ -26,7 +26,9 @@ ExitPolicy::Parts parts_of(std::vector<Scorer> scorers) {
   return parts;
 }
 
-Scorer linear(std::size_t inputs) { return {std::vector<float>(inputs), {0}, {}, 0}; }
+Scorer linear(std::size_t inputs) {
+  return {std::vector<float>(inputs), {0}, {}, 0};
+}
 
 void expect_refused(const ExitPolicy::Parts& parts, const std::vector<std::string>& message) {
   expect_error(ErrorCode::kSchedule, message, [&] { const ExitPolicy policy(parts); });
@@ -92,11 +94,13 @@ TEST(ExitPolicy, ScorerMayBeAbsentWhereTheExitIsDisabledOnly) {
   parts.thresholds[0] = kInf;
   EXPECT_TRUE(ExitPolicy(parts).disabled(0));
   // A scorer that is there must be right even if it is not used.
-  expect_refused([&] {
-    ExitPolicy::Parts wrong = parts_of({linear(5), linear(7)});
-    wrong.thresholds[0] = kInf;
-    return wrong;
-  }(), {"exit 0", "5"});
+  expect_refused(
+      [&] {
+        ExitPolicy::Parts wrong = parts_of({linear(5), linear(7)});
+        wrong.thresholds[0] = kInf;
+        return wrong;
+      }(),
+      {"exit 0", "5"});
 }
 
 TEST(ExitPolicy, ChecksTheNetworkItIsUsedOn) {
@@ -123,8 +127,8 @@ TEST(Combiner, RefusesWhatIsMalformed) {
 
 TEST(Combiner, MustFitThePolicy) {
   ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
-  parts.combiner = std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 0, 1},
-                                                    std::vector<float>(4));
+  parts.combiner =
+      std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 0, 1}, std::vector<float>(4));
   expect_refused(parts, {"combiner", "2 exits", "3"});
 }
 

@@ -1,5 +1,3 @@
-#include "eenet/exit_state.h"
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -8,6 +6,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "eenet/exit_state.h"
 
 #include "support.h"
 
@@ -49,7 +49,9 @@ Scorer& edit(ExitPolicy::Parts& parts, std::size_t exit) {
   return (*std::const_pointer_cast<std::vector<Scorer>>(parts.scorers))[exit];
 }
 
-float ln(double value) { return static_cast<float>(std::log(value)); }
+float ln(double value) {
+  return static_cast<float>(std::log(value));
+}
 
 TEST(Features, TwoClassesByHand) {
   const ExitPolicy policy(maximum_policy(2, 2, {kInf, 0}));
@@ -60,10 +62,10 @@ TEST(Features, TwoClassesByHand) {
   ASSERT_EQ(f.size(), 6U);
   EXPECT_NEAR(f[0], 0.75, kNear);
   EXPECT_NEAR(f[1], 0.25, kNear);
-  EXPECT_NEAR(f[2], 0.75, kNear);               // max
+  EXPECT_NEAR(f[2], 0.75, kNear);                 // max
   EXPECT_NEAR(f[3], 0.18872187554086717, kNear);  // 1 - 0.8112781244591328 bits
-  EXPECT_EQ(f[4], 1);                           // vote
-  EXPECT_NEAR(f[5], 0.5, kNear);                // margin
+  EXPECT_EQ(f[4], 1);                             // vote
+  EXPECT_NEAR(f[5], 0.5, kNear);                  // margin
   EXPECT_EQ(state.label(), 0U);
 }
 
@@ -82,8 +84,11 @@ TEST(Features, UniformHasNoCertaintyNoMarginAndTheLowestLabel) {
 TEST(Features, TiesGoToTheLowestClassWhereverTheyAre) {
   const ExitPolicy policy(maximum_policy(1, 4, {0}));
   ExitState state(1, 4);
-  const std::vector<std::pair<std::vector<float>, std::size_t>> cases = {
-      {{1, 3, 3, 2}, 1}, {{3, 1, 2, 3}, 0}, {{0, 1, 2, 2}, 2}, {{0, 0, 0, 1}, 3}, {{5, 5, 7, 5}, 2}};
+  const std::vector<std::pair<std::vector<float>, std::size_t>> cases = {{{1, 3, 3, 2}, 1},
+                                                                         {{3, 1, 2, 3}, 0},
+                                                                         {{0, 1, 2, 2}, 2},
+                                                                         {{0, 0, 0, 1}, 3},
+                                                                         {{5, 5, 7, 5}, 2}};
   for (const auto& [logits, label] : cases) {
     state.begin(&policy);
     state.step(0, logits);
@@ -139,8 +144,8 @@ TEST(Features, ThousandClassesByHand) {
 
 TEST(Features, VoteIsTheShareOfTheMostCommonAnswerSoFar) {
   const auto votes = [](const std::vector<std::size_t>& labels) {
-    const ExitPolicy policy(maximum_policy(labels.size(), 3,
-                                           std::vector<double>(labels.size(), kInf)));
+    const ExitPolicy policy(
+        maximum_policy(labels.size(), 3, std::vector<double>(labels.size(), kInf)));
     ExitState state(labels.size(), 3);
     std::vector<float> out;
     state.begin(&policy);
@@ -188,8 +193,8 @@ TEST(Combine, AddsLogProbabilitiesAndBias) {
 
 TEST(Combine, CanOverrideTheLastExit) {
   ExitPolicy::Parts parts = maximum_policy(2, 2, {kInf, 0});
-  parts.combiner = std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 2, 1},
-                                                    std::vector<float>(4));
+  parts.combiner =
+      std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 2, 1}, std::vector<float>(4));
   const ExitPolicy policy(parts);
   ExitState state(2, 2);
   state.begin(&policy);

@@ -1,11 +1,10 @@
-#include "util/onnx_file.h"
-
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support.h"
+#include "util/onnx_file.h"
 
 namespace eenet {
 namespace {
@@ -46,22 +45,22 @@ TEST(OnnxFile, RefusesWeightsOutsideWhereverTheyAre) {
   const auto graph = [](const std::string& content) { return message(7, content); };
   const auto node = [](const std::string& attribute) { return message(1, message(5, attribute)); };
   const std::vector<std::string> files = {
-      graph(message(5, kOutside)),                           // an initializer
-      graph(message(15, message(1, kOutside))),              // a sparse one, values
-      graph(message(15, message(2, kOutside))),              // and indices
-      graph(node(message(5, kOutside))),                     // an attribute
-      graph(node(message(10, kOutside))),                    // a list of them
-      graph(node(message(22, message(1, kOutside)))),        // sparse
-      graph(node(message(23, message(1, kOutside)))),        //
-      graph(node(message(6, message(5, kOutside)))),         // a branch's initializer
-      graph(node(message(11, message(5, kOutside)))),        //
-      message(25, message(7, message(5, message(5, kOutside)))),   // a function
-      message(25, message(11, message(5, kOutside))),              // its defaults
-      message(20, message(1, message(5, kOutside))),               // training
-      message(20, message(2, message(5, kOutside))),               //
-      graph(message(5, kInside)) + graph(message(5, kOutside)),    // a second graph is merged
-      graph(message(5, number(14, (1ULL << 32U) | 1U))),           // truncated to 1 by readers
-      graph(message(5, message(13, ""))),                          // a place, though unused
+      graph(message(5, kOutside)),                                // an initializer
+      graph(message(15, message(1, kOutside))),                   // a sparse one, values
+      graph(message(15, message(2, kOutside))),                   // and indices
+      graph(node(message(5, kOutside))),                          // an attribute
+      graph(node(message(10, kOutside))),                         // a list of them
+      graph(node(message(22, message(1, kOutside)))),             // sparse
+      graph(node(message(23, message(1, kOutside)))),             //
+      graph(node(message(6, message(5, kOutside)))),              // a branch's initializer
+      graph(node(message(11, message(5, kOutside)))),             //
+      message(25, message(7, message(5, message(5, kOutside)))),  // a function
+      message(25, message(11, message(5, kOutside))),             // its defaults
+      message(20, message(1, message(5, kOutside))),              // training
+      message(20, message(2, message(5, kOutside))),              //
+      graph(message(5, kInside)) + graph(message(5, kOutside)),   // a second graph is merged
+      graph(message(5, number(14, (1ULL << 32U) | 1U))),          // truncated to 1 by readers
+      graph(message(5, message(13, ""))),                         // a place, though unused
   };
   for (std::size_t i = 0; i < files.size(); ++i) {
     SCOPED_TRACE(i);
@@ -71,9 +70,9 @@ TEST(OnnxFile, RefusesWeightsOutsideWhereverTheyAre) {
 
 TEST(OnnxFile, RefusesWhatIsNoProtobufMessage) {
   expect_refused("", "empty");
-  expect_refused("\x0b", "not an ONNX file");                     // a group
-  expect_refused(std::string(11, '\xff'), "not an ONNX file");    // an endless number
-  expect_refused(std::string("\x08", 1), "not a complete");       // a number cut off
+  expect_refused("\x0b", "not an ONNX file");                   // a group
+  expect_refused(std::string(11, '\xff'), "not an ONNX file");  // an endless number
+  expect_refused(std::string("\x08", 1), "not a complete");     // a number cut off
   expect_refused(message(7, "abc").substr(0, 3), "not a complete");
   expect_refused(varint(7U << 3U | 2U) + std::string(9, '\xff') + '\x01', "not a complete");
   expect_refused(varint(3U << 3U | 1U) + "1234567", "not a complete");

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "eenet/backend.h"
+
 #include "ort/library.h"
 #include "support.h"
 
@@ -23,7 +24,8 @@ class Chosen {
 
 TEST(OnnxRuntime, KnowsWhichVersionsItCanUse) {
   std::uint32_t api = 0;
-  for (const char* version : {"1.19.1", "1.19", "1.18.9", "0.20.0", "2.0.0", "", "x", "1", "1.x.3"}) {
+  for (const char* version :
+       {"1.19.1", "1.19", "1.18.9", "0.20.0", "2.0.0", "", "x", "1", "1.x.3"}) {
     EXPECT_FALSE(ort::supported_version(version, api)) << version;
   }
   EXPECT_TRUE(ort::supported_version("1.19.2", api));
@@ -39,7 +41,8 @@ TEST(OnnxRuntime, KnowsWhichVersionsItCanUse) {
 
 TEST(OnnxRuntime, RefusesOneThatIsTooOld) {
   const Chosen chosen(FAKE_ONNXRUNTIME);
-  expect_error(ErrorCode::kBackend, {"1.18.1", FAKE_ONNXRUNTIME, "1.19.2", "pip install eenet[cpu]"},
+  expect_error(ErrorCode::kBackend,
+               {"1.18.1", FAKE_ONNXRUNTIME, "1.19.2", "pip install eenet[cpu]"},
                [] { open_onnxruntime({}); });
 }
 

@@ -1,5 +1,3 @@
-#include "eenet/replay.h"
-
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -9,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "eenet/exit_state.h"
+#include "eenet/replay.h"
+
 #include "support.h"
 
 namespace eenet {
@@ -97,8 +97,8 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
   const std::vector<float> logits = random_logits();
   const Combiner combiner(kExits, kClasses, {1, 0, 0, 0.5F, 1, 0, 0.2F, 0.3F, 0.9F},
                           std::vector<float>(kExits * kClasses, 0.1F));
-  std::vector<std::vector<float>> arrays(
-      kExits, std::vector<float>(kSamples * num_features(kClasses)));
+  std::vector<std::vector<float>> arrays(kExits,
+                                         std::vector<float>(kSamples * num_features(kClasses)));
   std::vector<float*> outputs;
   for (auto& array : arrays) outputs.push_back(array.data());
   std::vector<std::int64_t> labels(kSamples * kExits);

@@ -1,11 +1,11 @@
-#include "util/safetensors.h"
-
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support.h"
+#include "util/safetensors.h"
+#include "util/text.h"
 
 namespace eenet {
 namespace {
@@ -24,8 +24,12 @@ void expect_refused(const std::string& file, const std::vector<std::string>& mes
 
 std::string entry(const std::string& name, const std::string& dtype, const std::string& shape,
                   const std::string& offsets) {
-  return "\"" + name + "\":{\"dtype\":\"" + dtype + "\",\"shape\":" + shape +
-         ",\"data_offsets\":" + offsets + "}";
+  return cat("\"", name, "\":{\"dtype\":\"", dtype, "\",\"shape\":", shape,
+             ",\"data_offsets\":", offsets, "}");
+}
+
+std::string object(const std::string& members) {
+  return cat("{", members, "}");
 }
 
 TEST(SafeTensors, ReadsValuesWhateverTheirAlignment) {
@@ -36,8 +40,8 @@ TEST(SafeTensors, ReadsValuesWhateverTheirAlignment) {
                            .add<float>("none", {0, 3}, {})
                            .metadata("eenet", "text")
                            .file();
-    const std::string header = file.substr(8, static_cast<unsigned char>(file[0]) +
-                                                  256U * static_cast<unsigned char>(file[1]));
+    const std::string header = file.substr(
+        8, static_cast<unsigned char>(file[0]) + 256U * static_cast<unsigned char>(file[1]));
     file = safetensors(header + std::string(static_cast<std::size_t>(padding), ' '),
                        file.substr(8 + header.size()));
     const SafeTensors tensors(bytes_of(file), "file", ErrorCode::kSchedule);
@@ -81,15 +85,15 @@ TEST(SafeTensors, RefusesHeadersThatAreNotAnObject) {
 }
 
 TEST(SafeTensors, AllowsNamesThatAreNotAscii) {
-  const std::string file = safetensors("{" + entry("gewicht_\xc3\xa4", "F32", "[1]", "[0,4]") + "}",
-                                       std::string(4, '\0'));
-  EXPECT_TRUE(SafeTensors(bytes_of(file), "file", ErrorCode::kSchedule)
-                  .contains("gewicht_\xc3\xa4"));
+  const std::string file =
+      safetensors(object(entry("gewicht_\xc3\xa4", "F32", "[1]", "[0,4]")), std::string(4, '\0'));
+  EXPECT_TRUE(
+      SafeTensors(bytes_of(file), "file", ErrorCode::kSchedule).contains("gewicht_\xc3\xa4"));
 }
 
 TEST(SafeTensors, RefusesBadEntries) {
   const auto refuse = [](const std::string& one, const std::vector<std::string>& message) {
-    expect_refused(safetensors("{" + one + "}", std::string(8, '\0')), message);
+    expect_refused(safetensors(object(one), std::string(8, '\0')), message);
   };
   refuse(entry("a", "I32", "[2]", "[0,8]"), {"'I32'", "'F32' or 'F64'"});
   refuse(entry("a", "F32", "[3]", "[0,8]"), {"shape"});
@@ -110,7 +114,7 @@ TEST(SafeTensors, RefusesBadEntries) {
 
 TEST(SafeTensors, RefusesOverlapGapsAndTwins) {
   const auto refuse = [](const std::string& first, const std::string& second, const char* word) {
-    expect_refused(safetensors("{" + first + "," + second + "}", std::string(16, '\0')), {word});
+    expect_refused(safetensors(object(cat(first, ",", second)), std::string(16, '\0')), {word});
   };
   refuse(entry("a", "F32", "[2]", "[0,8]"), entry("b", "F32", "[2]", "[4,12]"), "overlap");
   refuse(entry("a", "F32", "[2]", "[0,8]"), entry("b", "F32", "[2]", "[0,8]"), "overlap");

@@ -1,9 +1,9 @@
-#include "eenet/stats.h"
-
 #include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
+
+#include "eenet/stats.h"
 
 namespace eenet {
 namespace {

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import eenet_rt
 import numpy as np
 import pytest
 
+import eenet_rt
 from conftest import TrainedBundle
 
 

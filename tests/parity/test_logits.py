@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import eenet_rt
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
+import eenet_rt
 from conftest import TrainedBundle
 
 BOUND = 1e-3  # what eenet-export fails above

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from support import tiny
 
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
@@ -16,6 +15,7 @@ from eenet.errors import UserError
 from eenet.files import replacing
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from support import tiny
 
 
 def test_sheets_are_decoded_in_order(shared: Path, cifar10: ImageSet) -> None:
@@ -139,7 +139,7 @@ def test_checkpoint_comes_back(tmp_path: Path) -> None:
 def test_malformed_checkpoints(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     path.write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="checkpoint .*w.safetensors"):
+    with pytest.raises(UserError, match=r"checkpoint .*w\.safetensors"):
         load_checkpoint(path)
     safetensors.torch.save_file({"x": torch.zeros(1)}, path)
     with pytest.raises(UserError, match="no 'eenet' entry"):
@@ -151,9 +151,14 @@ def test_malformed_checkpoints(tmp_path: Path) -> None:
 
 def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("old")
-    with pytest.raises(RuntimeError), replacing(tmp_path / "file") as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def write_half() -> None:
+        with replacing(tmp_path / "file") as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        write_half()
     assert (tmp_path / "file").read_text() == "old"
     with replacing(tmp_path / "file") as temporary:
         temporary.write_text("new")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -15,7 +16,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from support import tiny as tiny_network
 
 from conftest import TrainedBundle
 from eenet.checkpoint import Checkpoint
@@ -26,6 +26,7 @@ from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.export import export_bundle
 from eenet_export.verify import verify
+from support import tiny as tiny_network
 
 
 @pytest.fixture
@@ -40,7 +41,17 @@ def run(tiny: TrainedBundle, tmp_path: Path) -> Path:
 
 
 def arguments(run: Path, out: Path, *more: str) -> list[str]:
-    return ["--model", "tiny", "--checkpoint", str(run / "weights.safetensors"), "--out", str(out), "--repeats", "20", *more]
+    return [
+        "--model",
+        "tiny",
+        "--checkpoint",
+        str(run / "weights.safetensors"),
+        "--out",
+        str(out),
+        "--repeats",
+        "20",
+        *more,
+    ]
 
 
 def test_segments_are_plain_onnx(tiny: TrainedBundle) -> None:
@@ -68,7 +79,7 @@ def test_default_budgets(tiny: TrainedBundle) -> None:
     feasible = [s for s in shares if round(s * costs[-1], 4) >= costs[0]]
     assert [s.budget for s in file.schedules] == pytest.approx([s * costs[-1] for s in feasible], abs=1e-4)
     assert file.schedules[file.active].budget == pytest.approx(max(0.65, feasible[0]) * costs[-1], abs=1e-4)
-    assert all(b >= a for a, b in zip(costs, costs[1:], strict=False))
+    assert all(b >= a for a, b in itertools.pairwise(costs))
 
 
 def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,9 +106,7 @@ def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["--model", "vgg"], "model 'vgg' is not known"),
     ],
 )
-def test_refusals(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
-) -> None:
+def test_refusals(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str) -> None:
     before = sorted(p.name for p in tmp_path.iterdir())
     assert main(arguments(run, tmp_path, *more)) == 2
     error = capsys.readouterr().err
@@ -108,7 +117,10 @@ def test_refusals(
 
 def test_no_shipped_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--model", "tiny"]) == 2
-    assert "model 'tiny' has no shipped weights (there are densenet121, resnet56): give --checkpoint" in capsys.readouterr().err
+    assert (
+        "model 'tiny' has no shipped weights (there are densenet121, resnet56): give --checkpoint"
+        in capsys.readouterr().err
+    )
 
 
 def test_wrong_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -172,7 +184,9 @@ def test_disk_full(tmp_path: Path) -> None:
     assert done.returncode == 2, done.stderr
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
-    assert not any("eenet" in line for line in done.stdout.splitlines() if ":" not in line), "nothing is left on the disk"
+    assert not any("eenet" in line for line in done.stdout.splitlines() if ":" not in line), (
+        "nothing is left on the disk"
+    )
 
 
 @pytest.mark.parametrize("after", ["export: segment 0", "measure:", "fit maximum: budget"])

@@ -10,10 +10,10 @@ import sys
 import threading
 from pathlib import Path
 
-import eenet_rt
 import numpy as np
 import pytest
 
+import eenet_rt
 from conftest import TrainedBundle
 
 
@@ -30,7 +30,8 @@ def x(tiny: TrainedBundle) -> np.ndarray:
 def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A fresh interpreter: ONNX Runtime's environment is one per process."""
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300, env={**os.environ, **environment}
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=300, env={**os.environ,
+        **environment}
     )  # fmt: skip
 
 
@@ -89,7 +90,9 @@ def test_wrong_input(runtime: eenet_rt.Runtime, x: np.ndarray, change, words: tu
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [(0, 0, 0), (2, 31, 31), (1, 7, 13)])
-def test_input_that_is_not_finite(runtime: eenet_rt.Runtime, x: np.ndarray, value: float, place: tuple[int, ...]) -> None:
+def test_input_that_is_not_finite(
+    runtime: eenet_rt.Runtime, x: np.ndarray, value: float, place: tuple[int, ...]
+) -> None:
     bad = x.copy()
     bad[place] = value
     with pytest.raises(eenet_rt.InputError, match="image"):
@@ -121,7 +124,8 @@ def test_set_budget_takes_the_largest_below(runtime: eenet_rt.Runtime) -> None:
     budgets = [s.budget for s in runtime.schedules]
     for i, budget in enumerate(budgets):
         assert runtime.set_budget(budget).budget == budget
-        assert runtime.schedule is not None and runtime.schedule.budget == budget
+        assert runtime.schedule is not None
+        assert runtime.schedule.budget == budget
         if i + 1 < len(budgets):
             assert runtime.set_budget((budget + budgets[i + 1]) / 2).budget == budget
 
@@ -277,7 +281,7 @@ def test_library_that_is_no_onnxruntime(tiny: TrainedBundle) -> None:
 
 
 def test_onnxruntime_too_old(tiny: TrainedBundle, tmp_path: Path) -> None:
-    """A library that says it is 1.18.0, with the entry point of the real one: built here, for no wheel carries one that old."""
+    """A library that says it is 1.18.0: built here, for no wheel carries one that old."""
     source = tmp_path / "old.c"
     source.write_text(
         "struct OrtApiBase { const void* (*get_api)(unsigned); const char* (*get_version)(void); };\n"
@@ -328,7 +332,8 @@ except eenet_rt.EenetError as e:
     done = python(code, str(tiny.path))
     assert done.returncode == 0, done.stderr
     assert "threads" in done.stdout
-    assert "1" in done.stdout and "2" in done.stdout
+    assert "1" in done.stdout
+    assert "2" in done.stdout
 
 
 @pytest.mark.parametrize("threads", [0, -1, 100000])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-import eenet_rt
 import numpy as np
 import pytest
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet.evaluation import evaluate
 from eenet.predictions import Predictions
@@ -137,7 +137,7 @@ def test_geometric_shares() -> None:
 
 
 def test_eenet_learns_which_exit_is_right() -> None:
-    """Class 0 is right at exit 0, class 1 only at the last exit, and confidence says nothing: a learned score separates them."""
+    """Class 0 is right at exit 0, class 1 only at the last one, and confidence says nothing of it."""
     random = np.random.default_rng(0)
     samples = 4000
     labels = random.integers(0, 2, samples)
@@ -145,7 +145,9 @@ def test_eenet_learns_which_exit_is_right() -> None:
     said = np.where(labels == 0, 0, 2)
     logits[np.arange(samples), 0, said] = 3
     logits[np.arange(samples), 1, labels] = 3
-    data = Predictions(logits + random.normal(0, 0.3, logits.shape).astype(np.float32), labels, np.arange(samples), tuple("abcd"))
+    data = Predictions(
+        logits + random.normal(0, 0.3, logits.shape).astype(np.float32), labels, np.arange(samples), tuple("abcd")
+    )
     fit_set, rest = data.split(0.4, seed=0)
     calibration_set, report = rest.split(0.5, seed=1)
     costs = [1.0, 3.0]

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import tiny
 
 from eenet.checkpoint import load_checkpoint
 from eenet.data import ImageSet
@@ -22,6 +21,7 @@ from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
 from eenet.training.cli import main
+from support import tiny
 
 CONFIG = TrainingConfig(epochs=3, batch_size=100, trunk_share=0.4, distillation_share=0.34, precision="float32")
 
@@ -29,9 +29,7 @@ CONFIG = TrainingConfig(epochs=3, batch_size=100, trunk_share=0.4, distillation_
 def train(cifar10: ImageSet, folder: Path, config: TrainingConfig = CONFIG, stop_after: int | None = None) -> Trainer:
     torch.manual_seed(config.seed)
     images = cifar10[:600]
-    trainer = Trainer(
-        tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder
-    )
+    trainer = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder)
     if stop_after is not None:
         trainer._log = lambda line: _interrupt(line["epoch"] == stop_after)  # type: ignore[method-assign]
     trainer.fit()
@@ -64,10 +62,14 @@ def test_loss_by_hand() -> None:
 def test_distillation_leaves_the_teacher_alone() -> None:
     early, last = torch.zeros(1, 3, requires_grad=True), torch.tensor([[2.0, 0.0, 0.0]], requires_grad=True)
     loss = MultiExitLoss(2, distillation=1.0)
-    difference = loss([early, last], torch.tensor([0]), distil=True) - loss([early, last], torch.tensor([0]), distil=False)
+    difference = loss([early, last], torch.tensor([0]), distil=True) - loss(
+        [early, last], torch.tensor([0]), distil=False
+    )
     difference.backward()
-    assert early.grad is not None and early.grad.abs().sum() > 0
-    assert last.grad is not None and torch.all(last.grad == 0)
+    assert early.grad is not None
+    assert early.grad.abs().sum() > 0
+    assert last.grad is not None
+    assert torch.all(last.grad == 0)
 
 
 def test_same_seed_same_weights(cifar10: ImageSet, tmp_path: Path) -> None:
@@ -98,9 +100,7 @@ def test_damaged_state_is_refused(cifar10: ImageSet, tmp_path: Path) -> None:
 
 
 def save_images(cifar10: ImageSet, path: Path, count: int) -> Path:
-    np.savez(
-        path, images=cifar10.images[:count], labels=cifar10.labels[:count], classes=np.array(cifar10.class_names)
-    )
+    np.savez(path, images=cifar10.images[:count], labels=cifar10.labels[:count], classes=np.array(cifar10.class_names))
     return path
 
 
@@ -125,8 +125,8 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
     data = save_images(cifar10, tmp_path / "train.npz", 700)
     arguments = ["--model", "resnet56", "--data", str(data), "--validation", "100", "--epochs", "50", "--threads", "1"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "eenet.training.cli", *arguments, "--trunk-share", "0.5", "--out", str(tmp_path / "run")],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "eenet.training.cli", *arguments, "--trunk-share", "0.5", "--out", str(tmp_path /
+        "run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     state = tmp_path / "run" / "state.safetensors"
     deadline = time.monotonic() + 180

@@ -1,15 +1,15 @@
 """The tiny bundle whose bytes are in the repository: two exits, three classes, weights that a person can follow.
 
-    python tests/support/golden.py     makes tests/golden/tiny.eenet anew; only a new format version is a reason to
+Run: python tests/support/golden.py     makes tests/golden/tiny.eenet anew; only a new format version is a reason to
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import eenet_rt
 import numpy as np
 
+import eenet_rt
 from eenet.models import SegmentSpec
 from eenet.predictions import Predictions
 from eenet.scheduling import Schedule, save_schedules
@@ -121,9 +121,7 @@ def _make() -> None:
         ],
         ["trunk_0", "logits_0"],
     )
-    second = model(
-        SECOND, "trunk_0", [helper.make_node("MatMul", ["trunk_0", "weight"], ["logits_1"])], ["logits_1"]
-    )
+    second = model(SECOND, "trunk_0", [helper.make_node("MatMul", ["trunk_0", "weight"], ["logits_1"])], ["logits_1"])
     write(GOLDEN, [first, second])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from torch import nn
 
 from eenet.heads import pool_head
@@ -17,7 +19,7 @@ class TinyNetwork(ChainNetwork):
         widths = (3, 12, 24, 48)
         self.parts = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 3, 2, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in itertools.pairwise(widths)
         )
         self.exits = nn.ModuleList(pool_head(width, num_classes) for width in widths[1:])
 

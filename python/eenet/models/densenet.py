@@ -107,4 +107,5 @@ class MultiExitDenseNet(ChainNetwork):
 
 @register("densenet121", num_classes=100, dataset="CIFAR-100", paper_parameters=(0.06, 0.25, 0.86, 1.17))
 def densenet121(num_classes: int) -> MultiExitDenseNet:
+    """DenseNet of 121 layers, growth 12."""
     return MultiExitDenseNet(DenseNetConfig(num_classes=num_classes))

@@ -27,8 +27,8 @@ class SegmentSpec:
 class MultiExitNetwork(nn.Module, ABC):
     """A network with K exits, cut into K segments.
 
-    A segment is core part k together with exit head k. ``forward`` runs all of them; the exported bundle holds the very same
-    segments one by one, so that a deployed network computes what was trained.
+    A segment is core part k together with exit head k. ``forward`` runs all of them; the exported bundle holds the
+    very same segments one by one, so that a deployed network computes what was trained.
 
     Attributes:
         num_exits: K.
@@ -164,4 +164,3 @@ def initialise(network: nn.Module) -> None:
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.01)
             nn.init.zeros_(module.bias)
-

@@ -48,7 +48,8 @@ class BasicBlock(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         y = self.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        return self.relu(y + shortcut)
+        result: Tensor = self.relu(y + shortcut)
+        return result
 
 
 class MultiExitResNet(ChainNetwork):
@@ -80,4 +81,5 @@ class MultiExitResNet(ChainNetwork):
 
 @register("resnet56", num_classes=10, dataset="CIFAR-10", paper_parameters=(0.06, 0.28, 0.96))
 def resnet56(num_classes: int) -> MultiExitResNet:
+    """ResNet of 56 layers, basic blocks."""
     return MultiExitResNet(ResNetConfig(num_classes=num_classes))

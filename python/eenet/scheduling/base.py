@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import eenet_rt
 import numpy as np
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.scheduling.schedule_file import Schedule
@@ -18,8 +18,8 @@ from eenet.scheduling.thresholds import Floats, calibrate, with_thresholds
 class Scheduler(ABC):
     """An estimator of exit policies.
 
-    ``fit`` learns scorers on the fit set and thresholds on the calibration set. Neither may hold images that the network was trained
-    on, and no figure is reported on either of them.
+    ``fit`` learns scorers on the fit set and thresholds on the calibration set. Neither may hold images that the
+    network was trained on, and no figure is reported on either of them.
 
     Attributes:
         exit_policy_: the runtime's decision core with what was learned.
@@ -45,11 +45,12 @@ class Scheduler(ABC):
             fit_set: for scorers and planned shares.
             calibration_set: for thresholds; the other samples than those of the fit set.
             costs: K positive, non-decreasing costs of leaving at each exit.
-            budget: mean cost per sample that must hold, in the unit of the costs; from ``costs[0]`` up. At ``costs[-1]`` or above
-                every sample runs to the last exit.
+            budget: mean cost per sample that must hold, in the unit of the costs; from ``costs[0]`` up. At
+                ``costs[-1]`` or above every sample runs to the last exit.
 
         Raises:
-            UserError: sets that differ in exits or classes or share samples, costs of another length or order, infeasible budget.
+            UserError: sets that differ in exits or classes or share samples, costs of another length or order,
+                infeasible budget.
         """
         costs_ = check_costs(costs, fit_set.num_exits)
         _check_sets(fit_set, calibration_set)
@@ -109,7 +110,9 @@ def check_budget(budget: float, costs: Floats) -> float:
         UserError: below the cost of the first exit, or not a number.
     """
     if not np.isfinite(budget) or budget < costs[0]:
-        raise UserError(f"budget {budget:g} cannot be met: feasible are {costs[0]:.6g} (exit 0) to {costs[-1]:.6g} (full depth)")
+        raise UserError(
+            f"budget {budget:g} cannot be met: feasible are {costs[0]:.6g} (exit 0) to {costs[-1]:.6g} (full depth)"
+        )
     return float(budget)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 
-import eenet_rt
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+import eenet_rt
 from eenet.predictions import Predictions
 from eenet.scheduling.base import Scheduler
 from eenet.scheduling.thresholds import Floats
@@ -22,13 +23,15 @@ class _ScoringFunctions(nn.Module):
 
     def __init__(self, num_exits: int, num_classes: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(num_classes + 4 + k, 1) for k in range(num_exits))
-        for layer in self.layers:
-            # Starts as the maximum-score policy: with the usual initialisation half of the scores start clamped, without gradient.
+        layers = [nn.Linear(num_classes + 4 + k, 1) for k in range(num_exits)]
+        for layer in layers:
+            # Starts as the maximum-score policy: with the usual initialisation half of the scores start clamped,
+            # without gradient.
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
             with torch.no_grad():
                 layer.weight[0, num_classes] = 1
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Features, K tensors ``(N, C + 4)``, to scores ``(N, K)``."""
@@ -61,8 +64,8 @@ class _AssignmentFunctions(nn.Module):
 class EENetScheduler(Scheduler):
     """EENet: scores estimate correctness, planned shares follow the scores within the budget.
 
-    Every iteration takes one step of g for the present shares and one of h for the present scores, full batch. Each has its own
-    optimiser, its own patience and a copy of its best state.
+    Every iteration takes one step of g for the present shares and one of h for the present scores, full batch. Each
+    has its own optimiser, its own patience and a copy of its best state.
 
     Args:
         hidden_ratio: hidden width of h_k over its inputs; the paper has 0.5 for images and 2 for text.
@@ -106,10 +109,8 @@ class EENetScheduler(Scheduler):
         with torch.inference_mode():
             features = _features(calibration_set)
             plan = h(features, g(features)).exp().mean(dim=0).double().numpy()
-        scorers = [(layer.weight.detach().numpy(), layer.bias.detach().numpy()) for layer in g.layers[:-1]]
-        policy = eenet_rt.ExitPolicy(
-            fit_set.num_classes, scorers, np.full(fit_set.num_exits, np.inf), clamp=True
-        )
+        scorers = [tuple(p.detach().numpy() for p in layer.parameters()) for layer in g.layers[:-1]]
+        policy = eenet_rt.ExitPolicy(fit_set.num_classes, scorers, [math.inf] * fit_set.num_exits, clamp=True)
         return policy, plan, costs / costs[-1]
 
     def _optimise(
@@ -139,7 +140,7 @@ class EENetScheduler(Scheduler):
 
 
 def _scoring_loss(scores: Tensor, correct: Tensor, shares: Tensor) -> Tensor:
-    """L_g (Eq. 6, with the sign that minimises it): each exit's scores are fitted to the samples that are planned for it."""
+    """L_g (Eq. 6, with the sign that minimises it): scores of an exit are fitted to the samples planned for it."""
     weights = shares / shares.sum(dim=0, keepdim=True)
     likelihood = scores.clamp(_EPSILON, 1 - _EPSILON)
     loss = -(correct * likelihood.log() + (1 - correct) * torch.log1p(-likelihood))
@@ -174,7 +175,7 @@ class _Optimiser:
         else:
             self._waited += 1
         self._adam.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._adam.step()
 
     def restore(self) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import eenet_rt
+import math
+
 import numpy as np
 
+import eenet_rt
 from eenet.predictions import Predictions
 from eenet.scheduling.base import Scheduler
 from eenet.scheduling.thresholds import Floats
 
 
 class MaximumScheduler(Scheduler):
-    """Score = the highest class probability; shares proportional to rho^k, rho chosen so that the mean cost meets the budget."""
+    """Score = the highest class probability; shares proportional to rho^k, rho such that the cost meets the budget."""
 
     policy = "maximum"
 
@@ -29,4 +31,4 @@ def maximum_policy(num_exits: int, num_classes: int) -> eenet_rt.ExitPolicy:
         weight = np.zeros((1, num_classes + 4 + k), np.float32)
         weight[0, num_classes] = 1
         scorers.append((weight, np.zeros(1, np.float32)))
-    return eenet_rt.ExitPolicy(num_classes, scorers, np.full(num_exits, np.inf))
+    return eenet_rt.ExitPolicy(num_classes, scorers, [math.inf] * num_exits)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import eenet_rt
 import numpy as np
 import safetensors.numpy
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet.files import replacing
 

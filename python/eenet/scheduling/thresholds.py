@@ -1,4 +1,4 @@
-"""From a plan of exit shares to thresholds that keep a budget (paper, Algorithm 1, lines 8 to 19, and what it leaves open)."""
+"""From a plan of exit shares to thresholds that keep a budget (paper, Algorithm 1, lines 8 to 19, and more)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import eenet_rt
 import numpy as np
 from numpy.typing import NDArray
+
+import eenet_rt
 
 Floats = NDArray[np.float64]
 
@@ -37,8 +38,8 @@ class CalibratedThresholds:
 def budget_margin(shares: Floats, costs: Floats, samples: int) -> float:
     """What is held back of a budget, for two samples of the same size never cost the same.
 
-    Thresholds were set on ``samples`` calibration samples. The mean cost of as many new samples exceeds theirs by more than
-    ``1.645 * sd * sqrt(2 / samples)`` in 5 % of cases, sd being the deviation of the cost of one sample.
+    Thresholds were set on ``samples`` calibration samples. The mean cost of as many new samples exceeds theirs by
+    more than ``1.645 * sd * sqrt(2 / samples)`` in 5 % of cases, sd being the deviation of the cost of one sample.
     """
     mean = shares @ costs
     deviation = math.sqrt(max(0.0, float(shares @ (costs - mean) ** 2)))
@@ -55,8 +56,8 @@ def calibrate(
 ) -> CalibratedThresholds:
     """Thresholds whose realised cost on the calibration set, margin included, is the largest that keeps the budget.
 
-    The plan is bent as little as needed: shares proportional to ``plan * exp(tilt * direction)``, with the largest ``tilt`` that
-    keeps the budget. Costs rise with the tilt.
+    The plan is bent as little as needed: shares proportional to ``plan * exp(tilt * direction)``, with the largest
+    ``tilt`` that keeps the budget. Costs rise with the tilt.
 
     Args:
         logits: float32 ``(N, K, C)`` of the calibration samples.
@@ -141,7 +142,8 @@ def _threshold(scores: NDArray[np.float32], quota: int) -> tuple[float, NDArray[
         count = int(np.searchsorted(-descending, -descending[count], side="left"))
     if count == 0:
         return math.inf, np.zeros(len(scores), bool)
-    # Half way between neighbours: on another machine, whose logits differ in the last bits, these samples still go the same way.
+    # Half way between neighbours: on another machine, whose logits differ in the last bits, these samples still go
+    # the same way.
     threshold = (descending[count - 1] + descending[count]) / 2
     return threshold, scores.astype(np.float64) >= threshold
 
@@ -151,7 +153,7 @@ def with_thresholds(policy: eenet_rt.ExitPolicy, thresholds: Sequence[float] | F
     return eenet_rt.ExitPolicy(
         policy.num_classes,
         policy.scorers,
-        np.asarray(thresholds, np.float64),
+        [float(t) for t in thresholds],
         combiner=policy.combiner,
         clamp=policy.clamp,
     )

@@ -13,6 +13,7 @@ import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -64,8 +65,8 @@ class TrainingConfig:
 class Trainer:
     """Trains a network epoch by epoch and keeps all it needs to go on in one file.
 
-    The order of samples and the augmentation of an epoch depend on seed and epoch alone, so a run that was interrupted and resumed
-    ends with the same weights as one that was not (same machine and thread count).
+    The order of samples and the augmentation of an epoch depend on seed and epoch alone, so a run that was
+    interrupted and resumed ends with the same weights as one that was not (same machine and thread count).
 
     Args:
         network: as it starts.
@@ -86,7 +87,9 @@ class Trainer:
         folder: Path,
     ) -> None:
         if len(train) < config.batch_size:
-            raise UserError(f"training set: got {len(train)} images, expected at least one batch of {config.batch_size}")
+            raise UserError(
+                f"training set: got {len(train)} images, expected at least one batch of {config.batch_size}"
+            )
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train_set = train
         self.validation = validation
@@ -190,7 +193,7 @@ class Trainer:
         try:
             with safetensors.safe_open(self._state_file, framework="pt") as file:
                 metadata = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}
+                tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
         except (OSError, safetensors.SafetensorError) as error:
             raise UserError(f"{self._state_file}: {error}") from error
         # Through JSON, so that tuples compare as the lists they were written as.
@@ -209,15 +212,16 @@ class Trainer:
             self._schedule = self._schedule_from(self.epoch * self._steps)
 
 
-def _augment(images: np.ndarray[Any, Any], padding: int, random: np.random.Generator) -> np.ndarray[Any, Any]:
+def _augment(images: NDArray[np.uint8], padding: int, random: np.random.Generator) -> NDArray[np.uint8]:
     """Random flips and random crops after zero padding of uint8 images ``(N, H, W, 3)``."""
     n, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    rows = random.integers(0, 2 * padding + 1, n)[:, None] + np.arange(height)
-    columns = random.integers(0, 2 * padding + 1, n)[:, None] + np.arange(width)
+    rows = random.integers(0, 2 * padding + 1, (n, 1)) + np.arange(height)
+    columns = random.integers(0, 2 * padding + 1, (n, 1)) + np.arange(width)
     flip = random.random(n) < 0.5
     columns[flip] = columns[flip, ::-1]
-    return padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    cropped: NDArray[np.uint8] = padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return cropped
 
 
 def predict(

@@ -1,7 +1,7 @@
 """Trained networks that ship with the package: weights, validation predictions and sample images.
 
-One folder a network, laid out as ``eenet-train`` writes it: ``weights.safetensors``, ``validation.npz``, ``samples.npz``. The sample
-images are test images: no step of training, fitting or calibration has seen them.
+One folder a network, laid out as ``eenet-train`` writes it: ``weights.safetensors``, ``validation.npz``,
+``samples.npz``. The sample images are test images: no step of training, fitting or calibration has seen them.
 """
 
 from __future__ import annotations
@@ -23,5 +23,7 @@ def zoo_folder(model: str) -> Path:
         UserError: no weights ship for it.
     """
     if model not in list_zoo():
-        raise UserError(f"model {model!r} has no shipped weights (there are {', '.join(list_zoo())}): give --checkpoint")
+        raise UserError(
+            f"model {model!r} has no shipped weights (there are {', '.join(list_zoo())}): give --checkpoint"
+        )
     return Path(__file__).parent / model

@@ -1,0 +1,212 @@
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "eenet/schedule.h"
+
+#include "support.h"
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+using nlohmann::json;
+using test::expect_error;
+using test::SafeTensorsWriter;
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+/// Metadata of two schedules, K = 3 and C = 2, that share a scorer; the second combines.
+json valid_metadata() {
+  return json::parse(R"({
+    "format_version": 1, "feature_spec": 1, "network": "abc", "num_exits": 3, "num_classes": 2,
+    "active": 1,
+    "schedules": [
+      {"policy": "maximum", "budget": 1.5, "unit": "ms", "costs": [1, 2, 3], "margin": 0.02,
+       "calibration_samples": 500, "calibration_shares": [0.6, 0.3, 0.1], "combiner": null,
+       "scorer": "s", "clamp": false},
+      {"policy": "eenet", "budget": 2.5, "unit": "ms", "costs": [1, 2, 3], "margin": 0.01,
+       "calibration_samples": 500, "calibration_shares": [0.2, 0.2, 0.6], "combiner": "c",
+       "scorer": "s", "clamp": true}
+    ]
+  })");
+}
+
+/// The tensors of valid_metadata(): exit 0 linear, exit 1 hidden with 2 units.
+SafeTensorsWriter valid_tensors() {
+  SafeTensorsWriter out;
+  out.add<float>("s.0.weight", {1, 6}, {1, 2, 3, 4, 5, 6}).add<float>("s.0.bias", {1}, {7});
+  out.add<float>("s.1.weight", {2, 7}, std::vector<float>(14, 0.5F));
+  out.add<float>("s.1.bias", {2}, {8, 9});
+  out.add<float>("s.1.out_weight", {1, 2}, {10, 11}).add<float>("s.1.out_bias", {1}, {12});
+  out.add<float>("c.weight", {3, 3}, {1, 0, 0, 0.5F, 1, 0, 0.25F, 0.5F, 1});
+  out.add<float>("c.bias", {3, 2}, {0, 0, 0, 0, 0.5F, 0});
+  out.add<double>("schedule.0.thresholds", {3}, {0.5, kInf, 0});
+  out.add<double>("schedule.1.thresholds", {3}, {0.25, 0.75, 0});
+  return out;
+}
+
+ScheduleFile parse(const SafeTensorsWriter& tensors, const json& metadata) {
+  SafeTensorsWriter file = tensors;
+  file.metadata("eenet", metadata.dump());
+  return parse_schedules(test::bytes_of(file.file()));
+}
+
+void expect_refused(const SafeTensorsWriter& tensors, const json& metadata,
+                    const std::vector<std::string>& message) {
+  expect_error(ErrorCode::kSchedule, message, [&] { parse(tensors, metadata); });
+}
+
+/// Expects the metadata to be refused after the value at a JSON pointer is replaced.
+void expect_refused_with(const std::string& pointer, const json& value,
+                         const std::vector<std::string>& message) {
+  SCOPED_TRACE(cat(pointer, " = ", value));
+  json metadata = valid_metadata();
+  metadata[json::json_pointer(pointer)] = value;
+  expect_refused(valid_tensors(), metadata, message);
+}
+
+/// Expects the file to be refused after a tensor is replaced.
+template <typename T>
+void expect_refused_tensor(const std::string& name, const std::vector<std::int64_t>& shape,
+                           const std::vector<T>& values, const std::vector<std::string>& message) {
+  SCOPED_TRACE(name);
+  SafeTensorsWriter tensors = valid_tensors();
+  tensors.add<T>(name, shape, values);
+  expect_refused(tensors, valid_metadata(), message);
+}
+
+TEST(Schedules, ReadsEverything) {
+  const ScheduleFile file = parse(valid_tensors(), valid_metadata());
+  EXPECT_EQ(file.network, "abc");
+  EXPECT_EQ(file.active, 1U);
+  ASSERT_EQ(file.schedules.size(), 2U);
+  const Schedule& first = *file.schedules[0];
+  EXPECT_EQ(first.policy, "maximum");
+  EXPECT_EQ(first.budget, 1.5);
+  EXPECT_EQ(first.costs, (std::vector<double>{1, 2, 3}));
+  EXPECT_EQ(first.calibration_samples, 500);
+  EXPECT_EQ(first.calibration_shares, (std::vector<double>{0.6, 0.3, 0.1}));
+  EXPECT_TRUE(first.exit_policy->disabled(1));
+  EXPECT_EQ(first.exit_policy->combiner(), nullptr);
+  EXPECT_FALSE(first.exit_policy->clamp());
+  const ExitPolicy& second = *file.schedules[1]->exit_policy;
+  EXPECT_TRUE(second.clamp());
+  EXPECT_EQ(second.thresholds()[1], 0.75);
+  ASSERT_NE(second.combiner(), nullptr);
+  EXPECT_EQ(second.combiner()->weight(1)[0], 0.5F);
+  EXPECT_EQ(second.combiner()->bias(2)[0], 0.5F);
+  ASSERT_EQ(second.scorers().size(), 2U);
+  EXPECT_EQ(second.scorers()[0].weight, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  EXPECT_FALSE(second.scorers()[0].hidden());
+  EXPECT_EQ(second.scorers()[1].bias, (std::vector<float>{8, 9}));
+  EXPECT_EQ(second.scorers()[1].out_weight, (std::vector<float>{10, 11}));
+  EXPECT_EQ(second.scorers()[1].out_bias, 12);
+  // One prefix, one copy.
+  EXPECT_EQ(&first.exit_policy->scorers(), &second.scorers());
+}
+
+TEST(Schedules, NoneAndNoActiveOneAreFine) {
+  json metadata = valid_metadata();
+  metadata["active"] = nullptr;
+  EXPECT_FALSE(parse(valid_tensors(), metadata).active.has_value());
+  metadata["schedules"] = json::array();
+  EXPECT_TRUE(parse(SafeTensorsWriter(), metadata).schedules.empty());
+  metadata["active"] = 0;
+  expect_refused(SafeTensorsWriter(), metadata, {"active", "null"});
+}
+
+TEST(Schedules, RefusesUnknownVersionsAndBadTypes) {
+  expect_refused_with("/format_version", 2, {"format_version", "2 came"});
+  expect_refused_with("/feature_spec", 2, {"feature_spec", "2 came"});
+  expect_refused_with("/network", 3, {"network", "string"});
+  expect_refused_with("/num_exits", 65, {"num_exits", "65"});
+  expect_refused_with("/num_exits", 0, {"num_exits"});
+  expect_refused_with("/num_classes", 1, {"num_classes"});
+  expect_refused_with("/num_classes", 65537, {"num_classes"});
+  expect_refused_with("/active", 2, {"active", "0 to 1"});
+  expect_refused_with("/active", -1, {"active"});
+  expect_refused_with("/schedules", json::object(), {"schedules", "list"});
+  expect_refused_with("/schedules/0/clamp", 1, {"clamp"});
+  for (const auto& [key, value] : valid_metadata().items()) {
+    json metadata = valid_metadata();
+    metadata.erase(key);
+    expect_refused(valid_tensors(), metadata, {cat("'", key, "'"), "missing"});
+  }
+  const json schedule = valid_metadata()["schedules"][1];
+  for (const auto& [key, value] : schedule.items()) {
+    json metadata = valid_metadata();
+    metadata["schedules"][1].erase(key);
+    expect_refused(valid_tensors(), metadata, {"schedules[1]", cat("'", key, "'"), "missing"});
+  }
+}
+
+TEST(Schedules, RefusesBadNumbers) {
+  const std::string at = "/schedules/1/";
+  expect_refused_with(at + "budget", 1.5, {"schedules[1].budget", "ascending"});
+  expect_refused_with(at + "budget", -1, {"budget", "positive"});
+  expect_refused_with(at + "unit", "flops", {"unit", "'ms'"});
+  expect_refused_with(at + "unit", "s", {"unit", "'s'"});
+  expect_refused_with(at + "costs", {1, 2}, {"costs", "3 exits"});
+  expect_refused_with(at + "costs", {3, 2, 1}, {"costs", "non-decreasing"});
+  expect_refused_with(at + "margin", -0.1, {"margin"});
+  expect_refused_with(at + "calibration_samples", 0, {"calibration_samples"});
+  expect_refused_with(at + "calibration_shares", {0.5, 0.5}, {"calibration_shares"});
+  expect_refused_with(at + "calibration_shares", {0.5, 0.5, 0.5}, {"add up to 1"});
+  expect_refused_with(at + "calibration_shares", {1.5, -0.5, 0}, {"calibration_shares"});
+}
+
+TEST(Schedules, RefusesMissingTensors) {
+  expect_refused_with("/schedules/0/scorer", "other", {"'other.0.weight'", "missing"});
+  expect_refused_with("/schedules/0/combiner", "other", {"'other.weight'", "missing"});
+  json metadata = valid_metadata();
+  metadata["schedules"].push_back(metadata["schedules"][1]);
+  metadata["schedules"][2]["budget"] = 2.75;
+  expect_refused(valid_tensors(), metadata, {"'schedule.2.thresholds'", "missing"});
+}
+
+TEST(Schedules, RefusesBadTensors) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::string first = "schedule.0.thresholds";
+  expect_refused_tensor<float>(first, {3}, {0, 0, 0}, {"F64 (3) expected"});
+  expect_refused_tensor<double>(first, {2}, {0, 0}, {"F64 (3) expected"});
+  expect_refused_tensor<double>(first, {3}, {0, std::nan(""), 0}, {"threshold of exit 1", "NaN"});
+  expect_refused_tensor<float>("s.0.weight", {1, 5}, std::vector<float>(5), {"F32 (1, 6)"});
+  expect_refused_tensor<float>("s.0.weight", {6}, std::vector<float>(6), {"F32 (1, 6)"});
+  expect_refused_tensor<float>("s.0.bias", {2}, {0, 0}, {"'s.0.bias'", "F32 (1)"});
+  expect_refused_tensor<float>("s.1.weight", {3, 7}, std::vector<float>(21), {"F32 (2, 7)"});
+  expect_refused_tensor<float>("s.1.out_weight", {1, 3}, {0, 0, 0}, {"F32 (1, 2)"});
+  expect_refused_tensor<float>("s.1.bias", {0}, {}, {"F32 (1, 1)"});
+  expect_refused_tensor<float>("s.1.out_bias", {1}, {kNan}, {"exit 1", "out_bias", "finite"});
+  expect_refused_tensor<float>("c.weight", {3, 3}, std::vector<float>(9, 1), {"'c'", "[0, 1]"});
+  expect_refused_tensor<float>("c.bias", {3, 2}, std::vector<float>(6, kNan), {"'c'", "finite"});
+  expect_refused_tensor<float>("c.bias", {2, 2}, std::vector<float>(4), {"F32 (3, 2)"});
+}
+
+TEST(Schedules, RefusesBadMetadata) {
+  SafeTensorsWriter none = valid_tensors();
+  expect_error(ErrorCode::kSchedule, {"'eenet'", "missing"},
+               [&] { parse_schedules(test::bytes_of(none.file())); });
+  none.metadata("eenet", "{");
+  expect_error(ErrorCode::kSchedule, {"__metadata__.eenet", "JSON"},
+               [&] { parse_schedules(test::bytes_of(none.file())); });
+}
+
+TEST(Schedules, ReadsAFileByPath) {
+  const test::TemporaryFolder folder;
+  SafeTensorsWriter file = valid_tensors();
+  folder.write("a", file.metadata("eenet", valid_metadata().dump()).file());
+  EXPECT_EQ(read_schedules(folder.path() / "a").schedules.size(), 2U);
+  std::filesystem::create_symlink("a", folder.path() / "link");
+  EXPECT_EQ(read_schedules(folder.path() / "link").schedules.size(), 2U);
+  expect_error(ErrorCode::kSchedule, {"nothing", "No such file"},
+               [&] { read_schedules(folder.path() / "nothing"); });
+  expect_error(ErrorCode::kSchedule, {"not a regular file"},
+               [&] { read_schedules(folder.path()); });
+}
+
+}  // namespace
+}  // namespace eenet
