@@ -11,9 +11,6 @@
 namespace eenet {
 namespace {
 
-// One-sided 95 % quantile of the normal distribution, as in the fit.
-constexpr double kMarginQuantile = 1.645;
-
 bool same_costs(const std::vector<double>& a, const std::vector<double>& b) {
   // Far below what a measurement resolves; above what printing and reading a number changes.
   constexpr double kRelative = 1e-9;
@@ -22,17 +19,28 @@ bool same_costs(const std::vector<double>& a, const std::vector<double>& b) {
   });
 }
 
-double budget_under(const Schedule& schedule, const std::vector<double>& costs) {
-  if (same_costs(schedule.costs, costs)) return schedule.budget;
+struct CostMoments {
+  double mean = 0;
+  double deviation = 0;
+};
+
+CostMoments moments(const std::vector<double>& shares, const std::vector<double>& costs) {
   double mean = 0;
   double square = 0;
   for (std::size_t k = 0; k < costs.size(); ++k) {
-    mean += schedule.calibration_shares[k] * costs[k];
-    square += schedule.calibration_shares[k] * costs[k] * costs[k];
+    mean += shares[k] * costs[k];
+    square += shares[k] * costs[k] * costs[k];
   }
-  const double deviation = std::sqrt(std::max(0.0, square - mean * mean));
-  return mean +
-         kMarginQuantile * deviation / std::sqrt(static_cast<double>(schedule.calibration_samples));
+  return {mean, std::sqrt(std::max(0.0, square - mean * mean))};
+}
+
+double budget_under(const Schedule& schedule, const std::vector<double>& costs) {
+  if (same_costs(schedule.costs, costs)) return schedule.budget;
+  const CostMoments fitted = moments(schedule.calibration_shares, schedule.costs);
+  const CostMoments here = moments(schedule.calibration_shares, costs);
+  // The margin is a multiple of the deviation of one sample's cost.
+  const double scale = fitted.deviation > 0 ? here.deviation / fitted.deviation : 0;
+  return here.mean + schedule.margin * scale;
 }
 
 std::optional<Profile> profile_in_unit(const std::string& unit, std::optional<Profile> measured,

@@ -20,6 +20,7 @@ std::shared_ptr<const Schedule> schedule(double budget, std::vector<double> shar
   out->budget = budget;
   out->unit = unit;
   out->costs = {1, 2, 3};
+  out->margin = 0.02;
   out->calibration_samples = 1000;
   out->calibration_shares = std::move(shares);
   return out;
@@ -62,13 +63,13 @@ TEST(BudgetTable, CostsThatDifferInPrintingOnlyAreTheSame) {
 }
 
 TEST(BudgetTable, OtherCostsGiveOtherBudgets) {
-  // mean 2.7, variance 7.9 - 2.7^2 = 0.61, margin 1.645 sqrt(0.61 / 1000)
-  const BudgetTable table({schedule(2, {0.5, 0.3, 0.2})}, profile({2, 3, 4}), {});
-  const double expected = 2.7 + 1.645 * std::sqrt(0.61 / 1000);
+  // Mean 0.5 * 2 + 0.3 * 4 + 0.2 * 6; every cost doubled, so the margin is, too.
+  const BudgetTable table({schedule(2, {0.5, 0.3, 0.2})}, profile({2, 4, 6}), {});
+  const double expected = 3.4 + 2 * 0.02;
   ASSERT_EQ(table.budgets().size(), 1U);
   EXPECT_NEAR(table.budgets()[0], expected, 1e-12);
   EXPECT_EQ(table.choose(expected + 1e-9), 0U);
-  expect_error(ErrorCode::kBudget, {"2.74063 to 4 ms"}, [&] { table.choose(2.5); });
+  expect_error(ErrorCode::kBudget, {"3.44 to 6 ms"}, [&] { table.choose(3.4); });
 }
 
 TEST(BudgetTable, OtherCostsMayReorderSchedules) {

@@ -131,14 +131,14 @@ TEST(Schedules, RefusesUnknownVersionsAndBadTypes) {
   expect_refused_with("/active", -1, {"active"});
   expect_refused_with("/schedules", json::object(), {"schedules", "list"});
   expect_refused_with("/schedules/0/clamp", 1, {"clamp"});
-  for (const auto& [key, value] : valid_metadata().items()) {
-    json metadata = valid_metadata();
+  const json whole = valid_metadata();
+  for (const auto& [key, value] : whole.items()) {
+    json metadata = whole;
     metadata.erase(key);
     expect_refused(valid_tensors(), metadata, {cat("'", key, "'"), "missing"});
   }
-  const json schedule = valid_metadata()["schedules"][1];
-  for (const auto& [key, value] : schedule.items()) {
-    json metadata = valid_metadata();
+  for (const auto& [key, value] : whole["schedules"][1].items()) {
+    json metadata = whole;
     metadata["schedules"][1].erase(key);
     expect_refused(valid_tensors(), metadata, {"schedules[1]", cat("'", key, "'"), "missing"});
   }

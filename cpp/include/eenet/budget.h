@@ -23,8 +23,8 @@ struct ProfileKey {
 /// Which schedule meets which budget, under the costs of this device. Immutable.
 ///
 /// A schedule's own budget stands where the costs are those it was fitted for. Under other costs
-/// its budget is what it is expected to cost at most: the mean over its calibration shares plus a
-/// one-sided 95 % margin for the size of that sample.
+/// its budget is what it is expected to cost at most: the mean over its calibration shares plus its
+/// margin, scaled with the deviation of a sample's cost.
 class BudgetTable {
  public:
   /// @param measured The ms costs of this device, if known.

@@ -71,7 +71,10 @@ Library open_library(const std::vector<std::string>& paths) {
   library.path = find_library(paths);
   // Never closed: the library's threads and its objects in other modules would outlive it.
   void* const handle = ::dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) fail(cat("ONNX Runtime cannot be opened: ", ::dlerror()));
+  if (handle == nullptr) {
+    fail(cat("ONNX Runtime cannot be opened: ", ::dlerror(),
+             " (EENET_ORT_LIB, if it is set, names the library; else the installed one is taken)"));
+  }
   const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(handle, "OrtGetApiBase"));
   if (get_base == nullptr) {
     fail(cat(quote_name(library.path), " is not ONNX Runtime: it has no OrtGetApiBase"));
