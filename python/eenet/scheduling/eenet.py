@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -105,7 +107,8 @@ class EENetScheduler(Scheduler):
             torch.manual_seed(self.seed)
             g = _ScoringFunctions(fit_set.num_exits, fit_set.num_classes)
             h = _AssignmentFunctions(fit_set.num_exits, fit_set.num_classes, self.hidden_ratio)
-        self._optimise(g, h, fit_set, torch.from_numpy(costs).float(), budget)
+        with _one_thread():
+            self._optimise(g, h, fit_set, torch.from_numpy(costs).float(), budget)
         with torch.inference_mode():
             features = _features(calibration_set)
             plan = h(features, g(features)).exp().mean(dim=0).double().numpy()
@@ -149,6 +152,17 @@ def _scoring_loss(scores: Tensor, correct: Tensor, shares: Tensor) -> Tensor:
 
 def _features(predictions: Predictions) -> list[Tensor]:
     return [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits)]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keeps PyTorch to one thread: these matrices are too small to share, and so results are the same on any number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class _Optimiser:
