@@ -6,6 +6,7 @@
 
 #include "eenet/error.h"
 
+#include "util/context.h"
 #include "util/text.h"
 
 namespace eenet::python {
@@ -13,9 +14,8 @@ namespace {
 
 static_assert(std::is_same_v<py::ssize_t, std::int64_t>, "numpy's shapes are copied as they are");
 
-[[noreturn]] void refuse(const std::string& what, const std::string& came,
-                         const std::string& expected) {
-  throw Error(ErrorCode::kInput, cat(what, ": ", came, " came, ", expected, " expected"));
+[[noreturn]] void refuse(const std::string& came, const std::string& expected) {
+  throw Error(ErrorCode::kInput, cat(came, " came, ", expected, " expected"));
 }
 
 std::string type_name(py::handle object) {
@@ -40,34 +40,35 @@ std::span<const float> CheckedArray::floats() const {
   return {static_cast<const float*>(array.data()), static_cast<std::size_t>(array.size())};
 }
 
-CheckedArray check_array(py::handle object, DType dtype, const std::string& what) {
-  if (!py::isinstance<py::array>(object)) refuse(what, type_name(object), "a numpy array");
+CheckedArray check_array(py::handle object, DType dtype) {
+  if (!py::isinstance<py::array>(object)) refuse(type_name(object), "a numpy array");
   CheckedArray checked{py::reinterpret_borrow<py::array>(object), dtype, {}};
-  if (!has_dtype(checked.array, dtype)) {
-    refuse(what, py::str(checked.array.dtype()), std::string(dtype_name(dtype)));
-  }
-  checked.shape.assign(checked.array.shape(), checked.array.shape() + checked.array.ndim());
-  if ((checked.array.flags() & py::array::c_style) == 0) {
-    const std::span<const std::int64_t> strides(checked.array.strides(), checked.shape.size());
-    refuse(what, cat("strides (", join(strides), ") for ", shape_text(checked.shape)),
+  const py::array& array = checked.array;
+  if (!has_dtype(array, dtype)) refuse(py::str(array.dtype()), std::string(dtype_name(dtype)));
+  checked.shape.assign(array.shape(), array.shape() + array.ndim());
+  if ((array.flags() & py::array::c_style) == 0) {
+    const std::span<const std::int64_t> strides(array.strides(), checked.shape.size());
+    refuse(cat("strides (", join(strides), ") for ", shape_text(checked.shape)),
            "a C-contiguous array (see numpy.ascontiguousarray)");
   }
   return checked;
 }
 
 CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what) {
-  CheckedArray checked = check_array(object, DType::kFloat32, what);
-  if (checked.shape.size() != ndim) {
-    refuse(what, shape_text(checked.shape), cat(ndim, " dimensions"));
-  }
-  return checked;
+  return in_context(what, [&] {
+    CheckedArray checked = check_array(object, DType::kFloat32);
+    if (checked.shape.size() != ndim) {
+      refuse(shape_text(checked.shape), cat(ndim, " dimensions"));
+    }
+    return checked;
+  });
 }
 
 CheckedLogits check_logits(const LogitsArgument& logits) {
   CheckedArray array = check_floats(logits, 3, "logits");
   const auto size = [&array](std::size_t i) { return static_cast<std::size_t>(array.shape[i]); };
   if (size(1) < 1 || size(2) < 2) {
-    refuse("logits", shape_text(array.shape), "(N, K, C) with K >= 1 and C >= 2");
+    refuse(cat("logits: ", shape_text(array.shape)), "(N, K, C) with K >= 1 and C >= 2");
   }
   const LogitsView view{array.floats().data(), size(0), size(1), size(2)};
   return {std::move(array), view};
@@ -77,7 +78,7 @@ std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
                                                std::size_t num_exits, std::size_t num_classes) {
   if (combiner.is_none()) return nullptr;
   if (!py::isinstance<py::tuple>(combiner) || py::len(combiner) != 2) {
-    refuse("combiner", type_name(combiner), "None or a tuple (weight, bias)");
+    refuse(cat("combiner: ", type_name(combiner)), "None or a tuple (weight, bias)");
   }
   const auto parts = py::reinterpret_borrow<py::tuple>(combiner);
   const auto matrix = [&](py::handle part, std::size_t columns, const char* what) {
@@ -85,7 +86,7 @@ std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
     const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(num_exits),
                                              static_cast<std::int64_t>(columns)};
     if (array.shape != shape) {
-      refuse(what, shape_text(array.shape), shape_text(shape));
+      refuse(cat(what, ": ", shape_text(array.shape)), shape_text(shape));
     }
     return std::vector<float>(array.floats().begin(), array.floats().end());
   };

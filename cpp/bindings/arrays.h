@@ -60,12 +60,12 @@ struct CheckedArray {
   std::span<const float> floats() const;
 };
 
-/// @param what Names the array in messages.
 /// @throws Error(kInput) unless it is a C-contiguous numpy array of this dtype in native byte
 /// order.
-CheckedArray check_array(py::handle object, DType dtype, const std::string& what);
+CheckedArray check_array(py::handle object, DType dtype);
 
 /// As check_array, for float32 and `ndim` dimensions.
+/// @param what Names the array in messages.
 CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what);
 
 /// The logits of N samples, K exits, C classes.

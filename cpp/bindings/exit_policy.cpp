@@ -1,6 +1,7 @@
 #include "eenet/exit_policy.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -95,12 +96,12 @@ py::typing::List<FloatArrays> get_scorers(const ExitPolicy& policy) {
   return out;
 }
 
-py::typing::Optional<py::typing::Tuple<py::array_t<float>, py::array_t<float>>> get_combiner(
+std::optional<std::pair<py::array_t<float>, py::array_t<float>>> get_combiner(
     const ExitPolicy& policy) {
   const Combiner* combiner = policy.combiner();
-  if (combiner == nullptr) return py::none();
-  return py::make_tuple(copy_matrix(combiner->weight(), combiner->num_exits()),
-                        copy_matrix(combiner->bias(), combiner->num_exits()));
+  if (combiner == nullptr) return std::nullopt;
+  return std::pair(copy_matrix(combiner->weight(), combiner->num_exits()),
+                   copy_matrix(combiner->bias(), combiner->num_exits()));
 }
 
 std::string repr(const ExitPolicy& policy) {

@@ -1,6 +1,9 @@
 #include <cstdio>
+#include <optional>
 #include <span>
 #include <string>
+
+#include <pybind11/stl.h>
 
 #include "eenet/runner.h"
 
@@ -18,8 +21,8 @@ py::typing::Tuple<py::float_, py::ellipsis> get_scores(const Result& result) {
   return out;
 }
 
-py::typing::Optional<py::array_t<float>> get_logits(const Result& result) {
-  if (result.logits.empty()) return py::none();
+std::optional<py::array_t<float>> get_logits(const Result& result) {
+  if (result.logits.empty()) return std::nullopt;
   return copy_matrix(std::span<const float>(result.logits), result.exit + 1);
 }
 

@@ -12,6 +12,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "util/context.h"
 #include "util/text.h"
 
 namespace eenet::python {
@@ -73,7 +74,8 @@ std::shared_ptr<Runtime> load(const PathArgument& path, std::optional<double> bu
 /// The caller's arrays in the manifest's order.
 std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgument& x) {
   const auto check = [](const TensorSpec& spec, py::handle array) {
-    return check_array(array, spec.dtype, cat("input ", quote_name(spec.name)));
+    return in_context([&] { return cat("input ", quote_name(spec.name)); },
+                      [&] { return check_array(array, spec.dtype); });
   };
   const std::size_t count = manifest.inputs.size();
   std::vector<CheckedArray> arrays;
@@ -299,27 +301,7 @@ Raises:
       .def("reset_stats", &Runtime::reset_stats, "Start counting anew.");
 }
 
-}  // namespace
-
-void register_runtime(py::module_& module) {
-  RuntimeClass cls(module, "Runtime",
-                   R"(A loaded bundle, ready to classify. Made by `load`.
-
-Thread-safe: as many samples run at a time as there are threads calling. Does not survive a fork.)");
-  def_network(cls);
-  def_budget(cls);
-  def_infer(cls);
-  cls.def_property_readonly(
-         "threads", [](const Runtime& runtime) { return runtime.model().threads(); },
-         "Threads that compute one sample.")
-      .def_property_readonly(
-          "provider", [](const Runtime& runtime) { return runtime.model().backend().provider(); },
-          "Where segments run: `cpu`.")
-      .def_property_readonly(
-          "provider_version",
-          [](const Runtime& runtime) { return runtime.model().backend().version(); },
-          "Name and version of the inference library.")
-      .def("__repr__", &repr);
+void register_load(py::module_& module) {
   module.def("load", &load, "path"_a, py::kw_only(), "budget_ms"_a = py::none(), "threads"_a = 1,
              "cost_profile"_a = py::none(),
              R"(Load a bundle: check every file of it, open the segments, choose a schedule.
@@ -343,6 +325,30 @@ Raises:
 Warns:
     ProfileWarning: If no profile fits this device, so that budgets in ms are refused.
     BudgetWarning: If the budget is above the full cost, so that full depth runs.)");
+}
+
+}  // namespace
+
+void register_runtime(py::module_& module) {
+  RuntimeClass cls(module, "Runtime",
+                   R"(A loaded bundle, ready to classify. Made by `load`.
+
+Thread-safe: as many samples run at a time as there are threads calling. Does not survive a fork.)");
+  def_network(cls);
+  def_budget(cls);
+  def_infer(cls);
+  cls.def_property_readonly(
+         "threads", [](const Runtime& runtime) { return runtime.model().threads(); },
+         "Threads that compute one sample.")
+      .def_property_readonly(
+          "provider", [](const Runtime& runtime) { return runtime.model().backend().provider(); },
+          "Where segments run: `cpu`.")
+      .def_property_readonly(
+          "provider_version",
+          [](const Runtime& runtime) { return runtime.model().backend().version(); },
+          "Name and version of the inference library.")
+      .def("__repr__", &repr);
+  register_load(module);
 }
 
 }  // namespace eenet::python

@@ -31,11 +31,12 @@ void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size
   ExitState state(logits.exits, logits.classes);
   for (std::size_t sample = 0; sample < logits.samples; ++sample) {
     state.begin(policy);
-    in_context(cat("sample ", sample), [&] {
-      for (std::size_t exit = first; exit < logits.exits; ++exit) {
-        if (!take(sample, exit, state, state.step(exit, logits.at(sample, exit)))) break;
-      }
-    });
+    in_context([&] { return cat("sample ", sample); },
+               [&] {
+                 for (std::size_t exit = first; exit < logits.exits; ++exit) {
+                   if (!take(sample, exit, state, state.step(exit, logits.at(sample, exit)))) break;
+                 }
+               });
   }
 }
 

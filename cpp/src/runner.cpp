@@ -53,13 +53,17 @@ std::size_t count_elements(std::span<const std::int64_t> shape) {
 }
 
 /// How an input's shape reads in a message, as `(3, 32, 32)` or `(tokens <= 512)`.
-std::string expected_shape(const Manifest& manifest, const TensorSpec& spec) {
+/// @param values Per symbol; 0 until an input decides it.
+std::string expected_shape(const Manifest& manifest, const TensorSpec& spec,
+                           const std::vector<std::int64_t>& values) {
+  const auto text = [&](const Dim& dim) {
+    if (!dim.symbol) return cat(dim.size);
+    const Symbol& symbol = manifest.symbols[*dim.symbol];
+    const std::int64_t decided = values[*dim.symbol];
+    return decided == 0 ? cat(symbol.name, " <= ", symbol.max) : cat(symbol.name, " = ", decided);
+  };
   std::vector<std::string> dims;
-  for (const Dim& dim : std::span(spec.shape).subspan(1)) {
-    dims.push_back(dim.symbol ? cat(manifest.symbols[*dim.symbol].name,
-                                    " <= ", manifest.symbols[*dim.symbol].max)
-                              : cat(dim.size));
-  }
+  for (const Dim& dim : std::span(spec.shape).subspan(1)) dims.push_back(text(dim));
   return cat("(", join(dims), ")");
 }
 
@@ -77,14 +81,15 @@ void match(const Manifest& manifest, const TensorSpec& spec, const TensorView& i
     const std::int64_t size = input.shape[i];
     if (dim.symbol && values[*dim.symbol] == 0) {
       fits = size >= 1 && size <= manifest.symbols[*dim.symbol].max;
-      values[*dim.symbol] = size;
+      if (fits) values[*dim.symbol] = size;
     } else {
       fits = size == (dim.symbol ? values[*dim.symbol] : dim.size);
     }
   }
   if (!fits) {
-    refuse(spec, cat("shape (", join(input.shape), ") came, ", expected_shape(manifest, spec),
-                     " expected: one sample, without a batch axis"));
+    refuse(spec,
+           cat("shape (", join(input.shape), ") came, ", expected_shape(manifest, spec, values),
+               " expected: one sample, without a batch axis"));
   }
 }
 

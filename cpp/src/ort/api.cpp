@@ -1,61 +1,77 @@
 #include "ort/api.h"
 
-#include <type_traits>
-
 #include "eenet/error.h"
 
 #include "util/text.h"
 
 namespace eenet::ort {
 
+namespace {
+
+/// The official table: an array of function pointers.
+struct Table {
+  const void* const* slots;
+
+  template <typename Function>
+  void take(Function& function, std::size_t slot) const {
+    function = reinterpret_cast<Function>(const_cast<void*>(slots[slot]));
+  }
+};
+
+void take_process_functions(const Table& table, Functions& out) {
+  table.take(out.GetErrorMessage, 2);
+  table.take(out.CreateSessionOptions, 10);
+  table.take(out.SetSessionExecutionMode, 13);
+  table.take(out.SetSessionLogSeverityLevel, 22);
+  table.take(out.SetSessionGraphOptimizationLevel, 23);
+  table.take(out.CreateRunOptions, 39);
+  table.take(out.CreateCpuMemoryInfo, 69);
+  table.take(out.AllocatorFree, 76);
+  table.take(out.GetAllocatorWithDefaultOptions, 78);
+  table.take(out.ReleaseEnv, 92);
+  table.take(out.ReleaseStatus, 93);
+  table.take(out.ReleaseMemoryInfo, 94);
+  table.take(out.ReleaseRunOptions, 97);
+  table.take(out.ReleaseSessionOptions, 100);
+  table.take(out.CreateEnvWithGlobalThreadPools, 119);
+  table.take(out.DisablePerSessionThreads, 120);
+  table.take(out.CreateThreadingOptions, 121);
+  table.take(out.ReleaseThreadingOptions, 122);
+  table.take(out.AddSessionConfigEntry, 130);
+  table.take(out.SetGlobalIntraOpNumThreads, 147);
+  table.take(out.SetGlobalInterOpNumThreads, 148);
+}
+
+void take_session_functions(const Table& table, Functions& out) {
+  table.take(out.CreateSessionFromArray, 8);
+  table.take(out.SessionGetInputCount, 30);
+  table.take(out.SessionGetOutputCount, 31);
+  table.take(out.SessionGetInputTypeInfo, 33);
+  table.take(out.SessionGetOutputTypeInfo, 34);
+  table.take(out.SessionGetInputName, 36);
+  table.take(out.SessionGetOutputName, 37);
+  table.take(out.CreateTensorWithDataAsOrtValue, 49);
+  table.take(out.CastTypeInfoToTensorInfo, 55);
+  table.take(out.GetTensorElementType, 60);
+  table.take(out.GetDimensionsCount, 61);
+  table.take(out.GetDimensions, 62);
+  table.take(out.ReleaseSession, 95);
+  table.take(out.ReleaseValue, 96);
+  table.take(out.ReleaseTypeInfo, 98);
+  table.take(out.RunWithBinding, 133);
+  table.take(out.CreateIoBinding, 134);
+  table.take(out.ReleaseIoBinding, 135);
+  table.take(out.BindInput, 136);
+  table.take(out.BindOutput, 137);
+}
+
+}  // namespace
+
 Functions read_functions(const void* table) {
-  const auto* const slots = static_cast<const void* const*>(table);
+  const Table slots{static_cast<const void* const*>(table)};
   Functions out{};
-  const auto take = [slots](auto& function, std::size_t slot) {
-    function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(
-        const_cast<void*>(slots[slot]));
-  };
-  take(out.GetErrorMessage, 2);
-  take(out.CreateSessionFromArray, 8);
-  take(out.CreateSessionOptions, 10);
-  take(out.SetSessionExecutionMode, 13);
-  take(out.SetSessionLogSeverityLevel, 22);
-  take(out.SetSessionGraphOptimizationLevel, 23);
-  take(out.SessionGetInputCount, 30);
-  take(out.SessionGetOutputCount, 31);
-  take(out.SessionGetInputTypeInfo, 33);
-  take(out.SessionGetOutputTypeInfo, 34);
-  take(out.SessionGetInputName, 36);
-  take(out.SessionGetOutputName, 37);
-  take(out.CreateRunOptions, 39);
-  take(out.CreateTensorWithDataAsOrtValue, 49);
-  take(out.CastTypeInfoToTensorInfo, 55);
-  take(out.GetTensorElementType, 60);
-  take(out.GetDimensionsCount, 61);
-  take(out.GetDimensions, 62);
-  take(out.CreateCpuMemoryInfo, 69);
-  take(out.AllocatorFree, 76);
-  take(out.GetAllocatorWithDefaultOptions, 78);
-  take(out.ReleaseEnv, 92);
-  take(out.ReleaseStatus, 93);
-  take(out.ReleaseMemoryInfo, 94);
-  take(out.ReleaseSession, 95);
-  take(out.ReleaseValue, 96);
-  take(out.ReleaseRunOptions, 97);
-  take(out.ReleaseTypeInfo, 98);
-  take(out.ReleaseSessionOptions, 100);
-  take(out.CreateEnvWithGlobalThreadPools, 119);
-  take(out.DisablePerSessionThreads, 120);
-  take(out.CreateThreadingOptions, 121);
-  take(out.ReleaseThreadingOptions, 122);
-  take(out.AddSessionConfigEntry, 130);
-  take(out.RunWithBinding, 133);
-  take(out.CreateIoBinding, 134);
-  take(out.ReleaseIoBinding, 135);
-  take(out.BindInput, 136);
-  take(out.BindOutput, 137);
-  take(out.SetGlobalIntraOpNumThreads, 147);
-  take(out.SetGlobalInterOpNumThreads, 148);
+  take_process_functions(slots, out);
+  take_session_functions(slots, out);
   return out;
 }
 

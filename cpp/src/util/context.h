@@ -1,6 +1,6 @@
 #pragma once
 
-#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "eenet/error.h"
@@ -10,12 +10,17 @@
 namespace eenet {
 
 /// Calls `work` and puts "<what>: " in front of the message of an Error that it throws.
-template <typename Work>
-auto in_context(const std::string& what, Work&& work) {
+/// @param what Something to print, or on hot paths a function that makes it when it is needed.
+template <typename What, typename Work>
+auto in_context(const What& what, Work&& work) {
   try {
     return std::forward<Work>(work)();
   } catch (const Error& error) {
-    throw Error(error.code(), cat(what, ": ", error.what()));
+    if constexpr (std::is_invocable_v<What>) {
+      throw Error(error.code(), cat(what(), ": ", error.what()));
+    } else {
+      throw Error(error.code(), cat(what, ": ", error.what()));
+    }
   }
 }
 
