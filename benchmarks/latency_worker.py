@@ -1,4 +1,4 @@
-"""One contestant of latency.py: reads sample numbers, answers with times in milliseconds as JSON lines."""
+"""One contestant of latency.py: reads where to start and how many samples, answers with times in milliseconds."""
 
 from __future__ import annotations
 
@@ -7,38 +7,51 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import eenet_rt
 
 Answer = dict[str, float]
 
 
-def runtime(folder: Path, model: str) -> Callable[[int], Answer]:
-    """eenet_rt: full depth, the same network as one session, and early exits."""
+def full_depth(folder: Path, model: str) -> Callable[[int], Answer]:
+    """eenet_rt: all segments, no exit taken, and the same network with its heads as one session, in turn."""
     import eenet_rt
 
-    exits, whole = eenet_rt.load(str(folder / "exits.eenet")), eenet_rt.load(str(folder / "whole.eenet"))
+    segments, whole = eenet_rt.load(str(folder / "exits.eenet")), eenet_rt.load(str(folder / "whole.eenet"))
     inputs = np.load(folder / "inputs.npy")
-    last = exits.num_exits - 1
+    last = segments.num_exits - 1
 
     def run(sample: int) -> Answer:
-        x = inputs[sample]
-        answer = {}
-        contestants = {
-            "full": lambda: exits.infer(x, forced_exit=last),
-            "whole": lambda: whole.infer(x, policy=None),
-            "early": lambda: exits.infer(x),
-        }
-        for name, infer in contestants.items():
-            start = time.perf_counter()
-            result = infer()
-            answer[f"{name}_wall"] = 1e3 * (time.perf_counter() - start)
-            answer[f"{name}_latency"] = result.latency_ms
-            answer[f"{name}_backend"] = result.backend_ms
-            answer[f"{name}_exits"] = result.exit + 1
-        return answer
+        start = time.perf_counter()
+        result = segments.infer(inputs[sample], forced_exit=last)
+        wall = 1e3 * (time.perf_counter() - start)
+        one = whole.infer(inputs[sample], policy=None)
+        return _answer(wall, result) | {"whole_latency": one.latency_ms}
 
     return run
+
+
+def infer(folder: Path, model: str) -> Callable[[int], Answer]:
+    """eenet_rt with early exits."""
+    import eenet_rt
+
+    runtime = eenet_rt.load(str(folder / "exits.eenet"))
+    inputs = np.load(folder / "inputs.npy")
+
+    def run(sample: int) -> Answer:
+        start = time.perf_counter()
+        result = runtime.infer(inputs[sample])
+        return _answer(1e3 * (time.perf_counter() - start), result)
+
+    return run
+
+
+def _answer(wall: float, result: eenet_rt.Result) -> Answer:
+    return {"wall": wall, "latency": result.latency_ms, "backend": result.backend_ms, "exits": result.exit + 1}
 
 
 class Policy:
@@ -98,24 +111,24 @@ def driven_from_python(folder: Path, model: str) -> Callable[[int], Answer]:
             binding.bind_ortvalue_input(name, values[name])
         for name in segment["outputs"]:
             binding.bind_ortvalue_output(name, values[name])
-        segments.append((session, binding, values[segment["exit"]].numpy()[0]))
+        segments.append((session, binding))
     image = buffers[manifest["inputs"][0]]
     policy = Policy(folder)
     inputs = np.load(folder / "inputs.npy")
     last = len(segments) - 1
     logits = [buffers[segment["exit"]][0] for segment in manifest["segments"]]
 
-    def infer(x: np.ndarray) -> tuple[int, int, np.ndarray]:
+    def infer_one(x: np.ndarray) -> tuple[int, int, np.ndarray]:
         image[0] = x
         policy.begin()
-        for k, (session, binding, _) in enumerate(segments):
+        for k, (session, binding) in enumerate(segments):
             session.run_with_iobinding(binding)
             if k == last or policy.accepts(k, logits[k]):
                 break
         shifted = np.exp(logits[k] - logits[k].max())
         return k, int(logits[k].argmax()), shifted / shifted.sum()
 
-    return timed(infer, inputs)
+    return timed(infer_one, inputs)
 
 
 def pytorch_eager(folder: Path, model: str) -> Callable[[int], Answer]:
@@ -131,7 +144,7 @@ def pytorch_eager(folder: Path, model: str) -> Callable[[int], Answer]:
     last = network.num_exits - 1
 
     @torch.inference_mode()
-    def infer(x: np.ndarray) -> tuple[int, int, np.ndarray]:
+    def infer_one(x: np.ndarray) -> tuple[int, int, np.ndarray]:
         policy.begin()
         trunk = torch.from_numpy(x)[None]
         for k in range(last + 1):
@@ -142,22 +155,31 @@ def pytorch_eager(folder: Path, model: str) -> Callable[[int], Answer]:
         p = logits[0].softmax(0).numpy()
         return k, int(p.argmax()), p
 
-    return timed(infer, np.load(folder / "inputs.npy"))
+    return timed(infer_one, np.load(folder / "inputs.npy"))
 
 
-def timed(infer: Callable[[np.ndarray], tuple[int, int, np.ndarray]], inputs: np.ndarray) -> Callable[[int], Answer]:
+def timed(
+    infer_one: Callable[[np.ndarray], tuple[int, int, np.ndarray]], inputs: np.ndarray
+) -> Callable[[int], Answer]:
     def run(sample: int) -> Answer:
         start = time.perf_counter()
-        k, _, _ = infer(inputs[sample])
+        k, _, _ = infer_one(inputs[sample])
         return {"wall": 1e3 * (time.perf_counter() - start), "exits": k + 1}
 
     return run
 
 
-KINDS = {"runtime": runtime, "onnxruntime": driven_from_python, "pytorch": pytorch_eager}
+KINDS = {"full_depth": full_depth, "infer": infer, "onnxruntime": driven_from_python, "pytorch": pytorch_eager}
+
+
+def main() -> None:
+    step = KINDS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])
+    samples = len(np.load(Path(sys.argv[2]) / "inputs.npy"))
+    print("[]", flush=True)
+    for line in sys.stdin:
+        start, count = map(int, line.split())
+        print(json.dumps([step((start + i) % samples) for i in range(count)]), flush=True)
+
 
 if __name__ == "__main__":
-    step = KINDS[sys.argv[1]](Path(sys.argv[2]), sys.argv[3])
-    print("{}", flush=True)
-    for line in sys.stdin:
-        print(json.dumps(step(int(line))), flush=True)
+    main()

@@ -1,6 +1,6 @@
 """Accuracy and kept budgets of the schedulers on report data (figure 4 of docs/results.md).
 
-Run: python benchmarks/schedulers.py
+Run: python benchmarks/schedulers.py [--model densenet121] [--seeds 5]
 
 Scorers and thresholds see the last 5,000 training images, halved by a seed into fit and calibration sets; figures are
 of the 10,000 test images, which nothing else has seen. Costs are those that ``eenet-export`` measures on this
@@ -74,9 +74,10 @@ def _summary(cell: list[tuple[float, float]]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, action="append")
     parser.add_argument("--seeds", type=int, default=5)
     arguments = parser.parse_args()
-    models = {model: run(model, arguments.seeds) for model in MODELS}
+    models = {model: run(model, arguments.seeds) for model in arguments.model or MODELS}
     rows = [row for model in models.values() for row in model["rows"]]
     total = {
         "overspent": sum(row["overspent"] for row in rows),
