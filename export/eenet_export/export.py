@@ -233,5 +233,9 @@ def _budgets(costs: Sequence[float], options: ExportOptions) -> tuple[list[float
         return sorted(set(options.budgets_ms)), options.budgets_ms[0], []
     wanted = [round(share * costs[-1], 4) for share in DEFAULT_SHARES]
     feasible = [budget for budget in wanted if budget >= costs[0]]
+    if not feasible:
+        raise UserError(
+            f"no default budget can be met: exit 0 costs {costs[0]:.4g} of {costs[-1]:.4g} ms; give --budget-ms"
+        )
     active = round(DEFAULT_ACTIVE * costs[-1], 4)
     return feasible, active if active in feasible else feasible[0], [b for b in wanted if b < costs[0]]

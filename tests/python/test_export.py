@@ -88,9 +88,9 @@ def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert Path(result["bundle"]) == tmp_path / "tiny.eenet"
     assert result["parameters"] == tiny_network.create().parameters_to_exit()
     assert max(result["max_error"]) < 1e-3
-    chosen = [str(s["budget"]) for s in result["schedules"][:2][::-1]]
-    assert main(arguments(run, tmp_path, "--budget-ms", *chosen)) == 0
-    assert f"active budget {float(chosen[0]):.4g} ms" in capsys.readouterr().out
+    # Far above what any machine takes, for costs are measured anew.
+    assert main(arguments(run, tmp_path, "--budget-ms", "2000", "1000")) == 0
+    assert "active budget 2000 ms" in capsys.readouterr().out
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet"]
 
 
