@@ -24,7 +24,8 @@ from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.zoo import zoo_folder
 from eenet_export.cli import main
-from eenet_export.export import export_bundle
+from eenet_export.export import ExportOptions, export_bundle
+from eenet_export.profile import ProfileOptions
 from eenet_export.verify import verify
 from support import tiny as tiny_network
 
@@ -162,10 +163,7 @@ def test_failed_verification_keeps_the_old_bundle(
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.eenet"]
 
 
-def _quick_options():  # type: ignore[no-untyped-def]
-    from eenet_export.export import ExportOptions
-    from eenet_export.profile import ProfileOptions
-
+def _quick_options() -> ExportOptions:
     return ExportOptions(policy="maximum", profile=ProfileOptions(repeats=10))
 
 
