@@ -26,10 +26,11 @@ def full_depth(folder: Path, model: str) -> Callable[[int], Answer]:
     last = segments.num_exits - 1
 
     def run(sample: int) -> Answer:
+        x = inputs[sample]
         start = time.perf_counter()
-        result = segments.infer(inputs[sample], forced_exit=last)
+        result = segments.infer(x, forced_exit=last)
         wall = 1e3 * (time.perf_counter() - start)
-        one = whole.infer(inputs[sample], policy=None)
+        one = whole.infer(x, policy=None)
         return _answer(wall, result) | {"whole_latency": one.latency_ms}
 
     return run
@@ -43,8 +44,9 @@ def infer(folder: Path, model: str) -> Callable[[int], Answer]:
     inputs = np.load(folder / "inputs.npy")
 
     def run(sample: int) -> Answer:
+        x = inputs[sample]
         start = time.perf_counter()
-        result = runtime.infer(inputs[sample])
+        result = runtime.infer(x)
         return _answer(1e3 * (time.perf_counter() - start), result)
 
     return run
@@ -162,8 +164,9 @@ def timed(
     infer_one: Callable[[np.ndarray], tuple[int, int, np.ndarray]], inputs: np.ndarray
 ) -> Callable[[int], Answer]:
     def run(sample: int) -> Answer:
+        x = inputs[sample]
         start = time.perf_counter()
-        k, _, _ = infer_one(inputs[sample])
+        k, _, _ = infer_one(x)
         return {"wall": 1e3 * (time.perf_counter() - start), "exits": k + 1}
 
     return run

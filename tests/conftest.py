@@ -111,3 +111,10 @@ def densenet121(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Train
 def resnet56(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
     """The shipped resnet56, exported with its default settings."""
     return _zoo_bundle("resnet56", shared / "data" / "cifar10_test.npz", tmp_path_factory)
+
+
+@pytest.fixture(params=["tiny", "densenet121", "resnet56"])
+def bundle(request: pytest.FixtureRequest) -> TrainedBundle:
+    """Every exported bundle in turn."""
+    bundle: TrainedBundle = request.getfixturevalue(request.param)
+    return bundle

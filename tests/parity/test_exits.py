@@ -8,12 +8,6 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 
-
-@pytest.fixture(params=["tiny", "densenet121", "resnet56"])
-def bundle(request: pytest.FixtureRequest) -> TrainedBundle:
-    return request.getfixturevalue(request.param)
-
-
 PARTS = ["linear", "hidden", "clamped", "combined", "one exit disabled"]
 
 

@@ -40,11 +40,6 @@ def segment_logits(bundle: Path, runtime: eenet_rt.Runtime, inputs: np.ndarray) 
     return np.stack(logits, axis=1)
 
 
-@pytest.fixture(params=["tiny", "densenet121", "resnet56"])
-def bundle(request: pytest.FixtureRequest) -> TrainedBundle:
-    return request.getfixturevalue(request.param)
-
-
 def test_every_exit(bundle: TrainedBundle) -> None:
     inputs = bundle.inputs[:100]
     runtime = eenet_rt.load(str(bundle.path))

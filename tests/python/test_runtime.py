@@ -8,7 +8,10 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +84,9 @@ def test_read_only_input(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
         (lambda x: {"image": x, "mask": x}, ("2 arrays came, 1 expected",)),
     ],
 )
-def test_wrong_input(runtime: eenet_rt.Runtime, x: np.ndarray, change, words: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_input(
+    runtime: eenet_rt.Runtime, x: np.ndarray, change: Callable[[np.ndarray], Any], words: tuple[str, ...]
+) -> None:
     with pytest.raises((eenet_rt.InputError, TypeError)) as caught:
         runtime.infer(change(x))
     for word in words:
@@ -217,6 +222,32 @@ def test_eight_threads_give_the_answers_of_one(runtime: eenet_rt.Runtime, tiny: 
     for worker in workers:
         worker.join()
     assert [seen[i] for i in range(8)] == [expected] * 8
+
+
+def test_other_threads_run_during_infer(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
+    ticks, done = 0, threading.Event()
+
+    def tick() -> None:
+        nonlocal ticks
+        while not done.is_set():
+            ticks += 1
+            time.sleep(0)
+
+    usual, worker = sys.getswitchinterval(), threading.Thread(target=tick)
+    sys.setswitchinterval(1000)  # no thread is made to let another one run: it runs when infer lets go of the GIL
+    try:
+        worker.start()
+        before = ticks
+        for _ in range(10_000):  # a thread takes its time to wake up; most often one call is enough
+            runtime.infer(x)
+            if ticks > before:
+                break
+        after = ticks
+    finally:
+        done.set()
+        sys.setswitchinterval(usual)
+        worker.join()
+    assert after > before
 
 
 # --- the ONNX Runtime library ---
