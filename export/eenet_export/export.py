@@ -17,7 +17,7 @@ from eenet.files import replacing
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.scheduling import Schedule, create_scheduler, save_schedules
-from eenet.scheduling.maximum import maximum_policy
+from eenet.scheduling.confidence import confidence_policy
 from eenet_export.bundle import (
     SCHEDULES,
     BundleContent,
@@ -199,7 +199,7 @@ def _measure(
     write_segments(exits, content)
     # Scoring is part of an exit's cost, so a schedule must be there while costs are measured.
     num_exits = checkpoint.network.num_exits
-    policy = maximum_policy(num_exits, checkpoint.network.num_classes)
+    policy = confidence_policy(num_exits, checkpoint.network.num_classes, (1.0, 0.0, 0.0, 0.0))
     costs = tuple(float(k + 1) for k in range(num_exits))
     last = tuple(float(k == num_exits - 1) for k in range(num_exits))
     stand_in = Schedule("maximum", costs[-1], "flops", costs, 0.0, 1, last, policy)

@@ -14,15 +14,19 @@ from eenet.evaluation import evaluate
 from eenet.predictions import Predictions
 from eenet.scheduling import (
     POLICIES,
+    Combiner,
     EENetScheduler,
+    LearnedStoppingScheduler,
     MaximumScheduler,
     Schedule,
     Scheduler,
     create_scheduler,
+    fit_combiner,
     save_schedules,
 )
-from eenet.scheduling.maximum import maximum_policy
-from eenet.scheduling.thresholds import _Quota, _threshold, budget_margin, calibrate
+from eenet.scheduling.calibration import budget_margin, calibrate
+from eenet.scheduling.confidence import confidence_policy
+from eenet.scheduling.shares import Quota, SharePlan, threshold, tuned_shares
 from eenet.zoo import list_zoo, zoo_folder
 
 COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]}
@@ -33,26 +37,34 @@ def zoo(request: pytest.FixtureRequest) -> tuple[str, Predictions]:
     return request.param, Predictions.load(zoo_folder(request.param) / "validation.npz")
 
 
+def quick(policy: str) -> Scheduler:
+    """A scheduler that does not take long to fit."""
+    scheduler = create_scheduler(policy)
+    if isinstance(scheduler, EENetScheduler):
+        scheduler.steps = 60
+    return scheduler
+
+
 def test_threshold_by_hand() -> None:
     scores = np.array([0.9, 0.1, 0.5, 0.7], np.float32)
-    threshold, leaves = _threshold(scores, 2)
-    assert threshold == pytest.approx(0.6)
+    found, leaves = threshold(scores, 2)
+    assert found == pytest.approx(0.6)
     assert leaves.tolist() == [True, False, False, True]
-    assert _threshold(scores, 0)[0] == math.inf
-    threshold, leaves = _threshold(scores, 4)
-    assert threshold == -math.inf
+    assert threshold(scores, 0)[0] == math.inf
+    found, leaves = threshold(scores, 4)
+    assert found == -math.inf
     assert leaves.all()
 
 
 def test_tied_scores_leave_together_or_stay_together() -> None:
     scores = np.array([0.9, 0.5, 0.5, 0.5, 0.1], np.float32)
     for quota in (1, 2, 3):
-        threshold, leaves = _threshold(scores, quota)
+        found, leaves = threshold(scores, quota)
         assert leaves.tolist() == [True, False, False, False, False]
-        assert 0.5 < threshold < 0.9
-    assert _threshold(scores, 4)[1].tolist() == [True, True, True, True, False]
-    threshold, leaves = _threshold(np.full(3, 0.5, np.float32), 2)
-    assert threshold == math.inf
+        assert 0.5 < found < 0.9
+    assert threshold(scores, 4)[1].tolist() == [True, True, True, True, False]
+    found, leaves = threshold(np.full(3, 0.5, np.float32), 2)
+    assert found == math.inf
     assert not leaves.any()
 
 
@@ -69,16 +81,20 @@ def logits_with_maxima(maxima: list[list[float]]) -> np.ndarray:
     return np.stack([np.log(p), np.log(1 - p)], axis=2).astype(np.float32)
 
 
-def test_shares_of_calibration_samples_follow_the_plan() -> None:
+def maximum_policy(num_exits: int, num_classes: int) -> eenet_rt.ExitPolicy:
+    return confidence_policy(num_exits, num_classes, (1, 0, 0, 0))
+
+
+def test_calibration_samples_follow_the_plan() -> None:
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
-    quota = _Quota(logits, maximum_policy(3, 2))
-    thresholds, shares = quota.thresholds(np.array([0.25, 0.5, 0.25]))
-    assert shares.tolist() == [0.25, 0.5, 0.25]
+    quota = Quota(logits, maximum_policy(3, 2))
+    thresholds, exits = quota.fill(np.array([0.25, 0.5, 0.25]))
+    assert exits.tolist() == [0, 1, 1, 2]
     assert thresholds[0] == pytest.approx(0.85, abs=1e-6)
     assert thresholds[1] == pytest.approx(0.75, abs=1e-6)
-    thresholds, shares = quota.thresholds(np.array([0.0, 0.5, 0.5]))
+    thresholds, exits = quota.fill(np.array([0.0, 0.5, 0.5]))
     assert thresholds[0] == math.inf
-    assert shares.tolist() == [0.0, 0.5, 0.5]
+    assert exits.tolist() == [2, 1, 1, 2]
 
 
 def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
@@ -88,10 +104,10 @@ def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
     first = maximum_policy(3, 2).scorers[0]
     policy = eenet_rt.ExitPolicy(2, [first, (weight, np.zeros(1, np.float32))], np.zeros(3))
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
-    thresholds, shares = _Quota(logits, policy).thresholds(np.array([0.0, 0.5, 0.5]))
+    thresholds, exits = Quota(logits, policy).fill(np.array([0.0, 0.5, 0.5]))
     assert thresholds[:2].tolist() == [math.inf, math.inf]
-    assert shares.tolist() == [0, 0, 1]
-    assert _Quota(logits, policy).thresholds(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0.25, 0.5, 0.25]
+    assert exits.tolist() == [2, 2, 2, 2]
+    assert Quota(logits, policy).fill(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("share", [0.4, 0.5, 0.7, 0.9, 0.99])
@@ -101,10 +117,7 @@ def test_budget_on_the_calibration_set(zoo: tuple[str, Predictions], policy: str
     fit_set, calibration_set = validation.split(0.5, seed=0)
     costs = COSTS[name]
     budget = share * costs[-1]
-    scheduler = create_scheduler(policy)
-    if isinstance(scheduler, EENetScheduler):
-        scheduler.steps = 60
-    scheduler.fit(fit_set, calibration_set, costs, budget)
+    scheduler = quick(policy).fit(fit_set, calibration_set, costs, budget)
     result = evaluate(calibration_set, scheduler.exit_policy_, costs)
     assert result.exit_shares == pytest.approx(scheduler.shares_)
     assert result.mean_cost == pytest.approx(scheduler.mean_cost_)
@@ -118,12 +131,12 @@ def test_ends_of_the_range(zoo: tuple[str, Predictions], policy: str) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
     costs = COSTS[name]
-    cheapest = create_scheduler(policy).fit(fit_set, calibration_set, costs, costs[0])
+    cheapest = quick(policy).fit(fit_set, calibration_set, costs, costs[0])
     assert evaluate(calibration_set, cheapest.exit_policy_, costs).exit_shares[0] == 1
-    full = create_scheduler(policy).fit(fit_set, calibration_set, costs, 2 * costs[-1])
+    full = quick(policy).fit(fit_set, calibration_set, costs, 2 * costs[-1])
     assert evaluate(calibration_set, full.exit_policy_, costs).exit_shares[-1] == 1
     with pytest.raises(UserError, match=r"budget 0\.1 cannot be met: feasible are .* \(exit 0\) to"):
-        create_scheduler(policy).fit(fit_set, calibration_set, costs, 0.1)
+        quick(policy).fit(fit_set, calibration_set, costs, 0.1)
 
 
 def test_geometric_shares() -> None:
@@ -241,8 +254,89 @@ def test_equal_scorers_are_stored_once(tiny_predictions: Predictions, tmp_path: 
 def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: Predictions) -> None:
     plan = np.array([0.5, 0.3, 0.2])
     costs = np.array([1.0, 2.0, 3.0])
-    policy = maximum_policy(3, 4)
     samples = len(tiny_predictions)
     asked = plan @ costs + budget_margin(plan, costs, samples)
-    result = calibrate(tiny_predictions.logits, policy, plan, costs, costs, float(asked) + 1e-3)
+    family = SharePlan(tiny_predictions, maximum_policy(3, 4), plan, costs)
+    result = calibrate(family, costs, float(asked) + 1e-3, samples)
     assert result.shares == pytest.approx(plan, abs=2 / samples)
+
+
+def test_tuned_shares_skip_an_exit_that_is_no_good(zoo: tuple[str, Predictions]) -> None:
+    name, validation = zoo
+    costs = np.array(COSTS[name])
+    logits = validation.logits.copy()
+    logits[:, 1] = np.random.default_rng(0).normal(size=logits[:, 1].shape)  # exit 1 knows nothing
+    broken = Predictions(logits, validation.labels, validation.index, validation.class_names)
+    policy = maximum_policy(len(costs), validation.num_classes)
+    shares = tuned_shares(broken, policy, costs, 0.7 * costs[-1])
+    assert shares @ costs == pytest.approx(0.7 * costs[-1], rel=1e-3)
+    assert shares[1] < 0.05
+    assert shares[0] > 0.2
+
+
+def test_combining_does_no_harm(zoo: tuple[str, Predictions]) -> None:
+    """On samples not fitted on, over all exits, even with few samples a class."""
+    _, validation = zoo
+    fit_set, report = validation.split(0.5, seed=0)
+
+    def accuracy(combiner: Combiner | None) -> float:
+        return float((eenet_rt.answers(report.logits, combiner) == report.labels[:, None]).mean())
+
+    assert accuracy(fit_combiner(fit_set)) > accuracy(None) - 0.005
+    assert accuracy(fit_combiner(fit_set[:500])) > accuracy(None) - 0.005
+
+
+def test_combiner_finds_the_exits_that_know(tiny_predictions: Predictions) -> None:
+    """Exit 0 knows the answer, the last one nothing: the combined last exit listens to exit 0."""
+    labels = tiny_predictions.labels
+    logits = tiny_predictions.logits.copy()
+    logits[np.arange(len(labels)), 0, labels] += 3
+    data = Predictions(logits, labels, tiny_predictions.index, tiny_predictions.class_names)
+    weight, _ = fit_combiner(data)
+    assert np.array_equal(weight, np.tril(weight))
+    assert weight[2, 0] > 5 * abs(weight[2, 2])
+    assert (eenet_rt.answers(logits, None)[:, 2] == labels).mean() < 0.5
+    assert (eenet_rt.answers(logits, fit_combiner(data))[:, 2] == labels).mean() > 0.9
+
+
+def test_learned_stopping_lets_hopeless_samples_go() -> None:
+    """Samples that say class 0 are wrong at every exit, and unsure: maximum score sends them on, in vain."""
+    random = np.random.default_rng(0)
+    samples = 6000
+    kind = random.integers(0, 3, samples)
+    labels = np.where(kind == 0, 3, kind)
+    logits = random.normal(0, 0.3, (samples, 2, 4)).astype(np.float32)
+    rows = np.arange(samples)
+    logits[rows, :, kind] += np.where(kind == 0, 1.0, 2.0)[:, None]
+    unsure = kind == 2  # the first exit mistakes them for class 1 half of the time
+    mistaken = unsure & (random.random(samples) < 0.5)
+    logits[mistaken, 0, 1] += 2.2
+    data = Predictions(logits, labels, rows, tuple("abcd"))
+    fit_set, rest = data.split(0.4, seed=0)
+    calibration_set, report = rest.split(0.5, seed=1)
+    costs = [1.0, 2.0]
+    learned = LearnedStoppingScheduler().fit(fit_set, calibration_set, costs, 1.2)
+    maximum = MaximumScheduler().fit(fit_set, calibration_set, costs, 1.2)
+    hopeless = report.labels == 3
+    assert evaluate(report, learned.exit_policy_, costs).exits[hopeless].mean() < 0.1
+    assert evaluate(report, maximum.exit_policy_, costs).exits[hopeless].mean() > 0.3
+    better = evaluate(report, learned.exit_policy_, costs).accuracy
+    assert better > evaluate(report, maximum.exit_policy_, costs).accuracy + 0.05
+
+
+def test_fixed_scores_are_the_maximum(zoo: tuple[str, Predictions]) -> None:
+    name, validation = zoo
+    fit_set, calibration_set = validation.split(0.5, seed=0)
+    budget = 0.6 * COSTS[name][-1]
+    scheduler = EENetScheduler(learn_scores=False, steps=30).fit(fit_set, calibration_set, COSTS[name], budget)
+    expected = maximum_policy(validation.num_exits, validation.num_classes).scorers
+    for (weight, bias), (maximum, zero) in zip(scheduler.exit_policy_.scorers, expected, strict=True):
+        assert np.array_equal(weight, maximum)
+        assert np.array_equal(bias, zero)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UserError, match="policy 'best' is not known; known are eenet, "):
+        create_scheduler("best")
+    with pytest.raises(UserError, match="head: got 'hard', expected one of softmax, stick-breaking"):
+        EENetScheduler(head="hard")

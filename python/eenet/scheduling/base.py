@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.errors import UserError
 from eenet.predictions import Predictions
+from eenet.scheduling.calibration import Family, Floats, calibrate, with_thresholds
+from eenet.scheduling.combining import Combiner
 from eenet.scheduling.schedule_file import Schedule
-from eenet.scheduling.thresholds import Floats, calibrate, with_thresholds
 
 
 class Scheduler(ABC):
@@ -26,7 +27,11 @@ class Scheduler(ABC):
         thresholds_: float64 ``(K,)``.
         shares_: exit shares on the calibration set, ``(K,)``.
         mean_cost_: realised on the calibration set.
-        margin_: held back of the budget, see `eenet.scheduling.thresholds.budget_margin`.
+        margin_: held back of the budget, see `eenet.scheduling.calibration.budget_margin`.
+
+    Args:
+        combiner: what the answers of the exits are made of, from `fit_combiner` on the fit set; None: every exit
+            answers alone.
     """
 
     policy: str
@@ -35,6 +40,9 @@ class Scheduler(ABC):
     shares_: Floats
     mean_cost_: float
     margin_: float
+
+    def __init__(self, *, combiner: Combiner | None = None) -> None:
+        self.combiner = combiner
 
     def fit(
         self, fit_set: Predictions, calibration_set: Predictions, costs: Sequence[float] | Floats, budget: float
@@ -55,25 +63,23 @@ class Scheduler(ABC):
         costs_ = check_costs(costs, fit_set.num_exits)
         _check_sets(fit_set, calibration_set)
         budget = check_budget(budget, costs_)
-        scorer_policy, plan, direction = self._learn(fit_set, calibration_set, costs_, budget)
+        family = self._learn(fit_set, calibration_set, costs_, budget)
         if budget >= costs_[-1]:
-            thresholds = np.full(len(costs_), np.inf)
-            shares = np.eye(len(costs_))[-1]
+            policy, _ = family.at(family.high)
+            self.exit_policy_ = with_thresholds(policy, np.full(len(costs_), np.inf))
+            self.shares_ = np.eye(len(costs_))[-1]
             self.mean_cost_, self.margin_ = float(costs_[-1]), 0.0
         else:
-            result = calibrate(calibration_set.logits, scorer_policy, plan, direction, costs_, budget)
-            thresholds, shares = result.thresholds, result.shares
-            self.mean_cost_, self.margin_ = result.mean_cost, result.margin
-        self.thresholds_, self.shares_ = thresholds, shares
-        self.exit_policy_ = with_thresholds(scorer_policy, thresholds)
+            found = calibrate(family, costs_, budget, len(calibration_set))
+            self.exit_policy_, self.shares_ = found.exit_policy, found.shares
+            self.mean_cost_, self.margin_ = found.mean_cost, found.margin
+        self.thresholds_ = np.array(self.exit_policy_.thresholds)
         self._costs, self._budget, self._samples = costs_, budget, len(calibration_set)
         return self
 
     @abstractmethod
-    def _learn(
-        self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float
-    ) -> tuple[eenet_rt.ExitPolicy, Floats, Floats]:
-        """A policy (its thresholds are not used), planned shares, and the direction in which to bend them."""
+    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
+        """Policies to choose from; the budget decides."""
 
     def schedule(self, unit: str) -> Schedule:
         """What was learned, as it goes into a bundle."""

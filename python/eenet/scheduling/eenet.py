@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -13,10 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import eenet_rt
+from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.scheduling.base import Scheduler
-from eenet.scheduling.thresholds import Floats
+from eenet.scheduling.calibration import Family, Floats
+from eenet.scheduling.combining import Combiner
+from eenet.scheduling.shares import SharePlan
+from eenet.threads import one_thread
 
+HEADS = ("softmax", "stick-breaking")
 _EPSILON = 1e-6  # keeps logarithms and the normalisation of Eq. 8 finite where a score is clamped to 0 or 1
 
 
@@ -44,10 +47,11 @@ class _ScoringFunctions(nn.Module):
 
 
 class _AssignmentFunctions(nn.Module):
-    """h_k, k = 0 .. K-1: two-layer MLPs on the inputs of g_k; softmax over exits of their raw outputs (Eq. 5)."""
+    """h_k, k = 0 .. K-1: two-layer MLPs on the inputs of g_k, and shares made of their raw outputs."""
 
-    def __init__(self, num_exits: int, num_classes: int, hidden_ratio: float) -> None:
+    def __init__(self, num_exits: int, num_classes: int, hidden_ratio: float, head: str) -> None:
         super().__init__()
+        self.head = head
         self.layers = nn.ModuleList()
         for k in range(num_exits):
             inputs = num_classes + 4 + k
@@ -60,7 +64,13 @@ class _AssignmentFunctions(nn.Module):
             layer(torch.cat([x, scores[:, :k]], dim=1))
             for k, (layer, x) in enumerate(zip(self.layers, features, strict=True))
         ]
-        return F.log_softmax(torch.cat(raw, dim=1), dim=1)
+        outputs = torch.cat(raw, dim=1)
+        if self.head == "softmax":
+            return F.log_softmax(outputs, dim=1)
+        # Stick-breaking: exit k takes sigmoid(output_k) of what the exits before it have left, the last one the rest.
+        rests = F.logsigmoid(-outputs[:, :-1]).cumsum(dim=1)
+        nothing = torch.zeros_like(outputs[:, :1])
+        return torch.cat([nothing, rests], dim=1) + torch.cat([F.logsigmoid(outputs[:, :-1]), nothing], dim=1)
 
 
 class EENetScheduler(Scheduler):
@@ -70,6 +80,10 @@ class EENetScheduler(Scheduler):
     has its own optimiser, its own patience and a copy of its best state.
 
     Args:
+        head: how raw outputs of h become shares: ``softmax`` (Eq. 5), or ``stick-breaking``, as in an older form of
+            the method.
+        learn_scores: False keeps g at the maximum score (the paper's ablation, Fig. 6).
+        learn_shares: False plans geometric shares instead of h (the other ablation).
         hidden_ratio: hidden width of h_k over its inputs; the paper has 0.5 for images and 2 for text.
         cost_weight: alpha_cost, weight of the budget loss (Eq. 10); the paper has 10 and finds 1 to 100 to work.
         entropy_weight: beta_h of Eq. 7.
@@ -77,6 +91,7 @@ class EENetScheduler(Scheduler):
         steps: at most so many of each.
         patience: stop after so many steps without a better loss.
         seed: of the initial h.
+        combiner: see `Scheduler`.
     """
 
     policy = "eenet"
@@ -84,6 +99,9 @@ class EENetScheduler(Scheduler):
     def __init__(
         self,
         *,
+        head: str = "softmax",
+        learn_scores: bool = True,
+        learn_shares: bool = True,
         hidden_ratio: float = 0.5,
         cost_weight: float = 10.0,
         entropy_weight: float = 1.0,
@@ -91,7 +109,14 @@ class EENetScheduler(Scheduler):
         steps: int = 400,
         patience: int = 50,
         seed: int = 0,
+        combiner: Combiner | None = None,
     ) -> None:
+        super().__init__(combiner=combiner)
+        if head not in HEADS:
+            raise UserError(f"head: got {head!r}, expected one of {', '.join(HEADS)}")
+        self.head = head
+        self.learn_scores = learn_scores
+        self.learn_shares = learn_shares
         self.hidden_ratio = hidden_ratio
         self.cost_weight = cost_weight
         self.entropy_weight = entropy_weight
@@ -100,38 +125,45 @@ class EENetScheduler(Scheduler):
         self.patience = patience
         self.seed = seed
 
-    def _learn(
-        self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float
-    ) -> tuple[eenet_rt.ExitPolicy, Floats, Floats]:
+    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
+        exits, classes = fit_set.num_exits, fit_set.num_classes
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            g = _ScoringFunctions(fit_set.num_exits, fit_set.num_classes)
-            h = _AssignmentFunctions(fit_set.num_exits, fit_set.num_classes, self.hidden_ratio)
-        with _one_thread():
+            g = _ScoringFunctions(exits, classes)
+            h = _AssignmentFunctions(exits, classes, self.hidden_ratio, self.head)
+        with one_thread():
             self._optimise(g, h, fit_set, torch.from_numpy(costs).float(), budget)
-        with torch.inference_mode():
-            features = _features(calibration_set)
-            plan = h(features, g(features)).exp().mean(dim=0).double().numpy()
         scorers = [tuple(p.detach().numpy() for p in layer.parameters()) for layer in g.layers[:-1]]
-        policy = eenet_rt.ExitPolicy(fit_set.num_classes, scorers, [math.inf] * fit_set.num_exits, clamp=True)
-        return policy, plan, costs / costs[-1]
+        policy = eenet_rt.ExitPolicy(classes, scorers, [math.inf] * exits, combiner=self.combiner, clamp=True)
+        if not self.learn_shares:
+            return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
+        with torch.inference_mode():
+            features = self._features(calibration_set)
+            plan = h(features, g(features)).exp().mean(dim=0).double().numpy()
+        return SharePlan(calibration_set, policy, plan, costs / costs[-1])
 
     def _optimise(
         self, g: _ScoringFunctions, h: _AssignmentFunctions, fit_set: Predictions, costs: Tensor, budget: float
     ) -> None:
-        features = _features(fit_set)
-        answers = eenet_rt.answers(fit_set.logits)
+        features = self._features(fit_set)
+        answers = eenet_rt.answers(fit_set.logits, self.combiner)
         correct = torch.from_numpy((answers == fit_set.labels[:, None]).astype(np.float32))
+        uniform = torch.zeros_like(correct)
         scoring, assignment = _Optimiser(g, self), _Optimiser(h, self)
         for _ in range(self.steps):
             scores = g(features)
-            log_shares = h(features, scores.detach())
-            scoring.step(_scoring_loss(scores, correct, log_shares.detach().exp()))
-            assignment.step(self._assignment_loss(log_shares, scores.detach(), costs, budget))
-            if not (scoring.running or assignment.running):
+            log_shares = h(features, scores.detach()) if self.learn_shares else uniform
+            if self.learn_scores:
+                scoring.step(_scoring_loss(scores, correct, log_shares.detach().exp()))
+            if self.learn_shares:
+                assignment.step(self._assignment_loss(log_shares, scores.detach(), costs, budget))
+            if not ((self.learn_scores and scoring.running) or (self.learn_shares and assignment.running)):
                 break
         scoring.restore()
         assignment.restore()
+
+    def _features(self, predictions: Predictions) -> list[Tensor]:
+        return [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits, self.combiner)]
 
     def _assignment_loss(self, log_shares: Tensor, scores: Tensor, costs: Tensor, budget: float) -> Tensor:
         """L_h: KL from the target of Eq. 8 to the shares (Eq. 9), and the budget loss (Eq. 10)."""
@@ -148,21 +180,6 @@ def _scoring_loss(scores: Tensor, correct: Tensor, shares: Tensor) -> Tensor:
     likelihood = scores.clamp(_EPSILON, 1 - _EPSILON)
     loss = -(correct * likelihood.log() + (1 - correct) * torch.log1p(-likelihood))
     return (weights * loss).sum() / scores.shape[1]
-
-
-def _features(predictions: Predictions) -> list[Tensor]:
-    return [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits)]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keeps PyTorch to one thread: these matrices are too small to share, and so results are the same on any number."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Optimiser:
