@@ -46,7 +46,7 @@ $(VENV)/.wheel: $(VENV)/.created $(PACKAGE_SOURCES)
 
 $(VENV)/.dev: $(VENV)/.wheel
 	@echo "== install the test and lint tools"
-	@$(PIP) "$$(ls dist/eenet-*.whl)[dev]"
+	@$(PIP) "$$(ls dist/eenet-*.whl)[dev,report]"
 	@touch $@
 
 $(VENV)/.onnxruntime-oldest: $(VENV)/.created

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import eenet_rt
 from eenet.checkpoint import load_checkpoint
 from eenet.commands import ArgumentParser, run_command
 from eenet.data import load_images
@@ -90,17 +89,14 @@ def _export(arguments: argparse.Namespace) -> None:
         profile=ProfileOptions(arguments.threads, arguments.repeats),
     )
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
-    try:
-        result = export_bundle(
-            checkpoint,
-            Predictions.load(sources.predictions),
-            load_images(sources.images).images,
-            arguments.out / f"{entry.name}.eenet",
-            options,
-            say,
-        )
-    except eenet_rt.EenetError as error:
-        raise UserError(str(error)) from error
+    result = export_bundle(
+        checkpoint,
+        Predictions.load(sources.predictions),
+        load_images(sources.images).images,
+        arguments.out / f"{entry.name}.eenet",
+        options,
+        say,
+    )
     if arguments.json:
         print(json.dumps(_as_json(result)))
     else:

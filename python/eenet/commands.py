@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
+import eenet_rt
 from eenet.errors import UserError
 
 
@@ -29,10 +30,7 @@ def run_command(name: str, command: Callable[[], None], *, interrupted: str) -> 
     """
     try:
         command()
-    except UserError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
+    except (UserError, eenet_rt.EenetError, OSError) as error:
         print(f"{name}: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

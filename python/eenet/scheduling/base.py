@@ -57,8 +57,8 @@ class Scheduler(ABC):
                 ``costs[-1]`` or above every sample runs to the last exit.
 
         Raises:
-            UserError: sets that differ in exits or classes or share samples, costs of another length or order,
-                infeasible budget.
+            UserError: sets that differ in exits or classes or share samples, fewer samples than classes, costs of
+                another length or order, infeasible budget.
         """
         costs_ = check_costs(costs, fit_set.num_exits)
         _check_sets(fit_set, calibration_set)
@@ -123,6 +123,10 @@ def check_budget(budget: float, costs: Floats) -> float:
 
 
 def _check_sets(fit_set: Predictions, calibration_set: Predictions) -> None:
+    if len(fit_set) < fit_set.num_classes:
+        raise UserError(
+            f"fit set has {len(fit_set)} samples for {fit_set.num_classes} classes, expected at least one a class"
+        )
     if fit_set.logits.shape[1:] != calibration_set.logits.shape[1:]:
         raise UserError(
             f"fit set has (K, C) = {fit_set.logits.shape[1:]}, calibration set {calibration_set.logits.shape[1:]}"

@@ -1,0 +1,187 @@
+"""``eenet-schedule``: predictions, costs and budgets to schedules, and what they do on other predictions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import eenet_rt
+from eenet.commands import ArgumentParser, run_command
+from eenet.errors import UserError
+from eenet.evaluation import Evaluation, evaluate
+from eenet.predictions import Predictions
+from eenet.scheduling.comparison import (
+    ComparedPolicy,
+    compare_policies,
+    default_budgets,
+    write_csv,
+    write_figure,
+)
+from eenet.scheduling.grid import fit_schedules
+from eenet.scheduling.registry import POLICIES
+from eenet.scheduling.schedule_file import save_schedules
+
+UNITS = ("ms", "flops", "params")
+_NETWORK = "predictions"  # a bundle takes only schedules that name it; these were fitted without one
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    return run_command("eenet-schedule", lambda: arguments.run(arguments), interrupted="nothing was written")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser("eenet-schedule", "Fit exit policies to budgets, evaluate and compare them.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    fit = _command(commands, "fit", "fit one policy for one or more budgets")
+    fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
+    _add_costs(fit)
+    fit.add_argument("--budget", type=float, action="append", required=True, metavar="B", help="may be given again")
+    fit.add_argument("--policy", choices=list(POLICIES), default="learned-stopping")
+    fit.add_argument("--combine", action="store_true", help="combine the answers of the exits")
+    fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
+    fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
+    fit.add_argument("--json", action="store_true", help="print the result as JSON")
+    fit.set_defaults(run=_fit)
+
+    evaluation = _command(commands, "evaluate", "what schedules do on report data")
+    evaluation.add_argument("--predictions", type=Path, required=True, help="that nothing was fitted on, .npz")
+    evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle's")
+    evaluation.add_argument("--json", action="store_true", help="print the result as JSON")
+    evaluation.set_defaults(run=_evaluate)
+
+    comparison = _command(commands, "compare", "policies side by side on report data (the paper's Table 1)")
+    comparison.add_argument("--val", type=Path, required=True, help="predictions to fit and calibrate on, .npz")
+    comparison.add_argument("--report", type=Path, required=True, help="predictions to report on, .npz")
+    _add_costs(comparison)
+    comparison.add_argument(
+        "--budget", type=float, action="append", metavar="B",
+        help="may be given again (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)",
+    )  # fmt: skip
+    comparison.add_argument("--policies", nargs="+", choices=list(POLICIES), default=list(POLICIES), metavar="POLICY")
+    comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
+    comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
+    comparison.add_argument("--json", action="store_true", help="print the result as JSON")
+    comparison.set_defaults(run=_compare)
+    return parser
+
+
+def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, description: str) -> ArgumentParser:
+    return commands.add_parser(name, description=description, help=description)
+
+
+def _add_costs(parser: ArgumentParser) -> None:
+    parser.add_argument("--costs", type=_numbers, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
+    parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers with commas between") from None
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    validation = Predictions.load(arguments.predictions)
+    schedules = []
+    for schedule in fit_schedules(
+        arguments.policy, validation, arguments.costs, sorted(set(arguments.budget)),
+        unit=arguments.unit, combine=arguments.combine, seed=arguments.seed,
+    ):  # fmt: skip
+        schedules.append(schedule)
+        if not arguments.json:
+            shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
+            print(f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, exit shares {shares} %", flush=True)
+    active = [s.budget for s in schedules].index(arguments.budget[0])
+    save_schedules(arguments.out, schedules, network=_NETWORK, active=active)
+    if arguments.json:
+        rows = [
+            {"budget": s.budget, "margin": s.margin, "calibration_shares": list(s.calibration_shares)}
+            for s in schedules
+        ]
+        print(json.dumps({"schedules": rows, "active": active, "file": str(arguments.out)}))
+    else:
+        print(f"wrote {arguments.out}")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    predictions = Predictions.load(arguments.predictions)
+    file = eenet_rt.read_schedules(str(arguments.schedule))
+    expected = {(s.exit_policy.num_exits, s.exit_policy.num_classes) for s in file.schedules}
+    came = (predictions.num_exits, predictions.num_classes)
+    if expected != {came}:
+        raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
+    results = [(s, evaluate(predictions, s.exit_policy, s.costs)) for s in file.schedules]
+    if arguments.json:
+        print(json.dumps({"schedules": [_as_json(s, result) for s, result in results]}))
+        return
+    print(f"{len(predictions)} samples")
+    for schedule, result in results:
+        shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
+        print(
+            f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, spent {result.mean_cost:.4g}, "
+            f"accuracy {100 * result.accuracy:.2f} %, exit shares {shares} %"
+        )
+
+
+def _as_json(schedule: eenet_rt.Schedule, result: Evaluation) -> dict[str, object]:
+    return {
+        "policy": schedule.policy,
+        "budget": schedule.budget,
+        "unit": schedule.unit,
+        "accuracy": result.accuracy,
+        "mean_cost": result.mean_cost,
+        "exit_shares": result.exit_shares.tolist(),
+        "exit_accuracy": [None if math.isnan(a) else a for a in result.exit_accuracy.tolist()],
+    }
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    if arguments.repeats < 1:
+        raise UserError(f"--repeats: got {arguments.repeats}, expected at least 1")
+    validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
+    budgets = sorted(set(arguments.budget)) if arguments.budget else default_budgets(arguments.costs)
+    width = max(len(policy) for policy in arguments.policies) + len(", combined")
+    if not arguments.json:
+        print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {len(report)} samples")
+        print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit)
+
+    def say(one: ComparedPolicy) -> None:
+        if not arguments.json:
+            cells = zip(100 * one.accuracy.mean(axis=0), 100 * one.accuracy.std(axis=0), strict=True)
+            print(f"{one.name:<{width}}", *(f"{mean:6.2f} ±{deviation:4.2f}" for mean, deviation in cells), flush=True)
+
+    policies = [(policy, combine) for policy in arguments.policies for combine in (False, True)]
+    compared = compare_policies(
+        validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=say
+    )
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    write_csv(arguments.out / "comparison.csv", compared, budgets)
+    write_figure(arguments.out / "comparison.png", compared, arguments.unit)
+    if arguments.json:
+        print(json.dumps({"budgets": budgets, "policies": [_row(one, budgets) for one in compared]}))
+    else:
+        print(f"wrote {arguments.out / 'comparison.csv'} and {arguments.out / 'comparison.png'}")
+
+
+def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
+    return {
+        "policy": one.policy,
+        "combined": one.combined,
+        "accuracy": one.accuracy.mean(axis=0).tolist(),
+        "accuracy_deviation": one.accuracy.std(axis=0).tolist(),
+        "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

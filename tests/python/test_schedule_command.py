@@ -1,0 +1,157 @@
+"""``eenet-schedule``: fit, evaluate and compare on the predictions of the shipped networks, and wrong files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eenet_rt
+from eenet.evaluation import evaluate
+from eenet.predictions import Predictions
+from eenet.scheduling.cli import main
+from eenet.zoo import zoo_folder
+
+COSTS = "0.83,1.69,2.46"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Predictions of resnet56: some to fit on, others to report on."""
+    folder = tmp_path_factory.mktemp("predictions")
+    fit, report = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.7, seed=3)
+    fit.save(folder / "val.npz")
+    report.save(folder / "report.npz")
+    return folder / "val.npz", folder / "report.npz"
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    streams = capsys.readouterr()
+    return status, streams.out, streams.err
+
+
+def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "s.safetensors"
+    status, text, _ = run(
+        capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--budget", 1.2, "--combine",
+        "--policy", "learned-stopping", "--out", out,
+    )  # fmt: skip
+    assert status == 0
+    assert "budget 1.6 ms" in text
+    schedules = eenet_rt.read_schedules(str(out))
+    assert [s.budget for s in schedules.schedules] == [1.2, 1.6]
+    assert schedules.active == 1
+    assert schedules.schedules[0].exit_policy.combiner is not None
+    status, text, _ = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out, "--json")
+    assert status == 0
+    rows = json.loads(text)["schedules"]
+    report = Predictions.load(files[1])
+    for row, schedule in zip(rows, schedules.schedules, strict=True):
+        expected = evaluate(report, schedule.exit_policy, [0.83, 1.69, 2.46])
+        assert row["budget"] == schedule.budget
+        assert row["accuracy"] == expected.accuracy
+        assert 0.5 < row["accuracy"] < 1
+        assert row["mean_cost"] == expected.mean_cost
+        assert row["mean_cost"] < 1.03 * row["budget"]
+        assert sum(row["exit_shares"]) == pytest.approx(1)
+        assert len(row["exit_accuracy"]) == 3
+    assert rows[0]["accuracy"] < rows[1]["accuracy"]
+
+
+def test_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text, _ = run(
+        capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--policies", "maximum", "vote",
+        "--repeats", 2, "--out", tmp_path / "new", "--json",
+    )  # fmt: skip
+    assert status == 0
+    result = json.loads(text)
+    assert len(result["budgets"]) == 9
+    assert [(row["policy"], row["combined"]) for row in result["policies"]] == [
+        ("maximum", False), ("maximum", True), ("vote", False), ("vote", True),
+    ]  # fmt: skip
+    with open(tmp_path / "new" / "comparison.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == 4 * 9 * 2
+    first = [float(line["accuracy"]) for line in lines if (line["policy"], line["combined"]) == ("maximum", "0")]
+    assert np.mean(first) == pytest.approx(np.mean(result["policies"][0]["accuracy"]))
+    assert (tmp_path / "new" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_text_of_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text, _ = run(
+        capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--policies", "entropy",
+        "--budget", 1.5, "--repeats", 2, "--out", tmp_path,
+    )  # fmt: skip
+    assert status == 0
+    assert "entropy, combined" in text
+    assert "±" in text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"logits": np.zeros((20, 10), np.float32)}, "logits: got float32 of shape (20, 10), expected float32 (N, K,"),
+        ({"logits": np.full((20, 3, 10), np.nan, np.float32)}, "logits: row 0 is not finite"),
+        ({"logits": np.zeros((20, 1, 10), np.float32)}, "expected N >= 1, K >= 2, C >= 2"),
+        ({"labels": np.full(20, 10)}, "labels: got 10 to 10, expected 0 to 9"),
+        ({"labels": np.zeros(20, np.float32)}, "labels and index: got float32"),
+        ({"labels": np.zeros(7, np.int64)}, "labels: got int64 of shape (7,), expected int64 (20,)"),
+        ({"logits": np.zeros((20, 3, 50), np.float32)}, "fit set has 10 samples for 50 classes"),
+        ({"logits": np.zeros((20, 4, 10), np.float32)}, "costs: got 3 numbers, expected 4"),
+    ],
+)  # fmt: skip
+def test_wrong_predictions(
+    change: dict[str, np.ndarray], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrays = {"logits": np.zeros((20, 3, 10), np.float32), "labels": np.zeros(20, np.int64)} | change
+    np.savez(tmp_path / "p.npz", **arrays)  # type: ignore[arg-type]
+    status, _, error = run(
+        capsys, "fit", "--predictions", tmp_path / "p.npz", "--costs", COSTS, "--budget", 1.6, "--out", tmp_path / "s"
+    )
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--costs", "1,2,x"), "expected numbers with commas between"),
+        (("--costs", "1,3,2"), "expected positive numbers that rise"),
+        (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 cannot be met: feasible are 0.83 (exit 0) to 2.46"),
+        (("--costs", COSTS, "--policy", "best"), "invalid choice: 'best'"),
+    ],
+)
+def test_wrong_arguments(
+    arguments: tuple[str, ...],
+    message: str,
+    files: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rest = () if "--budget" in arguments else ("--budget", "1.6")
+    status, _, error = run(capsys, "fit", "--predictions", files[0], "--out", tmp_path / "s", *arguments, *rest)
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_wrong_schedule(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "s").write_bytes(b"nothing of the kind")
+    status, _, error = run(capsys, "evaluate", "--predictions", files[1], "--schedule", tmp_path / "s")
+    assert status == 2
+    assert error.startswith("eenet-schedule: error: ")
+    assert error.count("\n") == 1
+    run(capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--out", tmp_path / "r")
+    other = zoo_folder("densenet121") / "validation.npz"
+    status, _, error = run(capsys, "evaluate", "--predictions", other, "--schedule", tmp_path / "r")
+    assert status == 2
+    assert "for (exits, classes) = (3, 10), the predictions have (4, 100)" in error
