@@ -22,12 +22,13 @@ from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.evaluation import evaluate
 from eenet.predictions import Predictions
-from eenet.scheduling import POLICIES, create_scheduler
+from eenet.scheduling import create_scheduler
 from eenet.training import predict
 from eenet.zoo import zoo_folder
 from eenet_export.export import measure_costs
 
 SHARES = (0.5, 0.6, 0.7, 0.8, 0.9)
+POLICIES = ("eenet", "maximum", "learned-stopping")
 TEST_FILES = {"densenet121": "cifar100_test.npz", "resnet56": "cifar10_test.npz"}
 
 
