@@ -40,8 +40,8 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
 def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "s.safetensors"
     status, text, _ = run(
-        capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--budget", 1.2, "--combine",
-        "--policy", "learned-stopping", "--out", out,
+        capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--budget", 1.2,
+        "--combine", "exits", "--policy", "learned-stopping", "--out", out,
     )  # fmt: skip
     assert status == 0
     assert "budget 1.6 ms" in text
@@ -62,24 +62,26 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
         assert row["mean_cost"] < 1.03 * row["budget"]
         assert sum(row["exit_shares"]) == pytest.approx(1)
         assert len(row["exit_accuracy"]) == 3
+        assert [len(row["all_samples"][key]) for key in ("accuracy", "calibration_error", "failure_auroc")] == [3, 3, 2]
     assert rows[0]["accuracy"] < rows[1]["accuracy"]
 
 
 def test_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, text, _ = run(
-        capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--policies", "maximum", "vote",
+        capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--policies", "maximum", "oracle",
         "--repeats", 2, "--out", tmp_path / "new", "--json",
     )  # fmt: skip
     assert status == 0
     result = json.loads(text)
     assert len(result["budgets"]) == 9
-    assert [(row["policy"], row["combined"]) for row in result["policies"]] == [
-        ("maximum", False), ("maximum", True), ("vote", False), ("vote", True),
+    assert [(row["policy"], row["combine"]) for row in result["policies"]] == [
+        ("maximum", "none"), ("maximum", "exits"), ("oracle", "none"), ("oracle", "exits"),
     ]  # fmt: skip
+    assert np.all(np.array(result["policies"][2]["accuracy"]) > result["policies"][0]["accuracy"])
     with open(tmp_path / "new" / "comparison.csv", newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == 4 * 9 * 2
-    first = [float(line["accuracy"]) for line in lines if (line["policy"], line["combined"]) == ("maximum", "0")]
+    first = [float(line["accuracy"]) for line in lines if (line["policy"], line["combine"]) == ("maximum", "none")]
     assert np.mean(first) == pytest.approx(np.mean(result["policies"][0]["accuracy"]))
     assert (tmp_path / "new" / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
@@ -87,10 +89,10 @@ def test_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Captur
 def test_text_of_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, text, _ = run(
         capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--policies", "entropy",
-        "--budget", 1.5, "--repeats", 2, "--out", tmp_path,
+        "--budget", 1.5, "--repeats", 2, "--combine", "temperature", "--out", tmp_path,
     )  # fmt: skip
     assert status == 0
-    assert "entropy, combined" in text
+    assert "entropy, temperature" in text
     assert "±" in text
 
 

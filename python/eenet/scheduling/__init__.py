@@ -1,7 +1,7 @@
 """Schedulers: estimators that turn predictions, costs and a budget into an exit policy."""
 
 from eenet.scheduling.base import Scheduler
-from eenet.scheduling.combining import Combiner, fit_combiner
+from eenet.scheduling.combining import Combiner, fit_combiner, fit_temperatures
 from eenet.scheduling.eenet import EENetScheduler
 from eenet.scheduling.entropy import EntropyScheduler
 from eenet.scheduling.learned_stopping import LearnedStoppingScheduler
@@ -22,5 +22,6 @@ __all__ = [
     "VoteScheduler",
     "create_scheduler",
     "fit_combiner",
+    "fit_temperatures",
     "save_schedules",
 ]

@@ -10,20 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.commands import ArgumentParser, run_command
 from eenet.errors import UserError
-from eenet.evaluation import Evaluation, evaluate
+from eenet.evaluation import evaluate, evaluate_exit_quality
 from eenet.predictions import Predictions
 from eenet.scheduling.comparison import (
+    ORACLE,
     ComparedPolicy,
     compare_policies,
     default_budgets,
     write_csv,
     write_figure,
 )
-from eenet.scheduling.grid import fit_schedules
+from eenet.scheduling.grid import COMBINE, fit_schedules
 from eenet.scheduling.registry import POLICIES
 from eenet.scheduling.schedule_file import save_schedules
 
@@ -46,7 +48,10 @@ def _parser() -> ArgumentParser:
     _add_costs(fit)
     fit.add_argument("--budget", type=float, action="append", required=True, metavar="B", help="may be given again")
     fit.add_argument("--policy", choices=list(POLICIES), default="learned-stopping")
-    fit.add_argument("--combine", action="store_true", help="combine the answers of the exits")
+    fit.add_argument(
+        "--combine", choices=COMBINE, default="none",
+        help="answer with each exit as it is, with a temperature each, or with all exits so far",
+    )  # fmt: skip
     fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
     fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
     fit.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -66,7 +71,9 @@ def _parser() -> ArgumentParser:
         "--budget", type=float, action="append", metavar="B",
         help="may be given again (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)",
     )  # fmt: skip
-    comparison.add_argument("--policies", nargs="+", choices=list(POLICIES), default=list(POLICIES), metavar="POLICY")
+    names = [*POLICIES, ORACLE]
+    comparison.add_argument("--policies", nargs="+", choices=names, default=names, metavar="POLICY")
+    comparison.add_argument("--combine", nargs="+", choices=COMBINE, default=["none", "exits"], help="as for fit")
     comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
     comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
     comparison.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -120,12 +127,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     came = (predictions.num_exits, predictions.num_classes)
     if expected != {came}:
         raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
-    results = [(s, evaluate(predictions, s.exit_policy, s.costs)) for s in file.schedules]
     if arguments.json:
-        print(json.dumps({"schedules": [_as_json(s, result) for s, result in results]}))
+        print(json.dumps({"schedules": [_evaluated(s, predictions) for s in file.schedules]}))
         return
     print(f"{len(predictions)} samples")
-    for schedule, result in results:
+    for schedule in file.schedules:
+        result = evaluate(predictions, schedule.exit_policy, schedule.costs)
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
             f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, spent {result.mean_cost:.4g}, "
@@ -133,7 +140,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         )
 
 
-def _as_json(schedule: eenet_rt.Schedule, result: Evaluation) -> dict[str, object]:
+def _evaluated(schedule: eenet_rt.Schedule, predictions: Predictions) -> dict[str, object]:
+    result = evaluate(predictions, schedule.exit_policy, schedule.costs)
+    quality = evaluate_exit_quality(predictions, schedule.exit_policy)
     return {
         "policy": schedule.policy,
         "budget": schedule.budget,
@@ -141,8 +150,18 @@ def _as_json(schedule: eenet_rt.Schedule, result: Evaluation) -> dict[str, objec
         "accuracy": result.accuracy,
         "mean_cost": result.mean_cost,
         "exit_shares": result.exit_shares.tolist(),
-        "exit_accuracy": [None if math.isnan(a) else a for a in result.exit_accuracy.tolist()],
+        "exit_accuracy": _or_none(result.exit_accuracy),
+        "all_samples": {
+            "accuracy": quality.accuracy.tolist(),
+            "calibration_error": quality.calibration_error.tolist(),
+            "failure_auroc": _or_none(quality.failure_auroc),
+        },
     }
+
+
+def _or_none(values: NDArray[np.float64]) -> list[float | None]:
+    """JSON knows no NaN."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -150,7 +169,8 @@ def _compare(arguments: argparse.Namespace) -> None:
         raise UserError(f"--repeats: got {arguments.repeats}, expected at least 1")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
     budgets = sorted(set(arguments.budget)) if arguments.budget else default_budgets(arguments.costs)
-    width = max(len(policy) for policy in arguments.policies) + len(", combined")
+    policies = [(policy, combine) for policy in arguments.policies for combine in arguments.combine]
+    width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
         print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {len(report)} samples")
         print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit)
@@ -160,7 +180,6 @@ def _compare(arguments: argparse.Namespace) -> None:
             cells = zip(100 * one.accuracy.mean(axis=0), 100 * one.accuracy.std(axis=0), strict=True)
             print(f"{one.name:<{width}}", *(f"{mean:6.2f} ±{deviation:4.2f}" for mean, deviation in cells), flush=True)
 
-    policies = [(policy, combine) for policy in arguments.policies for combine in (False, True)]
     compared = compare_policies(
         validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=say
     )
@@ -176,7 +195,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
     return {
         "policy": one.policy,
-        "combined": one.combined,
+        "combine": one.combine,
         "accuracy": one.accuracy.mean(axis=0).tolist(),
         "accuracy_deviation": one.accuracy.std(axis=0).tolist(),
         "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),

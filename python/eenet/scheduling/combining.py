@@ -38,6 +38,33 @@ def fit_combiner(predictions: Predictions) -> Combiner:
     return weights, biases
 
 
+def fit_temperatures(predictions: Predictions) -> Combiner:
+    """A temperature per exit by cross-entropy, as a combiner without mixing (Guo et al., 2017): answers stay the same.
+
+    Args:
+        predictions: of the fit set.
+
+    Returns:
+        Weights float32 ``(K, K)``, the inverse temperatures on the diagonal, and biases of 0.
+    """
+    exits, classes = predictions.num_exits, predictions.num_classes
+    log_p = F.log_softmax(torch.from_numpy(predictions.logits), dim=2)
+    labels = torch.from_numpy(predictions.labels)
+    logarithm = torch.zeros(exits, requires_grad=True)  # of the inverse temperatures, which so stay positive
+    optimiser = torch.optim.LBFGS([logarithm], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        scaled = log_p * logarithm.exp()[:, None]
+        value = sum((F.cross_entropy(scaled[:, k], labels) for k in range(exits)), start=torch.zeros(()))
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    with one_thread():
+        optimiser.step(loss)  # type: ignore[no-untyped-call]
+    return np.diag(logarithm.detach().exp().numpy()), np.zeros((exits, classes), np.float32)
+
+
 def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     samples, inputs, classes = log_p.shape
     alone = torch.eye(inputs)[-1]

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.errors import UserError
-from eenet.evaluation import evaluate
+from eenet.evaluation import Evaluation, evaluate, evaluate_oracle
 from eenet.files import replacing
 from eenet.predictions import Predictions
 from eenet.scheduling.base import check_budget, check_costs
-from eenet.scheduling.grid import fit_schedules
+from eenet.scheduling.grid import FIT_SHARE, combiner_of, fit_schedules
 
+ORACLE = "oracle"  # no policy: the upper bound of all
 _BUDGETS = 9
 _LOWEST, _HIGHEST = 1.1, 0.9  # times the first exit's cost, times full cost
 
@@ -27,20 +28,20 @@ class ComparedPolicy:
 
     Attributes:
         policy: its name.
-        combined: whether the exits are combined.
+        combine: what the answers are made of, see `fit_schedules`.
         accuracy: float64 ``(repeats, budgets)``, fractions.
         mean_cost: float64 ``(repeats, budgets)``, realised, in the unit of the costs.
     """
 
     policy: str
-    combined: bool
+    combine: str
     accuracy: NDArray[np.float64]
     mean_cost: NDArray[np.float64]
 
     @property
     def name(self) -> str:
         """How it is called in tables and figures."""
-        return f"{self.policy}, combined" if self.combined else self.policy
+        return self.policy if self.combine == "none" else f"{self.policy}, {self.combine}"
 
 
 def default_budgets(costs: Sequence[float]) -> list[float]:
@@ -60,7 +61,7 @@ def compare_policies(
     report: Predictions,
     costs: Sequence[float],
     budgets: Sequence[float],
-    policies: Sequence[tuple[str, bool]],
+    policies: Sequence[tuple[str, str]],
     *,
     repeats: int,
     say: Callable[[ComparedPolicy], None],
@@ -72,7 +73,7 @@ def compare_policies(
         report: for nothing but the figures that come back.
         costs: K costs.
         budgets: in the unit of the costs.
-        policies: names, and whether to combine the exits.
+        policies: names, `ORACLE` among them if wanted, and what the answers are made of.
         repeats: splits, seeds 0, 1, ...
         say: takes each policy when it is done.
 
@@ -89,10 +90,7 @@ def compare_policies(
         )
     compared = []
     for policy, combine in policies:
-        rows = []
-        for seed in range(repeats):
-            schedules = fit_schedules(policy, validation, costs, budgets, unit="ms", combine=combine, seed=seed)
-            rows.append([evaluate(report, schedule.exit_policy, costs) for schedule in schedules])
+        rows = [_evaluate(policy, combine, seed, validation, report, costs, budgets) for seed in range(repeats)]
         accuracy = np.array([[cell.accuracy for cell in row] for row in rows])
         mean_cost = np.array([[cell.mean_cost for cell in row] for row in rows])
         compared.append(ComparedPolicy(policy, combine, accuracy, mean_cost))
@@ -100,15 +98,31 @@ def compare_policies(
     return compared
 
 
+def _evaluate(
+    policy: str,
+    combine: str,
+    seed: int,
+    validation: Predictions,
+    report: Predictions,
+    costs: Sequence[float],
+    budgets: Sequence[float],
+) -> list[Evaluation]:
+    if policy == ORACLE:
+        combiner = combiner_of(combine, validation.split(FIT_SHARE, seed)[0])
+        return [evaluate_oracle(report, costs, budget, combiner) for budget in budgets]
+    schedules = fit_schedules(policy, validation, costs, budgets, unit="ms", combine=combine, seed=seed)
+    return [evaluate(report, schedule.exit_policy, costs) for schedule in schedules]
+
+
 def write_csv(path: Path, compared: Sequence[ComparedPolicy], budgets: Sequence[float]) -> None:
     """A line for each policy, budget and repeat."""
     with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["policy", "combined", "budget", "seed", "accuracy", "mean_cost"])
+        writer.writerow(["policy", "combine", "budget", "seed", "accuracy", "mean_cost"])
         for one in compared:
             for seed, (accuracies, mean_costs) in enumerate(zip(one.accuracy, one.mean_cost, strict=True)):
                 for budget, accuracy, mean_cost in zip(budgets, accuracies, mean_costs, strict=True):
-                    writer.writerow([one.policy, int(one.combined), budget, seed, accuracy, mean_cost])
+                    writer.writerow([one.policy, one.combine, budget, seed, accuracy, mean_cost])
 
 
 def write_figure(path: Path, compared: Sequence[ComparedPolicy], unit: str) -> None:
@@ -127,7 +141,7 @@ def write_figure(path: Path, compared: Sequence[ComparedPolicy], unit: str) -> N
         accuracy = 100 * one.accuracy
         axes.errorbar(
             one.mean_cost.mean(axis=0), accuracy.mean(axis=0), accuracy.std(axis=0), label=one.name, marker=".",
-            linestyle="--" if one.combined else "-", capsize=2,
+            linestyle="-" if one.combine == "none" else "--", capsize=2,
         )  # fmt: skip
     axes.grid(alpha=0.3)
     axes.legend()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eenet.errors import UserError
 from eenet.predictions import Predictions
-from eenet.scheduling.combining import fit_combiner
+from eenet.scheduling.combining import Combiner, fit_combiner, fit_temperatures
 from eenet.scheduling.registry import create_scheduler
 from eenet.scheduling.schedule_file import Schedule
 
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
+COMBINE = ("none", "temperature", "exits")
 
 
 def fit_schedules(
@@ -19,7 +21,7 @@ def fit_schedules(
     budgets: Sequence[float],
     *,
     unit: str,
-    combine: bool = False,
+    combine: str = "none",
     seed: int = 0,
 ) -> Iterator[Schedule]:
     """Fits budget after budget, each when it is asked for.
@@ -30,14 +32,30 @@ def fit_schedules(
         costs: K costs.
         budgets: in the unit of the costs.
         unit: ``ms``, ``flops`` or ``params``.
-        combine: combine the exits, see `fit_combiner`.
+        combine: what the answers are made of: ``none``, each exit as it is; ``temperature``, see `fit_temperatures`;
+            ``exits``, see `fit_combiner`.
         seed: of the split and of what is random in the scheduler.
 
     Raises:
-        UserError: as `create_scheduler` and `Scheduler.fit`.
+        UserError: as `create_scheduler` and `Scheduler.fit`, or ``combine`` is none of the three.
     """
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
-    combiner = fit_combiner(fit_set) if combine else None
+    combiner = combiner_of(combine, fit_set)
     for budget in budgets:
         scheduler = create_scheduler(policy, seed, combiner)
         yield scheduler.fit(fit_set, calibration_set, costs, budget).schedule(unit)
+
+
+def combiner_of(combine: str, fit_set: Predictions) -> Combiner | None:
+    """Fits what ``combine`` names, see `fit_schedules`.
+
+    Raises:
+        UserError: it names nothing.
+    """
+    if combine == "none":
+        return None
+    if combine == "temperature":
+        return fit_temperatures(fit_set)
+    if combine == "exits":
+        return fit_combiner(fit_set)
+    raise UserError(f"combine: got {combine!r}, expected one of {', '.join(COMBINE)}")
