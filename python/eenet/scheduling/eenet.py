@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -76,8 +77,9 @@ class _AssignmentFunctions(nn.Module):
 class EENetScheduler(Scheduler):
     """EENet: scores estimate correctness, planned shares follow the scores within the budget.
 
-    Every iteration takes one step of g for the present shares and one of h for the present scores, full batch. Each
-    has its own optimiser, its own patience and a copy of its best state.
+    g and h take turns: h is fitted to the present scores, then g to the present shares, full batch. Losses can only be
+    compared while the other one rests, so each turn keeps its own best state. Within a turn the learning rate falls
+    to 0: scores that start as good as the maximum would be thrown back by large steps.
 
     Args:
         head: how raw outputs of h become shares: ``softmax`` (Eq. 5), or ``stick-breaking``, as in an older form of
@@ -87,9 +89,10 @@ class EENetScheduler(Scheduler):
         hidden_ratio: hidden width of h_k over its inputs; the paper has 0.5 for images and 2 for text.
         cost_weight: alpha_cost, weight of the budget loss (Eq. 10); the paper has 10 and finds 1 to 100 to work.
         entropy_weight: beta_h of Eq. 7.
-        learning_rate: of both optimisers (Adam).
-        steps: at most so many of each.
-        patience: stop after so many steps without a better loss.
+        score_learning_rate: of g at the start of a turn (Adam).
+        share_learning_rate: of h at the start of a turn (Adam).
+        rounds: turns of each; h has one more at the end.
+        steps: in a turn.
         seed: of the initial h.
         combiner: see `Scheduler`.
     """
@@ -105,9 +108,10 @@ class EENetScheduler(Scheduler):
         hidden_ratio: float = 0.5,
         cost_weight: float = 10.0,
         entropy_weight: float = 1.0,
-        learning_rate: float = 1e-2,
-        steps: int = 400,
-        patience: int = 50,
+        score_learning_rate: float = 3e-3,
+        share_learning_rate: float = 1e-2,
+        rounds: int = 2,
+        steps: int = 100,
         seed: int = 0,
         combiner: Combiner | None = None,
     ) -> None:
@@ -120,9 +124,10 @@ class EENetScheduler(Scheduler):
         self.hidden_ratio = hidden_ratio
         self.cost_weight = cost_weight
         self.entropy_weight = entropy_weight
-        self.learning_rate = learning_rate
+        self.score_learning_rate = score_learning_rate
+        self.share_learning_rate = share_learning_rate
+        self.rounds = rounds
         self.steps = steps
-        self.patience = patience
         self.seed = seed
 
     def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
@@ -148,19 +153,21 @@ class EENetScheduler(Scheduler):
         features = self._features(fit_set)
         answers = eenet_rt.answers(fit_set.logits, self.combiner)
         correct = torch.from_numpy((answers == fit_set.labels[:, None]).astype(np.float32))
-        uniform = torch.zeros_like(correct)
-        scoring, assignment = _Optimiser(g, self), _Optimiser(h, self)
-        for _ in range(self.steps):
+        with torch.no_grad():
             scores = g(features)
-            log_shares = h(features, scores.detach()) if self.learn_shares else uniform
-            if self.learn_scores:
-                scoring.step(_scoring_loss(scores, correct, log_shares.detach().exp()))
+            shares = torch.full_like(scores, 1 / scores.shape[1])
+        h_turn = _Turn(h, lambda: self._assignment_loss(h(features, scores), scores, costs, budget))
+        g_turn = _Turn(g, lambda: _scoring_loss(g(features), correct, shares))
+        for _ in range(self.rounds):
             if self.learn_shares:
-                assignment.step(self._assignment_loss(log_shares, scores.detach(), costs, budget))
-            if not ((self.learn_scores and scoring.running) or (self.learn_shares and assignment.running)):
-                break
-        scoring.restore()
-        assignment.restore()
+                h_turn.take(self.steps, self.share_learning_rate)
+                shares = h(features, scores).detach().exp()
+            if not self.learn_scores:
+                return
+            g_turn.take(self.steps, self.score_learning_rate)
+            scores = g(features).detach()
+        if self.learn_shares:
+            h_turn.take(self.steps, self.share_learning_rate)
 
     def _features(self, predictions: Predictions) -> list[Tensor]:
         return [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits, self.combiner)]
@@ -182,32 +189,24 @@ def _scoring_loss(scores: Tensor, correct: Tensor, shares: Tensor) -> Tensor:
     return (weights * loss).sum() / scores.shape[1]
 
 
-class _Optimiser:
-    """Adam on one module, with patience and a copy of the best state."""
+class _Turn:
+    """Adam on one module while the other one rests."""
 
-    def __init__(self, module: nn.Module, settings: EENetScheduler) -> None:
+    def __init__(self, module: nn.Module, loss: Callable[[], Tensor]) -> None:
         self._module = module
-        self._adam = torch.optim.Adam(module.parameters(), lr=settings.learning_rate)
-        self._patience = settings.patience
-        self._best = float("inf")
-        self._state = copy.deepcopy(module.state_dict())
-        self._waited = 0
+        self._loss = loss
 
-    @property
-    def running(self) -> bool:
-        return self._waited < self._patience
-
-    def step(self, loss: Tensor) -> None:
-        if not self.running:
-            return
-        if loss.item() < self._best:
-            self._best, self._waited = loss.item(), 0
-            self._state = copy.deepcopy(self._module.state_dict())
-        else:
-            self._waited += 1
-        self._adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._adam.step()
-
-    def restore(self) -> None:
-        self._module.load_state_dict(self._state)
+    def take(self, steps: int, learning_rate: float) -> None:
+        """Minimises the loss and leaves the module in its best state."""
+        adam = torch.optim.Adam(self._module.parameters(), lr=learning_rate)
+        decay = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=steps)
+        best, state = math.inf, copy.deepcopy(self._module.state_dict())
+        for _ in range(steps):
+            loss = self._loss()
+            if loss.item() < best:
+                best, state = loss.item(), copy.deepcopy(self._module.state_dict())
+            adam.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            adam.step()
+            decay.step()
+        self._module.load_state_dict(state)
