@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from eenet_export.profile import ProfileOptions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
+
+# A shell has a job in the background ignore Ctrl-C, and so all it starts; some tests send one to a command.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
