@@ -113,7 +113,7 @@ def test_wrong_predictions(
     change: dict[str, np.ndarray], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arrays = {"logits": np.zeros((20, 3, 10), np.float32), "labels": np.zeros(20, np.int64)} | change
-    np.savez(tmp_path / "p.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(tmp_path / "p.npz", logits=arrays["logits"], labels=arrays["labels"])
     status, _, error = run(
         capsys, "fit", "--predictions", tmp_path / "p.npz", "--costs", COSTS, "--budget", 1.6, "--out", tmp_path / "s"
     )
