@@ -1,4 +1,4 @@
-"""``eenet_rt``: inputs, budgets, profiles, statistics, the ONNX Runtime library, processes and threads."""
+"""``eenet_rt``: inputs, budgets, profiles, statistics, the ONNX Runtime library and processes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -203,51 +201,6 @@ def test_statistics(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:
         assert 0.9 * low <= value <= 1.1 * high
     runtime.reset_stats()
     assert runtime.stats().count == 0
-
-
-# --- threads ---
-
-
-def test_eight_threads_give_the_answers_of_one(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:
-    inputs = tiny.inputs[:200]
-    expected = [(r.exit, r.label) for r in map(runtime.infer, inputs)]
-    seen: dict[int, list[tuple[int, int]]] = {}
-
-    def work(i: int) -> None:
-        seen[i] = [(r.exit, r.label) for r in map(runtime.infer, inputs)]
-
-    workers = [threading.Thread(target=work, args=(i,)) for i in range(8)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [seen[i] for i in range(8)] == [expected] * 8
-
-
-def test_other_threads_run_during_infer(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
-    ticks, done = 0, threading.Event()
-
-    def tick() -> None:
-        nonlocal ticks
-        while not done.is_set():
-            ticks += 1
-            time.sleep(0)
-
-    usual, worker = sys.getswitchinterval(), threading.Thread(target=tick)
-    sys.setswitchinterval(1000)  # no thread is made to let another one run: it runs when infer lets go of the GIL
-    try:
-        worker.start()
-        before = ticks
-        for _ in range(10_000):  # a thread takes its time to wake up; most often one call is enough
-            runtime.infer(x)
-            if ticks > before:
-                break
-        after = ticks
-    finally:
-        done.set()
-        sys.setswitchinterval(usual)
-        worker.join()
-    assert after > before
 
 
 # --- the ONNX Runtime library ---
