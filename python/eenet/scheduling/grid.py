@@ -41,8 +41,8 @@ def fit_schedules(
     """
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     combiner = combiner_of(combine, fit_set)
+    scheduler = create_scheduler(policy, seed, combiner)
     for budget in budgets:
-        scheduler = create_scheduler(policy, seed, combiner)
         yield scheduler.fit(fit_set, calibration_set, costs, budget).schedule(unit)
 
 
