@@ -37,6 +37,24 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return status, streams.out, streams.err
 
 
+def test_fit_within_an_accuracy_drop(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "s.safetensors"
+    arguments = ("fit", "--predictions", files[0], "--costs", COSTS, "--out", out)
+    status, text, _ = run(capsys, *arguments, "--max-accuracy-drop", 1, "--delta", 0.1, "--json")
+    assert status == 0
+    row = json.loads(text)["schedules"][0]
+    assert row["max_accuracy_drop"] == 0.01
+    (schedule,) = eenet_rt.read_schedules(str(out)).schedules
+    assert schedule.budget == row["budget"] < 2.46
+    status, text, _ = run(capsys, *arguments, "--max-accuracy-drop", 1)
+    assert "loses at most 1 points with probability 0.95" in text
+    status, _, error = run(capsys, *arguments, "--max-accuracy-drop", 1, "--budget", 1.6)
+    assert status == 2
+    assert "not allowed with" in error
+
+
 def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "s.safetensors"
     status, text, _ = run(

@@ -26,6 +26,7 @@ from eenet.scheduling.comparison import (
     write_figure,
 )
 from eenet.scheduling.grid import COMBINE, fit_schedules
+from eenet.scheduling.guarantee import fit_within_accuracy_drop
 from eenet.scheduling.registry import POLICIES
 from eenet.scheduling.schedule_file import save_schedules
 
@@ -46,7 +47,15 @@ def _parser() -> ArgumentParser:
     fit = _command(commands, "fit", "fit one policy for one or more budgets")
     fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
     _add_costs(fit)
-    fit.add_argument("--budget", type=float, action="append", required=True, metavar="B", help="may be given again")
+    goal = fit.add_mutually_exclusive_group(required=True)
+    goal.add_argument("--budget", type=float, action="append", metavar="B", help="may be given again")
+    goal.add_argument(
+        "--max-accuracy-drop", type=float, metavar="POINTS",
+        help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
+    )  # fmt: skip
+    fit.add_argument(
+        "--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with (default: 0.05)"
+    )
     fit.add_argument("--policy", choices=list(POLICIES), default="learned-stopping")
     fit.add_argument(
         "--combine", choices=COMBINE, default="none",
@@ -99,6 +108,9 @@ def _numbers(text: str) -> list[float]:
 
 def _fit(arguments: argparse.Namespace) -> None:
     validation = Predictions.load(arguments.predictions)
+    if arguments.max_accuracy_drop is not None:
+        _fit_guaranteed(arguments, validation)
+        return
     schedules = []
     for schedule in fit_schedules(
         arguments.policy, validation, arguments.costs, sorted(set(arguments.budget)),
@@ -118,6 +130,33 @@ def _fit(arguments: argparse.Namespace) -> None:
         print(json.dumps({"schedules": rows, "active": active, "file": str(arguments.out)}))
     else:
         print(f"wrote {arguments.out}")
+
+
+def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions) -> None:
+    found = fit_within_accuracy_drop(
+        arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
+        unit=arguments.unit, combine=arguments.combine, seed=arguments.seed,
+    )  # fmt: skip
+    schedule = found.schedule
+    save_schedules(arguments.out, [schedule], network=_NETWORK, active=0)
+    if arguments.json:
+        result = {
+            "policy": schedule.policy,
+            "budget": schedule.budget,
+            "margin": schedule.margin,
+            "calibration_shares": list(schedule.calibration_shares),
+            "accuracy_drop": found.accuracy_drop,
+            "max_accuracy_drop": arguments.max_accuracy_drop / 100,
+            "delta": arguments.delta,
+        }
+        print(json.dumps({"schedules": [result], "active": 0, "file": str(arguments.out)}))
+        return
+    print(
+        f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
+        f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
+        f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
+    )
+    print(f"wrote {arguments.out}")
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
