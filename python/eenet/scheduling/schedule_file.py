@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.errors import UserError
+from eenet.extras import extra
 from eenet.files import replacing
 
 
@@ -41,8 +41,11 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
         active: index, in the order of budgets, of the schedule in force after loading; None is full depth.
 
     Raises:
-        UserError: no schedules, or they differ in exits, classes or unit, or ``active`` is out of range.
+        UserError: no schedules, or they differ in exits, classes or unit, or ``active`` is out of range; safetensors is
+            not installed.
     """
+    with extra("refit"):
+        import safetensors.numpy
     if not schedules:
         raise UserError("schedules: got none, expected at least one")
     ordered = sorted(schedules, key=lambda schedule: schedule.budget)
