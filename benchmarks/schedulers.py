@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.evaluation import evaluate
 from eenet.predictions import Predictions
-from eenet.scheduling import create_scheduler
+from eenet.scheduling.grid import fit_schedules
 from eenet.training import predict
 from eenet.zoo import zoo_folder
 from eenet_export.export import measure_costs
@@ -43,24 +44,26 @@ def run(model: str, seeds: int) -> dict[str, Any]:
     rows, fit_seconds = [], {}
     for policy in POLICIES:
         started = time.perf_counter()
-        cells = [[_one(policy, seed, share, validation, report, costs) for seed in range(seeds)] for share in SHARES]
+        repeats = [_repeat(policy, seed, validation, report, costs) for seed in range(seeds)]
         fit_seconds[policy] = (time.perf_counter() - started) / seeds
-        for share, cell in zip(SHARES, cells, strict=True):
+        for share, cell in zip(SHARES, zip(*repeats, strict=True), strict=True):
             rows.append({"policy": policy, "share": share, **_summary(cell)})
     return {"costs_ms": list(costs), "exit_accuracy": exits.tolist(), "s_per_5_budgets": fit_seconds, "rows": rows}
 
 
-def _one(
-    policy: str, seed: int, share: float, validation: Predictions, report: Predictions, costs: tuple[float, ...]
-) -> tuple[float, float]:
-    fit_set, calibration_set = validation.split(0.5, seed)
-    budget = share * costs[-1]
-    scheduler = create_scheduler(policy, seed).fit(fit_set, calibration_set, costs, budget)
-    result = evaluate(report, scheduler.exit_policy_, costs)
-    return result.accuracy, result.mean_cost / budget
+def _repeat(
+    policy: str, seed: int, validation: Predictions, report: Predictions, costs: tuple[float, ...]
+) -> list[tuple[float, float]]:
+    """Accuracy, and cost over budget, at each of `SHARES`."""
+    budgets = [share * costs[-1] for share in SHARES]
+    cells = []
+    for schedule in fit_schedules(policy, validation, costs, budgets, unit="ms", seed=seed):
+        result = evaluate(report, schedule.exit_policy, costs)
+        cells.append((result.accuracy, result.mean_cost / schedule.budget))
+    return cells
 
 
-def _summary(cell: list[tuple[float, float]]) -> dict[str, Any]:
+def _summary(cell: Sequence[tuple[float, float]]) -> dict[str, Any]:
     accuracy, spent = np.array(cell).T
     root = math.sqrt(len(cell))
     return {

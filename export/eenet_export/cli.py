@@ -15,10 +15,10 @@ from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
+from eenet.profiling import ProfileOptions
 from eenet.scheduling import POLICIES
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, ExportResult, export_bundle
-from eenet_export.profile import ProfileOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
