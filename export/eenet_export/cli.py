@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eenet.checkpoint import load_checkpoint
-from eenet.commands import ArgumentParser, run_command
+from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
@@ -75,9 +75,7 @@ def _sources(arguments: argparse.Namespace) -> _Sources:
 
 def _export(arguments: argparse.Namespace) -> None:
     entry = model_entry(arguments.model)
-    for name in ("threads", "repeats"):
-        if getattr(arguments, name) < 1:
-            raise UserError(f"--{name}: got {getattr(arguments, name)}, expected at least 1")
+    check_counts(arguments, "threads", "repeats")
     sources = _sources(arguments)
     checkpoint = load_checkpoint(sources.checkpoint)
     if checkpoint.model != entry.name:

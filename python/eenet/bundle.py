@@ -38,6 +38,7 @@ class Bundle:
         id: of the network.
         class_names: C names.
         num_exits: K.
+        profiles: cost profiles, as in the manifest.
         files: name to size and hash, of every file but the manifest.
     """
 
@@ -46,6 +47,7 @@ class Bundle:
     id: str
     class_names: tuple[str, ...]
     num_exits: int
+    profiles: list[dict[str, Any]]
     files: dict[str, dict[str, Any]]
 
     @classmethod
@@ -67,9 +69,15 @@ class Bundle:
             version = manifest["format_version"]
             if version != FORMAT_VERSION:
                 raise UserError(f"{path}: format version {version} came, {FORMAT_VERSION} expected")
-            names = tuple(map(str, manifest["class_names"]))
-            files = {str(name): {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()}
-            return cls(folder, manifest, str(manifest["id"]), names, len(manifest["segments"]), files)
+            return cls(
+                folder,
+                manifest,
+                id=str(manifest["id"]),
+                class_names=tuple(map(str, manifest["class_names"])),
+                num_exits=len(manifest["segments"]),
+                profiles=[dict(entry) for entry in manifest["profiles"]],
+                files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
+            )
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(f"{path}: malformed: {type(error).__name__}: {error}") from error
 

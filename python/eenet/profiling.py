@@ -22,6 +22,8 @@ from eenet.commands import run_command
 from eenet.errors import UserError
 
 _KEY = ("device", "provider", "precision", "threads", "batch")
+_NAME = "measure"
+_ERROR = f"{_NAME}: error: "
 _WARM_UP = 20
 _NOISE_SAMPLES = 8
 
@@ -89,8 +91,9 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
         command += [str(path) for path in (bundle, static_bundle) if path is not None]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        reason = done.stderr.strip().splitlines()[-1:] or [f"status {done.returncode}"]
-        raise UserError(f"profile of {bundle.name}: the measuring process failed: {reason[0]}")
+        # The last line is the error, be it one that the process knows or the end of a traceback.
+        reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+        raise UserError(f"{bundle.name} cannot be measured: {reason.removeprefix(_ERROR)}")
     medians = json.loads(done.stdout)
     static = None if static_bundle is None else medians.pop()
     return CostProfile.of_this_device(np.maximum.accumulate(medians).tolist(), options.threads, static)
@@ -140,7 +143,7 @@ def _main(samples: str, threads: str, repeats: str, *bundles: str) -> int:
     def command() -> None:
         print(json.dumps(_measure_here(samples, int(threads), int(repeats), *bundles)))
 
-    return run_command("measure", command, interrupted="nothing was measured")
+    return run_command(_NAME, command, interrupted="nothing was measured")
 
 
 if __name__ == "__main__":

@@ -82,6 +82,23 @@ class EENetScheduler(Scheduler):
         policy = eenet_rt.ExitPolicy(
             classes, training.scorers(), [math.inf] * exits, combiner=self.combiner, clamp=True
         )
+        return self._plan(calibration_set, policy, training.planned_shares(calibration_set), costs)
+
+    def _relearn(
+        self,
+        fitted: eenet_rt.Schedule,
+        fit_set: Predictions,
+        calibration_set: Predictions,
+        costs: Floats,
+        budget: float,
+    ) -> Family:
+        """The scores stay as they were fitted, and so do the shares, bent to the budget."""
+        return self._plan(calibration_set, fitted.exit_policy, np.array(fitted.calibration_shares), costs)
+
+    def _plan(
+        self, calibration_set: Predictions, policy: eenet_rt.ExitPolicy, shares: Floats, costs: Floats
+    ) -> SharePlan:
         if not self.learn_shares:
+            exits = len(costs)
             return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
-        return SharePlan(calibration_set, policy, training.planned_shares(calibration_set), costs / costs[-1])
+        return SharePlan(calibration_set, policy, shares, costs / costs[-1])
