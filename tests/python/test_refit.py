@@ -23,11 +23,13 @@ import eenet_rt
 from conftest import TrainedBundle
 from eenet.bundle import file_entry
 from eenet.predictions import Predictions
-from eenet.profiling import CostProfile, ProfileOptions, noise_inputs
+from eenet.profiling import CostProfile, noise_inputs
 from eenet.scheduling import EENetScheduler, create_scheduler, save_schedules
+from eenet.scheduling.calibration_file import parse_calibration
 from eenet.scheduling.cli import main
+from eenet.scheduling.grid import fit_schedules
 from eenet.zoo import zoo_folder
-from eenet_export.export import ExportOptions, export_bundle
+from eenet_export.export import ExportOptions
 from support import golden
 
 COSTS = (1.0, 2.0, 4.0)
@@ -36,15 +38,18 @@ BUDGETS = (2.5, 1.5, 3.0)
 
 @pytest.fixture(scope="module")
 def exported(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Bundles of the tiny network with schedules of a policy, each made once."""
+    """The tiny network's bundle with schedules of a policy, fitted as ``eenet-export`` does, each made once."""
     folder, made = tmp_path_factory.mktemp("exported"), {"eenet": tiny.path}
 
     def export(policy: str) -> Path:
         if policy not in made:
-            out = folder / policy / "tiny.eenet"
-            options = ExportOptions(policy=policy, seed=3, profile=ProfileOptions(repeats=20))
-            images = tiny.report_images.images[:10]
-            made[policy] = export_bundle(tiny.checkpoint, tiny.validation, images, out, options, print).bundle
+            made[policy] = Path(shutil.copytree(tiny.path, folder / policy / "tiny.eenet"))
+            path = made[policy] / "scheduler.safetensors"
+            old = eenet_rt.read_schedules(str(path))
+            costs, budgets = old.schedules[0].costs, [schedule.budget for schedule in old.schedules]
+            schedules = list(fit_schedules(policy, tiny.validation, costs, budgets, unit="ms"))
+            save_schedules(path, schedules, network=old.network, active=old.active)
+            list_files(made[policy], path.name)
         return made[policy]
 
     return export
@@ -82,6 +87,14 @@ def exits(bundle: Path, tiny: TrainedBundle) -> list[list[int]]:
 # --- what comes out ---
 
 
+def test_the_split_of_the_export_is_in_the_calibration_file(tiny: TrainedBundle) -> None:
+    data = (tiny.path / "calibration.safetensors").read_bytes()
+    ours = parse_calibration(data, tiny.validation.class_names)
+    for read, split in zip(ours, tiny.validation.split(0.5, ExportOptions().seed), strict=True):
+        assert np.array_equal(read.logits, split.logits)
+        assert np.array_equal(read.labels, split.labels)
+
+
 @pytest.mark.parametrize("policy", ["learned-stopping", "maximum", "entropy-tuned"])
 def test_same_costs_and_budgets_give_the_same_bytes(
     policy: str, exported: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -92,7 +105,9 @@ def test_same_costs_and_budgets_give_the_same_bytes(
     budgets.insert(0, budgets.pop(file.active))
     status, _, error = run(capsys, old, "--budget-ms", *budgets, "--out", tmp_path / "new.eenet")
     assert status == 0, error
-    assert contents(tmp_path / "new.eenet") == contents(old)
+    before, after = contents(old), contents(tmp_path / "new.eenet")
+    assert json.loads(before.pop("manifest.json")) == json.loads(after.pop("manifest.json"))
+    assert before == after
 
 
 @pytest.mark.parametrize("policy", ["learned-stopping", "maximum", "eenet"])
@@ -180,7 +195,7 @@ def test_eenet_with_planned_shares_that_are_not_learned() -> None:
 def test_combiner_and_policy_are_those_of_the_nearest_schedule(
     bundle: Path, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fit_set, calibration_set = tiny.validation.split(0.5, 3)
+    fit_set, calibration_set = tiny.validation.split(0.5, 0)
     combiner = (np.array([[1, 0, 0], [0.5, 1, 0], [0, 0.5, 1]], np.float32), np.zeros((3, 10), np.float32))
     low = create_scheduler("vote").fit(fit_set, calibration_set, COSTS, 2.0)
     high = create_scheduler("learned-stopping", combiner=combiner).fit(fit_set, calibration_set, COSTS, 3.5)
