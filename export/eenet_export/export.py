@@ -220,9 +220,7 @@ def _fit(
     schedules = []
     for schedule in fit_schedules(options.policy, validation, costs, budgets, unit="ms", seed=options.seed):
         schedules.append(schedule)
-        shares = " ".join(f"{100 * s:.1f}" for s in schedule.calibration_shares)
-        samples = schedule.calibration_samples
-        say(f"fit {options.policy}: budget {schedule.budget:.4g} ms, exit shares {shares} % on {samples} samples")
+        say(f"fit {schedule.summary()}")
     return schedules, budgets.index(active), skipped
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,19 @@ def file_entry(data: bytes) -> dict[str, Any]:
 def save_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Writes ``manifest.json``."""
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Goes around code that takes the JSON of a file to be what it should.
+
+    Raises:
+        UserError: it is not; names the file.
+    """
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, MemoryError, RecursionError) as error:
+        raise UserError(f"{path}: malformed: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -64,7 +79,7 @@ class Bundle:
             data = path.read_bytes()
         except OSError as error:
             raise UserError(f"{folder} is not a bundle: {MANIFEST}: {error.strerror}") from error
-        try:
+        with reading(path):
             manifest = json.loads(data)
             version = manifest["format_version"]
             if version != FORMAT_VERSION:
@@ -78,8 +93,6 @@ class Bundle:
                 profiles=[dict(entry) for entry in manifest["profiles"]],
                 files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
             )
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: malformed: {type(error).__name__}: {error}") from error
 
     def path(self, name: str) -> Path:
         """Of a file that the manifest lists.

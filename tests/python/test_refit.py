@@ -395,6 +395,7 @@ SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
     "manifest deep": (overwrite("manifest.json", b"[" * 99999), "manifest.json: malformed: RecursionError"),
     "manifest a list": (overwrite("manifest.json", b"[]"), "manifest.json: malformed: TypeError"),
     "version": (edit_manifest(lambda m: m.update(format_version=2)), "format version 2 came, 1 expected"),
+    "inputs malformed": (edit_manifest(lambda m: (m["profiles"].clear(), m.pop("inputs"))), "KeyError: 'inputs'"),
     "profile malformed": (edit_manifest(lambda m: m["profiles"][0].pop("costs")), "malformed: KeyError: 'costs'"),
     "path out of the folder": (
         edit_manifest(lambda m: m["files"].update({"../x": {"size": 0, "sha256": ""}})), "'../x' is in the manifest",

@@ -141,8 +141,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     ):  # fmt: skip
         schedules.append(schedule)
         if not arguments.json:
-            shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
-            print(f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, exit shares {shares} %", flush=True)
+            print(schedule.summary(), flush=True)
     active = [s.budget for s in schedules].index(budgets[0])
     save_schedules(arguments.out, schedules, network=_NETWORK, active=active)
     if arguments.json:

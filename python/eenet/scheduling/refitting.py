@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import eenet_rt
-from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, save_manifest
+from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, reading, save_manifest
 from eenet.errors import UserError
 from eenet.files import replacing
 from eenet.predictions import Predictions
@@ -75,8 +75,7 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     schedules = []
     for budget in budgets:
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
-        shares = " ".join(f"{100 * s:.1f}" for s in schedules[-1].calibration_shares)
-        say(f"refit {schedules[-1].policy}: budget {budget:g} ms, exit shares {shares} % of the calibration set")
+        say(f"refit {schedules[-1].summary()}")
     active = budgets.index(options.budgets_ms[0])
     with replacing(target) as folder:
         _copy(bundle, folder, link=target == bundle.folder)
@@ -118,15 +117,14 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
     threads = options.profile.threads
     if options.costs is not None:
         return CostProfile.of_this_device(options.costs, threads)
-    try:
+    with reading(bundle.folder / MANIFEST):
         known = _known_profile(bundle, threads)
-        inputs = noise_inputs(bundle.manifest)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{bundle.folder}: {MANIFEST}: malformed: {type(error).__name__}: {error}") from error
     if known is not None and not options.measure:
         say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device")
         return known
     say(f"measure: {options.profile.repeats} runs to each exit")
+    with reading(bundle.folder / MANIFEST):
+        inputs = noise_inputs(bundle.manifest)
     measured = measure(bundle.folder, inputs, options.profile)
     say(f"costs: exits at {_listed(measured.costs)} ms ({threads} thread(s), median of {options.profile.repeats})")
     # The network without early exits is not in the bundle.
