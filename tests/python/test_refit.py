@@ -192,6 +192,17 @@ def test_eenet_with_planned_shares_that_are_not_learned() -> None:
     assert np.array_equal(again.thresholds_, fitted.exit_policy.thresholds)
 
 
+def test_eenet_from_full_depth_uses_every_exit() -> None:
+    fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
+    scheduler = create_scheduler("eenet")
+    assert isinstance(scheduler, EENetScheduler)
+    scheduler.rounds, scheduler.steps = 1, 20
+    fitted: Any = scheduler.fit(fit_set, calibration_set, COSTS, 5.0).schedule("ms")
+    assert fitted.calibration_shares == (0, 0, 1)
+    again = create_scheduler("eenet").refit(fitted, fit_set, calibration_set, COSTS, 2.0)
+    assert again.shares_.min() > 0.1
+
+
 def test_combiner_and_policy_are_those_of_the_nearest_schedule(
     bundle: Path, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

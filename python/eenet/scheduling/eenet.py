@@ -93,7 +93,10 @@ class EENetScheduler(Scheduler):
         budget: float,
     ) -> Family:
         """The scores stay as they were fitted, and so do the shares, bent to the budget."""
-        return self._plan(calibration_set, fitted.exit_policy, np.array(fitted.calibration_shares), costs)
+        shares = np.array(fitted.calibration_shares)
+        # Full depth plans nothing for the other exits.
+        plan = shares if shares[-1] < 1 else np.ones(len(shares))
+        return self._plan(calibration_set, fitted.exit_policy, plan, costs)
 
     def _plan(
         self, calibration_set: Predictions, policy: eenet_rt.ExitPolicy, shares: Floats, costs: Floats
