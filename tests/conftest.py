@@ -16,10 +16,10 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.profiling import ProfileOptions
 from eenet.training import Trainer, TrainingConfig, predict
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, export_bundle
-from eenet_export.profile import ProfileOptions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny

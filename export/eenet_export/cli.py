@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eenet.checkpoint import load_checkpoint
-from eenet.commands import ArgumentParser, run_command
+from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
+from eenet.profiling import ProfileOptions
 from eenet.scheduling import POLICIES
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, ExportResult, export_bundle
-from eenet_export.profile import ProfileOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,9 +75,7 @@ def _sources(arguments: argparse.Namespace) -> _Sources:
 
 def _export(arguments: argparse.Namespace) -> None:
     entry = model_entry(arguments.model)
-    for name in ("threads", "repeats"):
-        if getattr(arguments, name) < 1:
-            raise UserError(f"--{name}: got {getattr(arguments, name)}, expected at least 1")
+    check_counts(arguments, "threads", "repeats")
     sources = _sources(arguments)
     checkpoint = load_checkpoint(sources.checkpoint)
     if checkpoint.model != entry.name:
