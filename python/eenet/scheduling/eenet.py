@@ -33,6 +33,8 @@ class EENetScheduler(Scheduler):
         hidden_ratio: hidden width of h_k over its inputs; the paper has 0.5 for images and 2 for text.
         cost_weight: alpha_cost, weight of the budget loss (Eq. 10); the paper has 10 and finds 1 to 100 to work.
         entropy_weight: beta_h of Eq. 7.
+        score_penalty: ridge that draws g back to the maximum score, where it starts; without it g learns some
+            thousand samples by heart.
         score_learning_rate: of g at the start of a turn (Adam).
         share_learning_rate: of h at the start of a turn (Adam).
         rounds: turns of each; h has one more at the end.
@@ -52,6 +54,7 @@ class EENetScheduler(Scheduler):
         hidden_ratio: float = 0.5,
         cost_weight: float = 10.0,
         entropy_weight: float = 1.0,
+        score_penalty: float = 0.1,
         score_learning_rate: float = 3e-3,
         share_learning_rate: float = 1e-2,
         rounds: int = 2,
@@ -68,6 +71,7 @@ class EENetScheduler(Scheduler):
         self.hidden_ratio = hidden_ratio
         self.cost_weight = cost_weight
         self.entropy_weight = entropy_weight
+        self.score_penalty = score_penalty
         self.score_learning_rate = score_learning_rate
         self.share_learning_rate = share_learning_rate
         self.rounds = rounds

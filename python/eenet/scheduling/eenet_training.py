@@ -114,7 +114,10 @@ class Training:
             scores = g(features)
             shares = torch.full_like(scores, 1 / scores.shape[1])
         h_turn = _Turn(h, lambda: self._assignment_loss(h(features, scores), scores, costs, budget))
-        g_turn = _Turn(g, lambda: _scoring_loss(g(features), correct, shares))
+        start = [parameter.detach().clone() for parameter in g.parameters()]
+        g_turn = _Turn(
+            g, lambda: _scoring_loss(g(features), correct, shares) + settings.score_penalty * _distance(g, start)
+        )
         for _ in range(settings.rounds):
             if settings.learn_shares:
                 h_turn.take(settings.steps, settings.share_learning_rate)
@@ -144,6 +147,12 @@ def _scoring_loss(scores: Tensor, correct: Tensor, shares: Tensor) -> Tensor:
     likelihood = scores.clamp(_EPSILON, 1 - _EPSILON)
     loss = -(correct * likelihood.log() + (1 - correct) * torch.log1p(-likelihood))
     return (weights * loss).sum() / scores.shape[1]
+
+
+def _distance(module: nn.Module, start: list[Tensor]) -> Tensor:
+    """Squared distance of all parameters from where they were."""
+    pairs = zip(module.parameters(), start, strict=True)
+    return torch.stack([(now - then).square().sum() for now, then in pairs]).sum()
 
 
 class _Turn:
