@@ -17,6 +17,7 @@ from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
 from eenet.profiling import ProfileOptions
 from eenet.scheduling import POLICIES
+from eenet.scheduling.grid import COMBINE
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, ExportResult, export_bundle
 
@@ -44,7 +45,15 @@ def _parser() -> ArgumentParser:
         "--budget-ms", type=float, nargs="+", default=[], metavar="B",
         help="mean ms per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% active)",
     )  # fmt: skip
-    parser.add_argument("--policy", default=options.policy, choices=list(POLICIES))
+    parser.add_argument(
+        "--policy", default=options.policy, choices=list(POLICIES), metavar="POLICY",
+        help=f"one of {', '.join(POLICIES)} (default: {options.policy})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--combine", default=options.combine, choices=COMBINE,
+        help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
+        f"{options.combine})",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
@@ -83,6 +92,7 @@ def _export(arguments: argparse.Namespace) -> None:
     options = ExportOptions(
         budgets_ms=tuple(arguments.budget_ms),
         policy=arguments.policy,
+        combine=arguments.combine,
         seed=arguments.seed,
         profile=ProfileOptions(arguments.threads, arguments.repeats),
     )

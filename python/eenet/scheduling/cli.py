@@ -26,7 +26,7 @@ from eenet.scheduling.comparison import (
     write_csv,
     write_figure,
 )
-from eenet.scheduling.grid import COMBINE, fit_schedules
+from eenet.scheduling.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, fit_schedules
 from eenet.scheduling.guarantee import fit_within_accuracy_drop
 from eenet.scheduling.refitting import RefitOptions, refit_bundle
 from eenet.scheduling.registry import POLICIES
@@ -56,10 +56,11 @@ def _parser() -> ArgumentParser:
         help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
     )  # fmt: skip
     fit.add_argument("--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with")
-    fit.add_argument("--policy", choices=list(POLICIES), default="learned-stopping")
+    fit.add_argument("--policy", choices=list(POLICIES), default=DEFAULT_POLICY)
     fit.add_argument(
-        "--combine", choices=COMBINE, default="none",
-        help="answer with each exit as it is, with a temperature each, or with all exits so far",
+        "--combine", choices=COMBINE, default=DEFAULT_COMBINE,
+        help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
+        f"{DEFAULT_COMBINE})",
     )  # fmt: skip
     fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
     fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")

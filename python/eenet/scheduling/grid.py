@@ -13,6 +13,9 @@ from eenet.scheduling.schedule_file import Schedule
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
 COMBINE = ("none", "temperature", "exits")
 
+# The winner of benchmarks/schedulers.py; what commands take when they are not told.
+DEFAULT_POLICY, DEFAULT_COMBINE = "learned-stopping", "exits"
+
 
 def fit_schedules(
     policy: str,
