@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+# Not np.random, which is imported when it is first used and swallows a Ctrl-C that comes meanwhile.
+from numpy.random import default_rng
 from numpy.typing import NDArray
 
 import eenet_rt
@@ -107,7 +110,7 @@ def noise_inputs(manifest: dict[str, Any]) -> Inputs:
     Raises:
         KeyError, TypeError, ValueError: the manifest is malformed.
     """
-    random = np.random.default_rng(0)
+    random = default_rng(0)
     inputs: Inputs = {}
     for name in manifest["inputs"]:
         tensor = manifest["tensors"][name]

@@ -507,6 +507,24 @@ def test_read_only_folder(bundle: Path) -> None:
     assert contents(bundle) == before
 
 
+def test_interrupt_between_the_two_renames(
+    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, replace = contents(bundle), os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        if target == bundle:
+            assert not bundle.exists(), "the old one was moved aside"
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr("eenet.files.os.replace", interrupted)
+    status, _, error = run(capsys, bundle, "--costs", listed(COSTS), "--budget-ms", 2.5)
+    assert status == 130, error
+    assert contents(bundle) == before
+    assert [path.name for path in bundle.parent.iterdir()] == ["tiny.eenet"]
+
+
 @pytest.mark.parametrize("after", ["measure:", "refit maximum: budget 1000"])
 def test_interrupt(after: str, bundle: Path) -> None:
     before = contents(bundle)
