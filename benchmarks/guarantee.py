@@ -15,18 +15,16 @@ from typing import Any
 import numpy as np
 
 import eenet_rt
-from common import MODELS, SHARED, write
+from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.predictions import Predictions
 from eenet.scheduling.guarantee import fit_within_accuracy_drop
 from eenet.training import predict
 from eenet.zoo import zoo_folder
-from schedulers import TEST_FILES
 
 DROP, DELTA, DRAWN = 0.005, 0.05, 5000
 CHOICES = (("maximum", "none"), ("learned-stopping", "none"), ("learned-stopping", "exits"))
-COSTS_MS = {"densenet121": (1.37, 2.87, 4.20, 4.73), "resnet56": (1.01, 2.01, 3.04)}  # the bound does not hang on them
 
 
 def run(model: str, draws: int) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ Run: python benchmarks/schedulers.py [--model densenet121] [--repeats 5]
 
 Every policy, with its exits alone and combined, is fitted for nine budgets from 1.1 times the first exit's cost to
 90 % of full cost on five seeded splits. Scorers and thresholds see the last 5,000 training images, halved into fit and
-calibration sets; figures are of the 10,000 test images, which nothing else has seen. Costs are those that
-``eenet-export`` measures on this machine.
+calibration sets; figures are of the 10,000 test images, which nothing else has seen. Costs are those of
+``common.COSTS_MS``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common import MODELS, SHARED, write
+from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.evaluation import evaluate
@@ -29,9 +29,7 @@ from eenet.scheduling.comparison import ORACLE, ComparedPolicy, compare_policies
 from eenet.scheduling.grid import combiner_of, fit_schedules
 from eenet.training import predict
 from eenet.zoo import zoo_folder
-from eenet_export.export import measure_costs
 
-TEST_FILES = {"densenet121": "cifar100_test.npz", "resnet56": "cifar10_test.npz"}
 COMBINE = ("none", "exits")
 TIGHT = 0.8  # of full cost: published studies find little to win above
 SMALL = 500  # validation samples of the second table
@@ -46,7 +44,7 @@ def run(model: str, repeats: int) -> dict[str, Any]:
     validation = Predictions.load(zoo / "validation.npz")
     test_images = load_images(SHARED / "data" / TEST_FILES[model])
     report = predict(checkpoint.network, test_images, checkpoint.preprocessing)
-    costs = measure_costs(checkpoint, test_images.images[:100]).costs
+    costs = COSTS_MS[model]
     budgets = default_budgets(costs)
     exits = (report.logits.argmax(axis=2) == report.labels[:, None]).mean(axis=0)
     print(f"{model}: costs {costs} ms, accuracy of the exits {exits}", flush=True)
