@@ -463,7 +463,6 @@ def test_spoiled_bundles(case: str, bundle: Path, capsys: pytest.CaptureFixture[
         (("--budget-ms", 2, "--measure"), "not allowed with argument --costs"),
         (("--budget-ms", 2, "--threads", 0), "--threads: got 0, expected at least 1"),
         (("--budget-ms", 2, "--repeats", 0), "--repeats: got 0, expected at least 1"),
-        (("--budget-ms", 2, "--out", "."), ". is there and is no bundle"),
         (("--budget-ms", 2, "--out", "/proc/new.eenet"), "/proc/"),
         ((), "--budget-ms"),
     ],
@@ -478,6 +477,17 @@ def test_wrong_arguments(
     assert message in error
     assert error.count("\n") == 1
     assert contents(bundle) == before
+
+
+def test_a_folder_that_is_no_bundle_is_not_replaced(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("precious")
+    status, _, error = run(capsys, bundle, "--costs", listed(COSTS), "--budget-ms", 2.5, "--out", tmp_path / "folder")
+    assert status == 2
+    assert "folder is there and is no bundle; expected a new name or a bundle to replace" in error
+    assert contents(tmp_path / "folder") == {"file": b"precious"}
 
 
 def test_unknown_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
