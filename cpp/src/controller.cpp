@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <string_view>
 
@@ -22,9 +23,9 @@ void check_least(std::optional<std::int64_t> value, std::int64_t least, std::str
 }
 
 void check(const ControllerOptions& options) {
-  if (options.horizon.has_value() == options.window.has_value()) {
-    throw Error(ErrorCode::kInput, cat("horizon and window: ", options.horizon ? "both" : "neither",
-                                       " came, one of them expected"));
+  if (!options.horizon && !options.window) {
+    throw Error(ErrorCode::kInput,
+                "horizon and window: neither came, at least one of them expected");
   }
   check_least(options.horizon, 1, "horizon");
   check_least(options.window, 1, "window");
@@ -42,11 +43,10 @@ std::size_t target_of(const BudgetTable& table, double budget) {
 }  // namespace
 
 Controller::Controller(const BudgetTable& table, const ControllerOptions& options)
-    : budget_(options.budget) {
+    : budget_(options.budget),
+      horizon_(options.horizon),
+      window_(options.window.value_or(std::numeric_limits<std::int64_t>::max())) {
   check(options);
-  span_ = options.horizon ? *options.horizon : *options.window;
-  renewed_ = options.horizon.has_value();
-
   const std::size_t target = target_of(table, budget_);
   const std::vector<double>& budgets = table.budgets();
   std::vector<std::size_t> order(budgets.size());
@@ -74,8 +74,11 @@ double Controller::surplus() const noexcept {
 }
 
 std::size_t Controller::choose() const noexcept {
-  const std::int64_t booked = renewed_ ? count_.load(std::memory_order_relaxed) % span_ : 0;
-  const double allowed = budget_ + surplus() / static_cast<double>(span_ - booked);
+  std::int64_t span = window_;
+  if (horizon_) {
+    span = std::min(span, *horizon_ - count_.load(std::memory_order_relaxed) % *horizon_);
+  }
+  const double allowed = budget_ + surplus() / static_cast<double>(span);
   const auto above = std::lower_bound(budgets_.begin(), budgets_.end(), allowed);
   auto closest = above;
   if (above == budgets_.end() ||

@@ -627,7 +627,8 @@ def replay_stream(
     Run schedules over logged logits in order, switching between them to keep a budget.
 
     Before each sample, what it may cost is computed from what those before it did cost: the budget, plus
-    the surplus so far (a debt is negative) divided by the samples left of the horizon, or by the window.
+    the surplus so far (a debt is negative) divided by the samples left of the horizon or by the window,
+    whichever is shorter.
     The schedule with the closest budget is in force for it, the lower of two as close.
 
     Args:
@@ -638,7 +639,8 @@ def replay_stream(
             margin included. None: those that the schedules were fitted for.
         horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
             surplus or debt carries over.
-        window: Samples over which a surplus or debt is to be worked off. One of `horizon` and `window`.
+        window: Samples over which a surplus or debt is to be worked off. At least one of `horizon` and
+            `window`; with both, the budget holds over the horizon and a change of the data is met in time.
         neighbours: Number of schedules that may be used on either side of the one with the largest
             budget <= `budget`; None: all.
 

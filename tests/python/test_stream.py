@@ -52,7 +52,7 @@ def easy_to_hard(stream: Predictions) -> Predictions:
 def simulate(
     case: Case, stream: Predictions, neighbours: int | None, horizon: int | None = None, window: int | None = None
 ) -> np.ndarray:
-    """The schedule of each sample, by the definition."""
+    """The schedule of each sample, by the definition; where two are as close to the last bit it depends on rounding."""
     exits = np.stack([eenet_rt.replay(stream.logits, s.exit_policy).exits for s in case.schedules], axis=1)
     budgets = np.array([s.budget for s in case.schedules])
     usable = np.arange(len(budgets))
@@ -60,12 +60,12 @@ def simulate(
         usable = usable[abs(usable - TARGET) <= neighbours]
     spent, chosen = 0.0, []
     for i in range(len(stream)):
-        if horizon is not None:
-            end = (i // horizon + 1) * horizon
-            allowed = (end * case.budget - spent) / (end - i)
-        else:
+        end = len(stream) if horizon is None else (i // horizon + 1) * horizon
+        if horizon is None or (window is not None and window < end - i):
             assert window is not None
             allowed = case.budget + (case.budget * i - spent) / window
+        else:
+            allowed = (end * case.budget - spent) / (end - i)
         chosen.append(usable[np.argmin(abs(budgets[usable] - allowed))])
         spent += case.costs[exits[i, chosen[-1]]]
     return np.array(chosen)
@@ -82,7 +82,7 @@ def test_a_single_schedule_is_replayed(case: Case) -> None:
 
 
 @pytest.mark.parametrize("neighbours", [0, 1, 2, None])
-@pytest.mark.parametrize("span", [{"horizon": 2000}, {"horizon": 150}, {"window": 100}])
+@pytest.mark.parametrize("span", [{"horizon": 2000}, {"horizon": 150}, {"window": 100}, {"horizon": 150, "window": 37}])
 def test_schedules_are_those_of_the_definition(case: Case, span: dict[str, int], neighbours: int | None) -> None:
     for stream in (case.stream, easy_to_hard(case.stream)):
         seen = eenet_rt.replay_stream(stream.logits, case.schedules, case.budget, neighbours=neighbours, **span)
@@ -108,7 +108,7 @@ def test_switching_comes_nearer_to_the_budget(case: Case) -> None:
         assert off[None] <= off[1] < off[0]
 
 
-@pytest.mark.parametrize("span", [{"horizon": 2000}, {"window": 50}])
+@pytest.mark.parametrize("span", [{"horizon": 2000}, {"window": 50}, {"horizon": 500, "window": 50}])
 def test_the_budget_is_realised(case: Case, span: dict[str, int]) -> None:
     """Without switching the margin alone is left over."""
     seen = eenet_rt.replay_stream(case.stream.logits, case.schedules, case.budget, **span)
@@ -138,8 +138,7 @@ def test_schedules_come_in_the_order_of_their_budgets(case: Case) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "horizon and window: neither came, one of them expected"),
-        ({"horizon": 5, "window": 5}, "horizon and window: both came, one of them expected"),
+        ({}, "horizon and window: neither came, at least one of them expected"),
         ({"horizon": 0}, "horizon: 0 came, at least 1 expected"),
         ({"window": -3}, "window: -3 came, at least 1 expected"),
         ({"window": 5, "neighbours": -1}, "neighbours: -1 came, at least 0 expected"),

@@ -16,7 +16,9 @@ struct ControllerOptions {
   /// Samples over which the budget is to hold. When they are over a new horizon of as many starts,
   /// and what the last one left over or owes carries into it.
   std::optional<std::int64_t> horizon;
-  /// Samples over which a surplus or debt is to be worked off. Exactly one of horizon and window.
+  /// Samples over which a surplus or debt is to be worked off, or what is left of the horizon where
+  /// that is less. At least one of horizon and window. A short window reacts to a change of the
+  /// data in time, a horizon alone may do so too late; the longer it is the less switching.
   std::optional<std::int64_t> window;
   /// How many schedules on either side of the target's may be used; none: all.
   std::optional<std::int64_t> neighbours = 1;
@@ -26,11 +28,11 @@ struct ControllerOptions {
 /// by switching between schedules.
 ///
 /// The account is what the samples so far were allowed to cost less what they did cost. After i
-/// samples each further one may cost the budget plus the account divided by n - i (horizon of n
-/// samples) or by the window; the schedule whose own budget is closest is chosen, the lower of two
-/// as close. A switch costs nothing, so there is no hysteresis: going back and forth between two
-/// schedules is how a mean between theirs comes about. Nothing is forgiven: a debt that not even
-/// the lowest schedule could avoid is worked off when samples become easier.
+/// samples the next one may cost the budget plus the account divided by n - i (horizon of n
+/// samples) or by the window, the smaller of the two; the schedule whose own budget is closest is
+/// chosen, the lower of two as close. A switch costs nothing, so there is no hysteresis: going back
+/// and forth between two schedules is how a mean between theirs comes about. Nothing is forgiven: a
+/// debt that not even the lowest schedule could avoid is worked off when samples become easier.
 ///
 /// Thread-safe and wait-free. Samples that are chosen for and not recorded yet are not in the
 /// account.
@@ -50,9 +52,9 @@ class Controller {
 
  private:
   double budget_;
-  std::int64_t span_;  // Horizon or window.
-  bool renewed_;       // Whether span_ is a horizon.
-  double quantum_;     // What 1 in account_ is worth.
+  std::optional<std::int64_t> horizon_;
+  std::int64_t window_;  // The largest number if there is none.
+  double quantum_;       // What 1 in account_ is worth.
   // Budgets of the schedules that may be used, ascending, and their indices in the table.
   std::vector<double> budgets_;
   std::vector<std::size_t> schedules_;
