@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, module) {
   register_exit_policy(module);
   register_schedule(module);
   register_replay(module);
+  register_stream(module);
   register_result(module);
   register_stats(module);
   register_runtime(module);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <type_traits>
 
+#include "eenet/error.h"
 #include "eenet/exit_state.h"
 
 #include "util/context.h"
@@ -24,13 +26,15 @@ ExitPolicy watcher(const LogitsView& logits, const Combiner* combiner) {
 }
 
 /// Steps every sample through the exits from `first` on, while `take` wants more.
+/// @param policy_of Called before each sample: its policy.
 /// @param take Called after each step with (sample, exit, state, step); false ends the sample.
-template <typename Take>
-void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size_t first,
+template <typename PolicyOf, typename Take>
+  requires std::is_invocable_v<PolicyOf, std::size_t>
+void for_each_step(const LogitsView& logits, const PolicyOf& policy_of, std::size_t first,
                    const Take& take) {
   ExitState state(logits.exits, logits.classes);
   for (std::size_t sample = 0; sample < logits.samples; ++sample) {
-    state.begin(policy);
+    state.begin(policy_of(sample));
     in_context([&] { return cat("sample ", sample); },
                [&] {
                  for (std::size_t exit = first; exit < logits.exits; ++exit) {
@@ -38,6 +42,13 @@ void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size
                  }
                });
   }
+}
+
+/// As above, under one policy.
+template <typename Take>
+void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size_t first,
+                   const Take& take) {
+  for_each_step(logits, [policy](std::size_t) { return policy; }, first, take);
 }
 
 }  // namespace
@@ -83,6 +94,42 @@ void replay(const LogitsView& logits, const ExitPolicy* policy, std::int64_t* ex
                   labels[sample] = static_cast<std::int64_t>(state.label());
                   return !step.accept;
                 });
+}
+
+double replay_stream(const LogitsView& logits, const BudgetTable& table,
+                     const ControllerOptions& options, std::int64_t* exits, std::int64_t* labels,
+                     std::int64_t* schedules) {
+  if (logits.samples == 0) {
+    throw Error(ErrorCode::kInput, "logits: no samples came, at least 1 expected");
+  }
+  for (std::size_t i = 0; i < table.schedules().size(); ++i) {
+    in_context(
+        [i] { return cat("schedule ", i); },
+        [&] { table.schedules()[i]->exit_policy->check_network(logits.exits, logits.classes); });
+  }
+  Controller controller(table, options);
+  std::vector<std::size_t> taken(logits.exits);
+  for_each_step(
+      logits,
+      [&](std::size_t sample) {
+        const std::size_t chosen = controller.choose();
+        schedules[sample] = static_cast<std::int64_t>(chosen);
+        return table.schedules()[chosen]->exit_policy.get();
+      },
+      0,
+      [&](std::size_t sample, std::size_t exit, const auto& state, auto step) {
+        if (!step.accept) return true;
+        controller.record(exit);
+        ++taken[exit];
+        exits[sample] = static_cast<std::int64_t>(exit);
+        labels[sample] = static_cast<std::int64_t>(state.label());
+        return false;
+      });
+  double spent = 0;
+  for (std::size_t exit = 0; exit < logits.exits; ++exit) {
+    spent += table.profile()->costs[exit] * static_cast<double>(taken[exit]);
+  }
+  return spent / static_cast<double>(logits.samples);
 }
 
 }  // namespace eenet

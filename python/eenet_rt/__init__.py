@@ -21,6 +21,7 @@ from eenet_rt._core import (
     ScheduleError,
     ScheduleFile,
     Stats,
+    StreamReplay,
     __version__,
     answers,
     device_name,
@@ -28,6 +29,7 @@ from eenet_rt._core import (
     load,
     read_schedules,
     replay,
+    replay_stream,
     scores,
 )
 
@@ -49,6 +51,7 @@ __all__ = [
     "ScheduleError",
     "ScheduleFile",
     "Stats",
+    "StreamReplay",
     "__version__",
     "answers",
     "device_name",
@@ -56,5 +59,6 @@ __all__ = [
     "load",
     "read_schedules",
     "replay",
+    "replay_stream",
     "scores",
 ]

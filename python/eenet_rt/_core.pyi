@@ -27,12 +27,14 @@ __all__: list[str] = [
     "ScheduleError",
     "ScheduleFile",
     "Stats",
+    "StreamReplay",
     "answers",
     "device_name",
     "features",
     "load",
     "read_schedules",
     "replay",
+    "replay_stream",
     "scores",
 ]
 
@@ -252,6 +254,32 @@ class Replay:
     def scores(self) -> numpy.typing.NDArray[numpy.float32]:
         """
         Scores of the exits passed, float32 (N, K); NaN where none was computed.
+        """
+
+class StreamReplay:
+    """
+    Where logged samples leave under schedules that a controller switches.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def exits(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Exit taken, int64 (N,).
+        """
+    @property
+    def labels(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Class answered there, int64 (N,).
+        """
+    @property
+    def mean_cost(self) -> float:
+        """
+        Mean cost per sample.
+        """
+    @property
+    def schedules(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Index of the schedule in force for each sample, int64 (N,).
         """
 
 class Result:
@@ -582,6 +610,44 @@ def replay(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy | Non
 
     Raises:
         InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
+        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+def replay_stream(
+    logits: numpy.typing.NDArray[numpy.float32],
+    schedules: collections.abc.Sequence[Schedule],
+    budget: typing.SupportsFloat | typing.SupportsIndex,
+    *,
+    costs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
+    horizon: typing.SupportsInt | typing.SupportsIndex | None = None,
+    window: typing.SupportsInt | typing.SupportsIndex | None = None,
+    neighbours: typing.SupportsInt | typing.SupportsIndex | None = 1,
+) -> StreamReplay:
+    """
+    Run schedules over logged logits in order, switching between them to keep a budget.
+
+    Before each sample, what it may cost is computed from what those before it did cost: the budget, plus
+    the surplus so far (a debt is negative) divided by the samples left of the horizon or by the window,
+    whichever is shorter.
+    The schedule with the closest budget is in force for it, the lower of two as close.
+
+    Args:
+        logits: Logits of every exit in the order of the stream, float32 (N, K, C).
+        schedules: For one network and in one unit.
+        budget: Mean cost per sample to be realised, in the unit of the schedules.
+        costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
+            margin included. None: those that the schedules were fitted for.
+        horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
+            surplus or debt carries over.
+        window: Samples over which a surplus or debt is to be worked off. At least one of `horizon` and
+            `window`; with both, the budget holds over the horizon and a change of the data is met in time.
+        neighbours: Number of schedules that may be used on either side of the one with the largest
+            budget <= `budget`; None: all.
+
+    Raises:
+        InputError: If the logits have a wrong dtype, shape or strides, or the schedules do not fit them
+            or each other, or `costs`, `horizon`, `window` or `neighbours` is out of range.
+        BudgetError: If the budget is below what the lowest schedule keeps, or above the full cost.
         NonFiniteError: If a logit is NaN or infinite; names sample and exit.
     """
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,8 @@
 #include <nlohmann/json.hpp>
 
 #include "eenet/error.h"
+#include "eenet/manifest.h"
+#include "eenet/schedule.h"
 
 namespace eenet::test {
 
@@ -109,5 +112,14 @@ class TemporaryFolder {
 
 /// A manifest of two segments, 3 classes, with files of the given contents. Valid.
 nlohmann::json make_manifest(const std::map<std::string, std::string>& files);
+
+/// A schedule for costs 1, 2, 3 with a margin of 0.02, without an exit policy.
+std::shared_ptr<const Schedule> schedule(double budget, std::vector<double> shares,
+                                         const std::string& unit = "ms");
+
+/// Budgets 1.5, 2 and 2.5.
+std::vector<std::shared_ptr<const Schedule>> three_schedules(const std::string& unit = "ms");
+
+Profile profile(std::vector<double> costs, const std::string& unit = "ms");
 
 }  // namespace eenet::test

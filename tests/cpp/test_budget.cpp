@@ -13,30 +13,9 @@ namespace eenet {
 namespace {
 
 using test::expect_error;
-
-std::shared_ptr<const Schedule> schedule(double budget, std::vector<double> shares,
-                                         const std::string& unit = "ms") {
-  auto out = std::make_shared<Schedule>();
-  out->budget = budget;
-  out->unit = unit;
-  out->costs = {1, 2, 3};
-  out->margin = 0.02;
-  out->calibration_samples = 1000;
-  out->calibration_shares = std::move(shares);
-  return out;
-}
-
-std::vector<std::shared_ptr<const Schedule>> three_schedules(const std::string& unit = "ms") {
-  return {schedule(1.5, {0.6, 0.3, 0.1}, unit), schedule(2, {0.3, 0.4, 0.3}, unit),
-          schedule(2.5, {0.1, 0.3, 0.6}, unit)};
-}
-
-Profile profile(std::vector<double> costs, const std::string& unit = "ms") {
-  Profile out;
-  out.unit = unit;
-  out.costs = std::move(costs);
-  return out;
-}
+using test::profile;
+using test::schedule;
+using test::three_schedules;
 
 TEST(BudgetTable, TakesTheLargestBudgetThatFits) {
   const BudgetTable table(three_schedules(), profile({1, 2, 3}), {});

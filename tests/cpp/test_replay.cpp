@@ -1,7 +1,10 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -138,6 +141,86 @@ TEST(Replay, RefusesThePolicyOfAnotherNetwork) {
   std::vector<float> q(kSamples * kExits);
   const LogitsView other{logits.data(), kSamples, kClasses, kExits};
   expect_error(ErrorCode::kInput, {"policy"}, [&] { scores(other, policy, q.data()); });
+}
+
+/// Three schedules by the maximum that go ever deeper.
+BudgetTable table_of_maxima() {
+  std::vector<std::shared_ptr<const Schedule>> schedules;
+  const std::vector<double> thresholds = {0.5, 0.7, 0.9};
+  for (std::size_t i = 0; i < thresholds.size(); ++i) {
+    Schedule schedule = *test::three_schedules()[i];
+    schedule.exit_policy =
+        std::make_shared<const ExitPolicy>(maximum_policy({thresholds[i], thresholds[i], 0}));
+    schedules.push_back(std::make_shared<const Schedule>(std::move(schedule)));
+  }
+  return {schedules, test::profile({1, 2, 3}), {}};
+}
+
+struct Stream {
+  std::vector<std::int64_t> exits = std::vector<std::int64_t>(kSamples);
+  std::vector<std::int64_t> labels = std::vector<std::int64_t>(kSamples);
+  std::vector<std::int64_t> schedules = std::vector<std::int64_t>(kSamples);
+  double mean_cost = 0;
+};
+
+Stream run_stream(const std::vector<float>& logits, std::int64_t neighbours) {
+  Stream out;
+  const ControllerOptions options{2, kSamples, std::nullopt, neighbours};
+  out.mean_cost = replay_stream(view_of(logits), table_of_maxima(), options, out.exits.data(),
+                                out.labels.data(), out.schedules.data());
+  return out;
+}
+
+TEST(ReplayStream, WithoutNeighboursIsAReplay) {
+  const std::vector<float> logits = random_logits();
+  const Stream stream = run_stream(logits, 0);
+  std::vector<std::int64_t> exits(kSamples);
+  std::vector<std::int64_t> labels(kSamples);
+  std::vector<float> q(kSamples * kExits);
+  const BudgetTable table = table_of_maxima();
+  replay(view_of(logits), table.schedules()[1]->exit_policy.get(), exits.data(), labels.data(),
+         q.data());
+  EXPECT_EQ(stream.exits, exits);
+  EXPECT_EQ(stream.labels, labels);
+  EXPECT_EQ(stream.schedules, std::vector<std::int64_t>(kSamples, 1));
+  double spent = 0;
+  for (const std::int64_t exit : exits) spent += static_cast<double>(exit + 1);
+  EXPECT_DOUBLE_EQ(stream.mean_cost, spent / kSamples);
+}
+
+TEST(ReplayStream, TheControllerSeesEverySample) {
+  const std::vector<float> logits = random_logits();
+  const Stream stream = run_stream(logits, 1);
+  const BudgetTable table = table_of_maxima();
+  Controller controller(table, {2, kSamples, std::nullopt, 1});
+  ExitState state(kExits, kClasses);
+  std::vector<std::size_t> used(3);
+  for (std::size_t n = 0; n < kSamples; ++n) {
+    const std::size_t chosen = controller.choose();
+    ++used[chosen];
+    EXPECT_EQ(stream.schedules[n], static_cast<std::int64_t>(chosen));
+    state.begin(table.schedules()[chosen]->exit_policy.get());
+    std::size_t k = 0;
+    while (!state.step(k, view_of(logits).at(n, k)).accept) ++k;
+    EXPECT_EQ(stream.exits[n], static_cast<std::int64_t>(k));
+    EXPECT_EQ(stream.labels[n], static_cast<std::int64_t>(state.label()));
+    controller.record(k);
+  }
+  for (const std::size_t count : used) EXPECT_GT(count, 0U) << "the test has no such sample";
+  EXPECT_NEAR(stream.mean_cost, 2 - controller.surplus() / kSamples, 1e-9);
+}
+
+TEST(ReplayStream, RefusesWhatDoesNotFit) {
+  const std::vector<float> logits = random_logits();
+  std::vector<std::int64_t> out(kSamples);
+  const auto refused = [&](const LogitsView& view, const std::vector<std::string>& parts) {
+    expect_error(ErrorCode::kInput, parts, [&] {
+      replay_stream(view, table_of_maxima(), {2, 10, std::nullopt, 1}, out.data(), out.data(),
+                    out.data());
+    });
+  };
+  refused({logits.data(), 0, kExits, kClasses}, {"logits: no samples came"});
+  refused({logits.data(), kSamples, kClasses, kExits}, {"schedule 0: policy: one for 3 exits"});
 }
 
 }  // namespace

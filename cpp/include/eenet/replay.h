@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "eenet/budget.h"
+#include "eenet/controller.h"
 #include "eenet/exit_policy.h"
 
 namespace eenet {
@@ -44,5 +46,16 @@ void scores(const LogitsView& logits, const ExitPolicy& policy, float* scores);
 /// @param scores (N, K), NaN where no score was computed.
 void replay(const LogitsView& logits, const ExitPolicy* policy, std::int64_t* exits,
             std::int64_t* labels, float* scores);
+
+/// Where each sample of a stream leaves when a Controller chooses its schedule by what the samples
+/// before it cost.
+/// @param table The schedules, and the costs to book.
+/// @param exits (N). @param labels (N).
+/// @param schedules (N), index in the table of the schedule that was in force.
+/// @return Mean cost per sample.
+/// @throws Error(kInput) too if there are no samples, and as Controller does.
+double replay_stream(const LogitsView& logits, const BudgetTable& table,
+                     const ControllerOptions& options, std::int64_t* exits, std::int64_t* labels,
+                     std::int64_t* schedules);
 
 }  // namespace eenet

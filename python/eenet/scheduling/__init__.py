@@ -7,7 +7,7 @@ from eenet.scheduling.entropy import EntropyScheduler
 from eenet.scheduling.learned_stopping import LearnedStoppingScheduler
 from eenet.scheduling.maximum import MaximumScheduler
 from eenet.scheduling.registry import POLICIES, create_scheduler
-from eenet.scheduling.schedule_file import Schedule, save_schedules
+from eenet.scheduling.schedule_file import Schedule, runtime_schedules, save_schedules
 from eenet.scheduling.vote import VoteScheduler
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "create_scheduler",
     "fit_combiner",
     "fit_temperatures",
+    "runtime_schedules",
     "save_schedules",
 ]

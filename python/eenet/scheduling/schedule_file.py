@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,19 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
     metadata = {"eenet": json.dumps(description, separators=(",", ":"))}
     with replacing(path) as temporary:
         safetensors.numpy.save_file(pool.tensors, temporary, metadata=metadata)
+
+
+def runtime_schedules(schedules: Sequence[Schedule]) -> list[eenet_rt.Schedule]:
+    """The schedules as the runtime has them, in the order of their budgets: written to a file and read back.
+
+    Raises:
+        UserError: as `save_schedules`.
+        eenet_rt.ScheduleError: two of the same budget, or whatever else the runtime does not take.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scheduler.safetensors"
+        save_schedules(path, schedules, network="none", active=None)
+        return eenet_rt.read_schedules(path).schedules
 
 
 def _entry(schedule: Schedule, pool: _TensorPool) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <pybind11/stl.h>
+
+#include "eenet/budget.h"
+#include "eenet/controller.h"
+#include "eenet/error.h"
+#include "eenet/replay.h"
+
+#include "arrays.h"
+#include "bindings.h"
+#include "util/costs.h"
+#include "util/text.h"
+
+namespace eenet::python {
+namespace {
+
+using namespace pybind11::literals;
+using Schedules = std::vector<std::shared_ptr<Schedule>>;
+
+/// What replay_stream() found. The arrays are the caller's.
+struct StreamReplay {
+  py::array_t<std::int64_t> exits;
+  py::array_t<std::int64_t> labels;
+  py::array_t<std::int64_t> schedules;
+  double mean_cost = 0;
+};
+
+void expect(bool condition, const std::string& complaint) {
+  if (!condition) throw Error(ErrorCode::kInput, complaint);
+}
+
+BudgetTable make_table(const Schedules& schedules,
+                       const std::optional<std::vector<double>>& costs) {
+  expect(!schedules.empty(), "schedules: none came, at least one expected");
+  for (std::size_t i = 0; i < schedules.size(); ++i) {
+    expect(schedules[i] != nullptr, cat("schedules[", i, "]: None came, a Schedule expected"));
+    expect(schedules[i]->unit == schedules[0]->unit,
+           cat("schedules[", i, "]: unit '", schedules[i]->unit, "' came, '", schedules[0]->unit,
+               "' expected, as the first one's"));
+    expect(costs || schedules[i]->costs == schedules[0]->costs,
+           cat("schedules[", i, "]: fitted for costs [", join(schedules[i]->costs), "], [",
+               join(schedules[0]->costs), "] expected, as the first one, or costs="));
+  }
+  Profile profile;
+  profile.unit = schedules[0]->unit;
+  profile.costs = costs.value_or(schedules[0]->costs);
+  check_costs(profile.costs, schedules[0]->exit_policy->num_exits(), ErrorCode::kInput, "costs");
+  return {{schedules.begin(), schedules.end()}, profile, {profile}};
+}
+
+StreamReplay py_replay_stream(const LogitsArgument& logits, const Schedules& schedules,
+                              double budget, const std::optional<std::vector<double>>& costs,
+                              std::optional<std::int64_t> horizon,
+                              std::optional<std::int64_t> window,
+                              std::optional<std::int64_t> neighbours) {
+  const CheckedLogits checked = check_logits(logits);
+  const BudgetTable table = make_table(schedules, costs);
+  const ControllerOptions options{budget, horizon, window, neighbours};
+  const auto samples = static_cast<py::ssize_t>(checked.view.samples);
+  const auto column = [samples] { return py::array_t<std::int64_t>(samples); };
+  StreamReplay out{column(), column(), column()};
+  std::int64_t* const exits = out.exits.mutable_data();
+  std::int64_t* const labels = out.labels.mutable_data();
+  std::int64_t* const used = out.schedules.mutable_data();
+  const py::gil_scoped_release released;
+  out.mean_cost = replay_stream(checked.view, table, options, exits, labels, used);
+  return out;
+}
+
+std::string repr(const StreamReplay& replay) {
+  return cat("StreamReplay(samples=", replay.exits.shape(0), ", mean_cost=", replay.mean_cost, ")");
+}
+
+}  // namespace
+
+void register_stream(py::module_& module) {
+  py::class_<StreamReplay>(module, "StreamReplay",
+                           "Where logged samples leave under schedules that a controller switches.")
+      .def_readonly("exits", &StreamReplay::exits, "Exit taken, int64 (N,).")
+      .def_readonly("labels", &StreamReplay::labels, "Class answered there, int64 (N,).")
+      .def_readonly("schedules", &StreamReplay::schedules,
+                    "Index of the schedule in force for each sample, int64 (N,).")
+      .def_readonly("mean_cost", &StreamReplay::mean_cost, "Mean cost per sample.")
+      .def("__repr__", &repr);
+  module.def("replay_stream", &py_replay_stream, "logits"_a, "schedules"_a, "budget"_a,
+             py::kw_only(), "costs"_a = py::none(), "horizon"_a = py::none(),
+             "window"_a = py::none(), "neighbours"_a = 1,
+             R"(Run schedules over logged logits in order, switching between them to keep a budget.
+
+Before each sample, what it may cost is computed from what those before it did cost: the budget, plus
+the surplus so far (a debt is negative) divided by the samples left of the horizon or by the window,
+whichever is shorter.
+The schedule with the closest budget is in force for it, the lower of two as close.
+
+Args:
+    logits: Logits of every exit in the order of the stream, float32 (N, K, C).
+    schedules: For one network and in one unit.
+    budget: Mean cost per sample to be realised, in the unit of the schedules.
+    costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
+        margin included. None: those that the schedules were fitted for.
+    horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
+        surplus or debt carries over.
+    window: Samples over which a surplus or debt is to be worked off. At least one of `horizon` and
+        `window`; with both, the budget holds over the horizon and a change of the data is met in time.
+    neighbours: Number of schedules that may be used on either side of the one with the largest
+        budget <= `budget`; None: all.
+
+Raises:
+    InputError: If the logits have a wrong dtype, shape or strides, or the schedules do not fit them
+        or each other, or `costs`, `horizon`, `window` or `neighbours` is out of range.
+    BudgetError: If the budget is below what the lowest schedule keeps, or above the full cost.
+    NonFiniteError: If a logit is NaN or infinite; names sample and exit.)");
+}
+
+}  // namespace eenet::python

@@ -1,0 +1,178 @@
+"""replay_stream: schedules switched online to keep a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import eenet_rt
+from eenet.errors import UserError
+from eenet.predictions import Predictions
+from eenet.scheduling import Schedule, runtime_schedules
+from eenet.scheduling.comparison import default_budgets
+from eenet.scheduling.grid import fit_schedules
+from eenet.zoo import list_zoo, zoo_folder
+
+COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]}
+TARGET = 4  # of nine budgets
+
+
+class Case(NamedTuple):
+    """Schedules for nine budgets, and samples that they were not fitted on."""
+
+    costs: list[float]
+    fitted: list[Schedule]
+    schedules: list[eenet_rt.Schedule]
+    stream: Predictions
+
+    @property
+    def budget(self) -> float:
+        return self.schedules[TARGET].budget
+
+
+@pytest.fixture(scope="module", params=list_zoo())
+def case(request: pytest.FixtureRequest) -> Case:
+    validation = Predictions.load(zoo_folder(request.param) / "validation.npz")
+    fit_on, stream = validation.split(0.6, seed=0)
+    costs = COSTS[request.param]
+    fitted = list(fit_schedules("learned-stopping", fit_on, costs, default_budgets(costs), unit="ms"))
+    return Case(costs, fitted, runtime_schedules(fitted), stream)
+
+
+def easy_to_hard(stream: Predictions) -> Predictions:
+    logits = stream.logits.astype(np.float64)
+    log_p = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
+    loss = -log_p[np.arange(len(stream)), :, stream.labels].mean(axis=1)
+    return stream[np.argsort(loss)]
+
+
+def simulate(
+    case: Case, stream: Predictions, neighbours: int | None, horizon: int | None = None, window: int | None = None
+) -> np.ndarray:
+    """The schedule of each sample, by the definition; where two are as close to the last bit it depends on rounding."""
+    exits = np.stack([eenet_rt.replay(stream.logits, s.exit_policy).exits for s in case.schedules], axis=1)
+    budgets = np.array([s.budget for s in case.schedules])
+    usable = np.arange(len(budgets))
+    if neighbours is not None:
+        usable = usable[abs(usable - TARGET) <= neighbours]
+    spent, chosen = 0.0, []
+    for i in range(len(stream)):
+        end = len(stream) if horizon is None else (i // horizon + 1) * horizon
+        if horizon is None or (window is not None and window < end - i):
+            assert window is not None
+            allowed = case.budget + (case.budget * i - spent) / window
+        else:
+            allowed = (end * case.budget - spent) / (end - i)
+        chosen.append(usable[np.argmin(abs(budgets[usable] - allowed))])
+        spent += case.costs[exits[i, chosen[-1]]]
+    return np.array(chosen)
+
+
+def test_a_single_schedule_is_replayed(case: Case) -> None:
+    for schedule in case.schedules[::4]:
+        expected = eenet_rt.replay(case.stream.logits, schedule.exit_policy)
+        alone = eenet_rt.replay_stream(case.stream.logits, [schedule], schedule.budget, horizon=100)
+        assert np.array_equal(alone.exits, expected.exits)
+        assert np.array_equal(alone.labels, expected.labels)
+        assert np.array_equal(alone.schedules, np.zeros(len(case.stream)))
+        assert alone.mean_cost == pytest.approx(np.take(case.costs, expected.exits).mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("neighbours", [0, 1, 2, None])
+@pytest.mark.parametrize("span", [{"horizon": 2000}, {"horizon": 150}, {"window": 100}, {"horizon": 150, "window": 37}])
+def test_schedules_are_those_of_the_definition(case: Case, span: dict[str, int], neighbours: int | None) -> None:
+    for stream in (case.stream, easy_to_hard(case.stream)):
+        seen = eenet_rt.replay_stream(stream.logits, case.schedules, case.budget, neighbours=neighbours, **span)
+        expected = simulate(case, stream, neighbours, **span)
+        assert np.array_equal(seen.schedules, expected)
+        for j, schedule in enumerate(case.schedules):
+            alone = eenet_rt.replay(stream.logits, schedule.exit_policy)
+            assert np.array_equal(seen.exits[expected == j], alone.exits[expected == j])
+            assert np.array_equal(seen.labels[expected == j], alone.labels[expected == j])
+        assert seen.mean_cost == pytest.approx(np.take(case.costs, seen.exits).mean(), rel=1e-12)
+
+
+def test_switching_comes_nearer_to_the_budget(case: Case) -> None:
+    """The first half of a stream from easy to hard costs too little, the second one too much."""
+    stream = easy_to_hard(case.stream)
+    for half in (stream[: len(stream) // 2], stream[len(stream) // 2 :]):
+        off = {}
+        for neighbours in (0, 1, None):
+            seen = eenet_rt.replay_stream(
+                half.logits, case.schedules, case.budget, horizon=len(half), neighbours=neighbours
+            )
+            off[neighbours] = abs(seen.mean_cost / case.budget - 1)
+        assert off[None] <= off[1] < off[0]
+
+
+@pytest.mark.parametrize("span", [{"horizon": 2000}, {"window": 50}, {"horizon": 500, "window": 50}])
+def test_the_budget_is_realised(case: Case, span: dict[str, int]) -> None:
+    """Without switching the margin alone is left over."""
+    seen = eenet_rt.replay_stream(case.stream.logits, case.schedules, case.budget, **span)
+    assert seen.mean_cost == pytest.approx(case.budget, rel=0.005)
+
+
+def test_other_costs_give_other_budgets(case: Case) -> None:
+    """Twice the costs are twice the budgets, and the same choices."""
+    budget = 2 * case.budget
+    doubled = [2 * c for c in case.costs]
+    seen = eenet_rt.replay_stream(case.stream.logits, case.schedules, budget, costs=doubled, horizon=len(case.stream))
+    assert seen.mean_cost == pytest.approx(budget, rel=0.005)
+    with pytest.raises(eenet_rt.BudgetError, match="budget: "):
+        eenet_rt.replay_stream(case.stream.logits, case.schedules, budget, horizon=len(case.stream))
+
+
+def test_schedules_come_in_the_order_of_their_budgets(case: Case) -> None:
+    read = runtime_schedules(case.fitted[::-1])
+    assert [s.budget for s in read] == [s.budget for s in case.fitted]
+    assert np.array_equal(read[3].thresholds, np.asarray(case.fitted[3].exit_policy.thresholds))
+    with pytest.raises(eenet_rt.ScheduleError, match="ascending"):
+        runtime_schedules([case.fitted[0], case.fitted[0]])
+    with pytest.raises(UserError, match="got none"):
+        runtime_schedules([])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "horizon and window: neither came, at least one of them expected"),
+        ({"horizon": 0}, "horizon: 0 came, at least 1 expected"),
+        ({"window": -3}, "window: -3 came, at least 1 expected"),
+        ({"window": 5, "neighbours": -1}, "neighbours: -1 came, at least 0 expected"),
+        ({"window": 5, "costs": [1.0]}, "costs: 1 costs came, one for each of the"),
+        ({"window": 5, "costs": [3.0, 2.0, 1.0, 1.0]}, "costs: "),
+    ],
+)
+def test_bad_options(case: Case, options: dict[str, object], message: str) -> None:
+    with pytest.raises(eenet_rt.InputError, match=message):
+        eenet_rt.replay_stream(case.stream.logits, case.schedules, case.budget, **options)  # type: ignore[arg-type]
+
+
+def test_bad_input(case: Case) -> None:
+    logits, schedules, costs = case.stream.logits, case.schedules, case.costs
+
+    def refused(
+        error: type[Exception], message: str, *, logits: np.ndarray = logits,
+        schedules: list[eenet_rt.Schedule] = schedules, budget: float = case.budget,
+    ) -> None:  # fmt: skip
+        with pytest.raises(error, match=message):
+            eenet_rt.replay_stream(logits, schedules, budget, horizon=10)
+
+    refused(eenet_rt.InputError, "logits: no samples came", logits=logits[:0])
+    refused(eenet_rt.InputError, "float64 came, float32 expected", logits=logits.astype(np.float64))
+    refused(eenet_rt.InputError, "schedule 0: policy: one for", logits=np.ascontiguousarray(logits[:, :2]))
+    refused(eenet_rt.InputError, "schedules: none came", schedules=[])
+    refused(eenet_rt.InputError, r"schedules\[1\]: None came", schedules=[schedules[0], None])  # type: ignore[list-item]
+    for budget in (0.5 * costs[0], float("nan"), -1.0):
+        refused(eenet_rt.BudgetError, r"budget: .* expected", budget=budget)
+    refused(eenet_rt.BudgetError, "at most .* expected, the cost of full depth", budget=2 * costs[-1])
+    broken = logits.copy()
+    broken[7, 0, 0] = np.nan
+    refused(eenet_rt.NonFiniteError, "sample 7", logits=broken)
+    other_unit = runtime_schedules([dataclasses.replace(case.fitted[1], unit="flops")])
+    refused(eenet_rt.InputError, r"unit .flops. came, .ms. expected", schedules=schedules[:1] + other_unit)
+    other_costs = runtime_schedules([dataclasses.replace(case.fitted[1], costs=tuple(2 * c for c in costs))])
+    refused(eenet_rt.InputError, r"schedules\[1\]: fitted for costs", schedules=schedules[:1] + other_costs)
