@@ -95,9 +95,14 @@ class EENetScheduler(Scheduler):
         steps: in a turn.
         seed: of the initial h.
         combiner: see `Scheduler`.
+
+    Attributes:
+        planned_shares_: K exit shares that h plans for the calibration set, before the budget bends them; None where
+            h is not learned.
     """
 
     policy = "eenet"
+    planned_shares_: Floats | None
 
     def __init__(
         self,
@@ -141,10 +146,12 @@ class EENetScheduler(Scheduler):
         scorers = [tuple(p.detach().numpy() for p in layer.parameters()) for layer in g.layers[:-1]]
         policy = eenet_rt.ExitPolicy(classes, scorers, [math.inf] * exits, combiner=self.combiner, clamp=True)
         if not self.learn_shares:
+            self.planned_shares_ = None
             return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
         with torch.inference_mode():
             features = self._features(calibration_set)
             plan = h(features, g(features)).exp().mean(dim=0).double().numpy()
+        self.planned_shares_ = plan
         return SharePlan(calibration_set, policy, plan, costs / costs[-1])
 
     def _optimise(
