@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.evaluation import Evaluation
-from eenet.report.fits import RIVAL
+from eenet.report.fits import RIVAL_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, light_grid, new_figure, short_name
+from eenet.report.style import Scheme, new_figure, policy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,15 +62,15 @@ def assignment_section(inputs: Inputs, rival: Evaluation, groups: Sequence[Group
     return Section(
         "exits",
         "Where samples leave",
-        f"The bundle's {inputs.schedule.policy} beside the maximum score with geometric exit shares (MSDNet's policy), "
-        f"fitted to the same budget of {inputs.schedule.budget:.3g} {inputs.unit}.",
+        f"The bundle's {policy_name(inputs.schedule.policy)} beside the maximum score with geometric exit shares "
+        f"(MSDNet's policy), fitted to the same budget of {inputs.schedule.budget:.3g} {inputs.unit}.",
         pictures=[_picture(inputs, rival)],
         tables=[_group_table(inputs, rival, groups)],
     )
 
 
 def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
-    ours, name = inputs.outcome, inputs.schedule.policy
+    ours, name = inputs.outcome, policy_name(inputs.schedule.policy)
     exits = range(len(inputs.costs))
     shares = "; ".join(
         f"exit {k}: {100 * ours.exit_shares[k]:.1f} % against {100 * rival.exit_shares[k]:.1f} %" for k in exits
@@ -79,21 +79,21 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
     caption = (
         f"{name} lets most samples leave at exit {best}, {100 * ours.exit_accuracy[best]:.1f} % of them with the right "
         f"answer. All in all {name} is right {100 * ours.accuracy:.2f} % of the time for {ours.mean_cost:.3g} "
-        f"{inputs.unit}, {RIVAL} {100 * rival.accuracy:.2f} % for {rival.mean_cost:.3g} {inputs.unit}."
+        f"{inputs.unit}, {RIVAL_NAME} {100 * rival.accuracy:.2f} % for {rival.mean_cost:.3g} {inputs.unit}."
     )
-    alt = f"Bars of the samples that leave at each exit, {name} against {RIVAL}: {shares}."
+    alt = f"Bars of the samples that leave at each exit, {name} against {RIVAL_NAME}: {shares}."
 
     def draw(scheme: Scheme) -> Figure:
-        figure = new_figure(0.9 + 0.62 * len(exits))
+        figure = new_figure(0.7 + 0.6 * len(exits))
         axes: Sequence[Axes] = figure.subplots(1, 2, sharex=True, sharey=True)
-        titles = (f"{short_name(name, 22)} (this bundle)", f"{RIVAL}, geometric")
+        titles = (f"{name} (this bundle)", RIVAL_NAME)
         most = max(ours.exit_shares.max(), rival.exit_shares.max()) * len(inputs.report)
         for ax, outcome, title in zip(axes, (ours, rival), titles, strict=True):
             _bars(ax, outcome, inputs, scheme, most)
             ax.set_title(title, loc="left")
         axes[0].set_yticks(list(exits), [f"exit {k}" for k in exits])
-        handles = axes[0].containers
-        figure.legend(handles, ["right", "wrong"], loc="outside lower center", ncols=2)
+        bars = [axes[0].patches[0], axes[0].patches[len(exits)]]
+        figure.legend(bars, ["right", "wrong"], loc="outside lower center", ncols=2)
         return figure
 
     return Picture("samples_by_exit", "Samples by exit", alt, caption, draw)
@@ -109,14 +109,9 @@ def _bars(axes: Axes, outcome: Evaluation, inputs: Inputs, scheme: Scheme, most:
         axes.annotate(f"{right[k]:,} right of {taken[k]:,}", (0, k - 0.29), va="bottom", fontsize=9)
     axes.set_xlim(0, 1.08 * most)
     axes.set_ylim(exits - 0.65, -0.75)
-    axes.xaxis.set_major_locator(_few_ticks())
-    light_grid(axes, "x")
-
-
-def _few_ticks() -> object:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(3, integer=True)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines.bottom.set_visible(False)
 
 
 def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> Table:
@@ -125,17 +120,16 @@ def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> 
     for group in groups:
         saved = float((inputs.costs[rival.exits[group.rows]] - inputs.costs[inputs.outcome.exits[group.rows]]).sum())
         rows.append(
-            (group.letter or "-", group.meaning, f"{len(group.rows):,}", f"{100 * len(group.rows) / total:.1f} %",
-             f"{saved / total:+.3f}")
+            (f"{group.letter}: {group.meaning}" if group.letter else group.meaning, f"{len(group.rows):,}",
+             f"{100 * len(group.rows) / total:.1f} %", f"{saved / total:+.3f}")
         )  # fmt: skip
     gained = sum(len(g.rows) for g in groups if g.meaning.startswith("right here"))
     lost = sum(len(g.rows) for g in groups if g.meaning.startswith("wrong here"))
     net = inputs.costs[rival.exits].mean() - inputs.costs[inputs.outcome.exits].mean()
     return Table(
-        f"Groups against {RIVAL}",
-        ("group", "what it is", "samples", "share", f"saved ({inputs.unit} a sample)"),
+        f"Groups against {RIVAL_NAME}",
+        ("group", "samples", "share", f"saved ({inputs.unit})"),
         rows,
-        f"Groups A to E are the paper's. {gained:,} samples are right here and wrong with {RIVAL}, {lost:,} the other "
-        f"way round; {'saved' if net >= 0 else 'spent more'} on average: {abs(net):.3f} {inputs.unit}.",
-        text=frozenset({0, 1}),
+        f"Groups A to E are the paper's. {gained:,} samples are right here and wrong with the {RIVAL_NAME}, {lost:,} "
+        f"the other way round. What a group saves is spread over all samples: {net:+.3f} {inputs.unit} in all.",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,35 @@ from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 
 _MAX_MANIFEST = 16 << 20
+_SCHEDULES, _CALIBRATION = "scheduler.safetensors", "calibration.safetensors"
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost of leaving at each exit; see ``docs/format.md``, "profile".
+
+    Attributes:
+        costs: K of them.
+        static: of the network without early exits, if known.
+        device, provider, threads: what it was measured on; None where it holds everywhere or nothing is said.
+    """
+
+    unit: str
+    costs: tuple[float, ...]
+    static: float | None = None
+    device: str | None = None
+    provider: str | None = None
+    threads: int | None = None
+
+    @classmethod
+    def from_json(cls, profile: dict[str, Any]) -> CostTable:
+        """A profile of a manifest."""
+        static, device = profile.get("static"), profile.get("device")
+        unit, costs = str(profile["unit"]), tuple(float(cost) for cost in profile["costs"])
+        table = cls(unit, costs, None if static is None else float(static))
+        if device is None:
+            return table
+        return replace(table, device=str(device), provider=str(profile["provider"]), threads=int(profile["threads"]))
 
 
 @dataclass(frozen=True)
@@ -30,7 +59,7 @@ class Bundle:
         model: registry name.
         class_names: C names, as untrusted as the rest.
         parameters: K numbers of parameters up to each exit.
-        profiles: cost tables, as in the manifest.
+        cost_tables: measured or computed.
         preprocessing: from images to inputs.
         versions: of the tools that made it.
         schedules: by ascending budget.
@@ -43,19 +72,18 @@ class Bundle:
     model: str
     class_names: tuple[str, ...]
     parameters: tuple[int, ...]
-    profiles: tuple[dict[str, Any], ...]
+    cost_tables: tuple[CostTable, ...]
     preprocessing: ImagePreprocessing
     versions: dict[str, str]
     schedules: list[eenet_rt.Schedule]
     active: int | None
     num_exits: int
 
-    def profile_of(self, schedule: eenet_rt.Schedule) -> dict[str, Any]:
-        """The cost table that a schedule was fitted for, or no more of it than the schedule says itself."""
-        for profile in self.profiles:
-            if profile["unit"] == schedule.unit and list(profile["costs"]) == list(schedule.costs):
-                return profile
-        return {"unit": schedule.unit, "costs": list(schedule.costs), "static": None}
+    def cost_table(self, schedule: eenet_rt.Schedule) -> CostTable:
+        """The one that a schedule was fitted for, or no more of it than the schedule says itself."""
+        wanted = CostTable(schedule.unit, tuple(schedule.costs))
+        same = (t for t in self.cost_tables if (t.unit, t.costs) == (wanted.unit, wanted.costs))
+        return next(same, wanted)
 
 
 def read_bundle(path: Path) -> Bundle:
@@ -66,15 +94,15 @@ def read_bundle(path: Path) -> Bundle:
     """
     manifest = _read_manifest(path)
     try:
-        _check_file(path, manifest, "scheduler.safetensors")
-        file = eenet_rt.read_schedules(path / "scheduler.safetensors")
+        _check_file(path, manifest, _SCHEDULES)
+        file = eenet_rt.read_schedules(path / _SCHEDULES)
         bundle = Bundle(
             path=path,
             id=str(manifest["id"]),
             model=str(manifest["model"]),
             class_names=tuple(str(name) for name in manifest["class_names"]),
             parameters=tuple(int(count) for count in manifest["parameters"]),
-            profiles=tuple(_checked_profile(profile) for profile in manifest["profiles"]),
+            cost_tables=tuple(CostTable.from_json(profile) for profile in manifest["profiles"]),
             preprocessing=ImagePreprocessing.from_json(manifest["preprocessing"]),
             versions={str(name): str(version) for name, version in manifest["versions"].items()},
             schedules=file.schedules,
@@ -93,16 +121,21 @@ def read_bundle(path: Path) -> Bundle:
     return bundle
 
 
+def has_calibration(bundle: Bundle) -> bool:
+    """Whether `read_calibration` finds any."""
+    return (bundle.path / _CALIBRATION).is_file()
+
+
 def read_calibration(bundle: Bundle) -> Predictions:
     """The predictions that a bundle carries for fitting anew: none of them may be reported on.
 
     Raises:
         UserError: there are none, or they do not fit the bundle.
     """
-    path = bundle.path / "calibration.safetensors"
-    if not path.is_file():
+    path = bundle.path / _CALIBRATION
+    if not has_calibration(bundle):
         raise UserError(f"{bundle.path} holds no calibration.safetensors: give --validation")
-    _check_file(bundle.path, _read_manifest(bundle.path), path.name)
+    _check_file(bundle.path, _read_manifest(bundle.path), _CALIBRATION)
     try:
         tensors = safetensors.numpy.load_file(path)
         logits, labels = tensors["logits"], tensors["labels"]
@@ -152,12 +185,3 @@ def _check_file(folder: Path, manifest: dict[str, Any], name: str) -> None:
         raise UserError(f"{folder}: has no {name}, so there is no schedule to report on")
     if hashlib.sha256(file.read_bytes()).hexdigest() != manifest["files"][name]["sha256"]:
         raise UserError(f"{file}: its SHA-256 is not that of the manifest")
-
-
-def _checked_profile(profile: dict[str, Any]) -> dict[str, Any]:
-    static = profile.get("static")
-    return profile | {
-        "unit": str(profile["unit"]),
-        "costs": [float(cost) for cost in profile["costs"]],
-        "static": None if static is None else float(static),
-    }

@@ -58,16 +58,14 @@ def _report(arguments: argparse.Namespace) -> None:
     inputs = read_inputs(arguments)
     check_output(arguments.out)
     wall = measure_wall_time(inputs)
-    pictures = 13 if inputs.images is not None else 8
-    with tqdm(total=number_of_fits() + pictures, disable=None, leave=False) as bar:
+    with tqdm(total=number_of_fits(), disable=None, leave=False) as bar:
 
         def progress(what: str) -> None:
-            bar.set_description(what, refresh=False)
+            bar.set_description(f"fit {what}", refresh=False)
             bar.update()
 
         fits = fit_all(inputs, progress)
-        page = _page(inputs, fits, wall)
-        files = write_page(page, arguments.out, progress)
+    files = write_page(_page(inputs, fits, wall), arguments.out)
     if arguments.json:
         print(json.dumps(_as_json(inputs, fits, wall, arguments.out, files)))
     else:

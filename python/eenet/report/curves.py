@@ -8,23 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eenet.evaluation import evaluate, evaluate_oracle
-from eenet.report.fits import RIVAL, Curve, Fits
+from eenet.report.fits import RIVAL, RIVAL_NAME, Curve, Fits
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, light_grid, new_figure, policy_line, short_name
+from eenet.report.style import Scheme, light_grid, new_figure, policy_line, policy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _ORACLE_POINTS = 24
-_LABELS = {
-    "eenet": "EENet",
-    "eenet-fixed-scores": "EENet, scores not learned",
-    "eenet-fixed-shares": "EENet, shares not learned",
-    "maximum": "maximum, geometric",
-    "learned-stopping": "learned stopping",
-}
 
 
 def curve_section(inputs: Inputs, fits: Fits) -> Section:
@@ -68,7 +61,7 @@ def _trade_off(inputs: Inputs) -> Picture:
             **policy_line(scheme, "oracle"),
         )  # fmt: skip
         line = policy_line(scheme, name)
-        ax.plot([o.mean_cost for o in outcomes], [100 * o.accuracy for o in outcomes], label=short_name(name), **line)
+        ax.plot([o.mean_cost for o in outcomes], [100 * o.accuracy for o in outcomes], label=policy_name(name), **line)
         ours = inputs.outcome
         ax.plot(
             ours.mean_cost, 100 * ours.accuracy, "o", markersize=12, fillstyle="none", color=line["color"],
@@ -121,9 +114,9 @@ def _ablation(inputs: Inputs, fits: Fits) -> Picture:
     middle = float(fits.budgets[len(fits.budgets) // 2 - 1])
     at_middle = {curve.policy: 100 * _at(curve, middle) for curve in fits.curves}
     best = max(at_middle, key=lambda policy: at_middle[policy])
-    lead = "" if best == RIVAL else f", {at_middle[best] - at_middle[RIVAL]:.1f} points over {_LABELS[RIVAL]}"
+    lead = "" if best == RIVAL else f", {at_middle[best] - at_middle[RIVAL]:.1f} points over {RIVAL_NAME}"
     caption = (
-        f"At a mean of {middle:.3g} {inputs.unit}, between the points, {_LABELS[best]} is best with "
+        f"At a mean of {middle:.3g} {inputs.unit}, between the points, {policy_name(best)} is best with "
         f"{at_middle[best]:.1f} %{lead}; EENet has {at_middle['eenet']:.1f} %, "
         f"{at_middle['eenet-fixed-scores']:.1f} % without learned scores and {at_middle['eenet-fixed-shares']:.1f} % "
         "without learned shares."
@@ -137,7 +130,7 @@ def _ablation(inputs: Inputs, fits: Fits) -> Picture:
         for curve in fits.curves:
             style = policy_line(scheme, curve.policy)
             axes[0].plot(
-                curve.mean_cost, 100 * curve.accuracy, label=_LABELS[curve.policy], markersize=5, **style
+                curve.mean_cost, 100 * curve.accuracy, label=policy_name(curve.policy), markersize=5, **style
             )  # fmt: skip
             lead = [100 * (a - _at(reference, c)) for a, c in zip(curve.accuracy, curve.mean_cost, strict=True)]
             axes[1].plot(curve.mean_cost, lead, markersize=5, **style)
@@ -153,7 +146,7 @@ def _ablation(inputs: Inputs, fits: Fits) -> Picture:
 
 def _ablation_table(inputs: Inputs, fits: Fits) -> Table:
     rows = [
-        (_LABELS[curve.policy], *(f"{100 * a:.1f}" for a in curve.accuracy),
+        (policy_name(curve.policy), *(f"{100 * a:.1f}" for a in curve.accuracy),
          f"{100 * (curve.mean_cost / fits.budgets).mean():.1f} %")
         for curve in fits.curves
     ]  # fmt: skip

@@ -16,6 +16,7 @@ from eenet.scheduling.grid import FIT_SHARE, fit_schedules
 ABLATION = ("eenet", "eenet-fixed-scores", "eenet-fixed-shares", "maximum", "learned-stopping")
 COST_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0)
 RIVAL = "maximum"  # with geometric shares: MSDNet's policy
+RIVAL_NAME = "maximum score"
 _BUDGETS = 8
 _LOWEST, _HIGHEST = 0.05, 0.9  # of the way from the first exit's cost to full cost
 

@@ -13,7 +13,7 @@ import eenet_rt
 from eenet.data import ImageSet
 from eenet.evaluation import Evaluation
 from eenet.report.assignments import Group
-from eenet.report.fits import RIVAL
+from eenet.report.fits import RIVAL_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import WIDTH, Scheme, new_figure, short_name
@@ -66,10 +66,10 @@ def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: 
     moved = int((ours.exits != rival.exits).sum())
     return Picture(
         "group_examples",
-        f"Groups A to E against {RIVAL}",
+        f"Groups A to E against {RIVAL_NAME}",
         f"Rows of example images of each group. Samples in the groups: {counts}.",
         f"Blue frame: right here; orange dashed frame: wrong here. {moved:,} of {len(labels):,} samples leave at "
-        f"another exit than with {RIVAL}. Below each image: its exit with {RIVAL} → its exit here.",
+        f"another exit than with {RIVAL_NAME}. Below each image: its exit with {RIVAL_NAME} → its exit here.",
         lambda scheme: _draw(
             strips, images, scheme, [[f"{rival.exits[r]} → {ours.exits[r]}" for r in s.rows] for s in strips]
         ),
@@ -143,7 +143,7 @@ def _draw(
     strips: Sequence[_Strip], images: ImageSet, scheme: Scheme, notes: Sequence[Sequence[str]] | None = None
 ) -> Figure:
     side = (WIDTH - 0.2) / _COLUMNS
-    figure = new_figure(len(strips) * (side + (0.52 if notes else 0.36)) + 0.1)
+    figure = new_figure(len(strips) * (side + (0.53 if notes else 0.38)) + 0.1)
     axes: NDArray[np.object_] = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
     pitch = _TILE + 2 * _GAP
     for i, (ax, strip) in enumerate(zip(axes, strips, strict=True)):
@@ -157,7 +157,7 @@ def _draw_strip(axes: Axes, strip: _Strip, images: ImageSet, scheme: Scheme) -> 
     from matplotlib.patches import Rectangle
 
     pitch = _TILE + 2 * _GAP
-    axes.set_title(strip.title, loc="left", fontsize=9)
+    axes.set_title(strip.title, loc="left", fontsize=9.5)
     axes.set(xlim=(0, pitch * _COLUMNS), ylim=(pitch, 0), aspect="equal")
     axes.set_axis_off()
     if len(strip.rows) == 0:

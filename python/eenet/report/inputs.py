@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.evaluation import Evaluation, evaluate
 from eenet.predictions import Predictions
-from eenet.report.bundle import Bundle, check_shape, read_bundle, read_calibration
+from eenet.report.bundle import Bundle, check_shape, has_calibration, read_bundle, read_calibration
 from eenet.scheduling.calibration import Floats
 
 # Data sets hold some images twice; more than this share of the report set among the fitted samples is no accident.
@@ -32,7 +33,7 @@ class Inputs:
         validation: predictions that other policies are fitted on, for comparison.
         images: one for each row of ``report``; None without ``--images``.
         sources: what each file is called, for the page: predictions, validation, images.
-        repeated: rows of ``report`` that are to the bit among ``validation``.
+        repeated: rows of ``report`` that are to the bit among samples that policies were fitted on.
         seed: of the split of ``validation``, of fits and of the choice of images.
     """
 
@@ -68,8 +69,7 @@ class Inputs:
     @property
     def static_cost(self) -> float | None:
         """Cost of the network without early exits."""
-        static: float | None = self.bundle.profile_of(self.schedule)["static"]
-        return static
+        return self.bundle.cost_table(self.schedule).static
 
     @cached_property
     def outcome(self) -> Evaluation:
@@ -93,16 +93,18 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     chosen = _choose(bundle, arguments.schedule, arguments.budget)
     report = Predictions.load(arguments.predictions)
     check_shape(report, bundle, str(arguments.predictions))
+    calibration = []
     if arguments.validation is None:
         validation, source = read_calibration(bundle), "the bundle's calibration samples"
     else:
+        calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
         validation, source = Predictions.load(arguments.validation), arguments.validation.name
         check_shape(validation, bundle, str(arguments.validation))
-    repeated = _repeated(report, validation)
+    repeated = _repeated(report, [validation, *calibration])
     if repeated > _MOST_SHARED * len(report):
         raise UserError(
-            f"{arguments.predictions}: {repeated} of {len(report)} samples are among those that policies are fitted "
-            f"on ({source}), expected other ones"
+            f"{arguments.predictions}: {repeated} of {len(report)} samples are among those that policies were fitted "
+            f"on, expected other ones"
         )
     sources = {"predictions": arguments.predictions.name, "validation": source}
     images = None
@@ -129,8 +131,8 @@ def _choose(bundle: Bundle, schedule: int | None, budget: float | None) -> int:
     return bundle.active
 
 
-def _repeated(report: Predictions, validation: Predictions) -> int:
-    known = {row.tobytes() for row in validation.logits}
+def _repeated(report: Predictions, fitted: Sequence[Predictions]) -> int:
+    known = {row.tobytes() for predictions in fitted for row in predictions.logits}
     return sum(row.tobytes() in known for row in report.logits)
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from eenet.errors import UserError
 from eenet.files import replacing
@@ -99,30 +102,32 @@ def figures_folder(out: Path) -> Path:
 
 
 def check_output(out: Path) -> None:
-    """Makes sure, before hours of work, that a page can be written.
+    """Makes sure, before minutes of work, that a page can be written.
 
     Raises:
-        UserError: the page is a folder, or the folder of pictures holds something else.
-        OSError: the folder cannot be made or written in.
+        UserError: the page is a folder, its folder cannot be made or written in, or that of the pictures holds
+            something else.
     """
     if out.is_dir():
         raise UserError(f"--out: {out} is a folder, expected a file name such as report.html")
-    with replacing(out.with_name(f".{out.name}.probe")) as probe:
-        probe.touch()
-    out.with_name(f".{out.name}.probe").unlink()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"--out: cannot write in {out.parent}: {error.strerror}") from error
     folder = figures_folder(out)
     foreign = [p.name for p in folder.iterdir() if p.suffix != ".png"] if folder.is_dir() else []
     if foreign or (folder.exists() and not folder.is_dir()):
         raise UserError(f"--out: {folder} holds {(foreign or ['no pictures'])[0]}, which a report would replace")
 
 
-def write_page(page: Page, out: Path, progress: Callable[[str], None]) -> list[str]:
+def write_page(page: Page, out: Path) -> list[str]:
     """Writes a page and, in a folder beside it, its pictures; both whole or not at all.
 
     Args:
         page: what to write.
         out: the HTML file.
-        progress: takes the name of each picture before it is drawn.
 
     Returns:
         Names of the picture files.
@@ -136,8 +141,8 @@ def write_page(page: Page, out: Path, progress: Callable[[str], None]) -> list[s
     with replacing(figures_folder(out)) as folder, replacing(out) as file:
         folder.mkdir()
         drawn = {}
-        for picture in (p for section in page.sections for p in section.pictures):
-            progress(picture.name)
+        pictures = [picture for section in page.sections for picture in section.pictures]
+        for picture in tqdm(pictures, "draw", disable=None, leave=False):
             light, dark = render(picture.draw, LIGHT), render(picture.draw, DARK)
             (folder / f"{picture.name}.png").write_bytes(light)
             drawn[picture.name] = _Drawn(_data_url(light), _data_url(dark), *_size(light))

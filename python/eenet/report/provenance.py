@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import eenet_rt
+from eenet.report.bundle import CostTable
 from eenet.report.fits import Fits
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
@@ -15,28 +16,27 @@ from eenet.scheduling.grid import FIT_SHARE
 def provenance_section(inputs: Inputs, fits: Fits) -> Section:
     """Bundle, versions, data sets and what each of them was for."""
     bundle, schedule = inputs.bundle, inputs.schedule
-    profile = bundle.profile_of(schedule)
     fit_count = round(FIT_SHARE * len(inputs.validation))
     table = " · ".join(f"{cost:.4g}" for cost in inputs.costs)
     facts = [
         ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
         ("Bundle", f"{bundle.path.name}, id {bundle.id}"),
         ("Made with", ", ".join(f"{name} {v}" for name, v in bundle.versions.items())),
-        ("Cost table", f"{table} {inputs.unit}{_measured_on(profile)}"),
+        ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.cost_table(schedule))}"),
         (
             "Schedule", f"{inputs.chosen}: {schedule.policy}, budget {schedule.budget:.4g} {schedule.unit}, of which "
             f"{schedule.margin:.3g} are held back as a margin",
         ),
         (
             "Reported on", f"{len(inputs.report):,} samples of {inputs.sources['predictions']}. "
-            f"{inputs.repeated:,} of them are, to the bit, among the validation predictions; nothing was fitted on the "
-            "others",
+            f"Nothing on this page was fitted on them; {inputs.repeated:,} are, to the bit, among the samples "
+            "that policies were fitted on",
         ),
         (
-            "Fitted on", f"the bundle's schedules: see its making; thresholds on {schedule.calibration_samples:,} "
-            f"calibration samples. Policies for comparison: {inputs.sources['validation']}, "
-            f"{len(inputs.validation):,} samples, of which {fit_count:,} fit scores and shares and "
-            f"{len(inputs.validation) - fit_count:,} set thresholds (split by seed {inputs.seed})",
+            "Fitted on", "the bundle's schedules: when it was made, thresholds on "
+            f"{schedule.calibration_samples:,} calibration samples. Policies for comparison: "
+            f"{inputs.sources['validation']}, {len(inputs.validation):,} samples, of which {fit_count:,} fit scores "
+            f"and shares and {len(inputs.validation) - fit_count:,} set thresholds (split by seed {inputs.seed})",
         ),
         (
             "Compared", f"{len(fits.curves)} policies at {len(fits.budgets)} budgets, {len(fits.sweep)} values of "
@@ -49,10 +49,10 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
     return Section("making", "How it was made", "Which data did what, and on which machine.", facts=facts)
 
 
-def _measured_on(profile: dict[str, object]) -> str:
-    if "device" not in profile:
+def _measured_on(table: CostTable) -> str:
+    if table.device is None:
         return ""
-    return f", measured on {profile['device']}, {profile['provider']}, {profile['threads']} thread(s)"
+    return f", measured on {table.device}, {table.provider}, {table.threads} thread(s)"
 
 
 def _versions() -> str:

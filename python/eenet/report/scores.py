@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.evaluation import area_under_roc
-from eenet.report.fits import RIVAL
+from eenet.report.fits import RIVAL_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
-from eenet.report.style import Scheme, light_grid, new_figure, short_name
+from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
 from eenet.scheduling.calibration import Floats, with_thresholds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 _SHOWN = 10  # classes; of more, the ones that full depth knows worst and best
@@ -58,31 +59,33 @@ def _score_picture(inputs: Inputs) -> Picture:
     right = eenet_rt.answers(inputs.report.logits, combiner)[:, k] == inputs.report.labels
     ours = eenet_rt.scores(inputs.report.logits, policy)[:, k]
     plain = eenet_rt.features(inputs.report.logits, combiner)[k][:, inputs.report.num_classes]
-    classes, name = shown_classes(inputs), inputs.schedule.policy
+    classes, name = shown_classes(inputs), policy_name(inputs.schedule.policy)
     names = [short_name(inputs.bundle.class_names[label]) for label in classes]
     auroc = (area_under_roc(plain, right), area_under_roc(ours, right))
     low = classes[: max(1, len(classes) // 3)]
     hard = np.isin(inputs.report.labels, low) & right
-    shift = f", {RIVAL} {plain[hard].mean():.2f} and {name} {ours[hard].mean():.2f}" if hard.any() else ""
+    means = (
+        f"{plain[hard].mean():.2f} with the {RIVAL_NAME}, {ours[hard].mean():.2f} with {name}" if hard.any() else "-"
+    )
     verdict = "better" if auroc[1] > auroc[0] + 5e-4 else "worse" if auroc[1] < auroc[0] - 5e-4 else "as well"
     caption = (
         f"At exit {k}, {name} tells right from wrong answers {verdict}{' than' if verdict != 'as well' else ' as'} "
-        f"{RIVAL} (failure-prediction AUROC {auroc[1]:.3f} against {auroc[0]:.3f}). Right answers in the "
-        f"{len(low)} least known classes score on average{shift[1:] or ' nothing: there are none'}. Thin line: 5 to "
-        "95 % of the samples, thick line: quartiles, dot: median."
+        f"the {RIVAL_NAME} (failure-prediction AUROC {auroc[1]:.3f} against {auroc[0]:.3f}). Mean score "
+        f"of the {int(hard.sum()):,} right answers in the {len(low)} least known classes: {means}. "
+        "Thin line: 5 to 95 % of the samples, thick line: quartiles, dot: median."
     )
-    alt = f"Scores of right and wrong answers at exit {k} for the classes {', '.join(names)}, {RIVAL} and {name}."
+    alt = f"Scores of right and wrong answers at exit {k} for the classes {', '.join(names)}, {RIVAL_NAME} and {name}."
 
     def draw(scheme: Scheme) -> Figure:
         figure = new_figure(1.2 + 0.36 * len(classes))
-        axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
-        panels = ((RIVAL, plain, auroc[0]), (name, ours, auroc[1]))
+        axes: Sequence[Axes] = figure.subplots(1, 2, sharex=policy.clamp, sharey=True)
+        panels = ((RIVAL_NAME, plain, auroc[0]), (name, ours, auroc[1]))
         for ax, (title, scores, area) in zip(axes, panels, strict=True):
             for row, label in enumerate(classes):
                 members = inputs.report.labels == label
                 _spread(ax, row - 0.17, scores[members & right], scheme.right, "o")
                 _spread(ax, row + 0.17, scores[members & ~right], scheme.wrong, "s")
-            ax.set_title(f"{short_name(title, 20)}\nAUROC {area:.3f}", loc="left")
+            ax.set_title(f"{title}\nAUROC {area:.3f}", loc="left")
             ax.set_xlabel(f"score at exit {k}")
             light_grid(ax, "x")
         axes[0].set_yticks(range(len(classes)), names)
@@ -156,7 +159,7 @@ def _weight_picture(inputs: Inputs) -> Picture:
         table[3 + len(scorers) :, k] = scorer.weights[classes]
     what = "weights" if all(s.linear for s in scorers) else "mean slopes (a scorer has a hidden layer)"
     most = "; ".join(_most_effect(k, scorer) for k, scorer in enumerate(scorers))
-    alt = f"Table of the {what} of {inputs.schedule.policy}'s exit scores, by input and exit. {most}."
+    alt = f"Table of the {what} of {policy_name(inputs.schedule.policy)}'s exit scores, by input and exit. {most}."
     caption = (
         f"{what[0].upper()}{what[1:]} of each input of the score, {'all' if len(classes) == num_classes else 'of'} "
         f"{len(classes)} classes from the least to the best known. What moves the score most, as standard deviation "
@@ -195,7 +198,7 @@ def _most_effect(k: int, scorer: ScorerWeights) -> str:
     return f"exit {k} " + " and ".join(f"{name} ({effect:.2f})" for name, effect in ordered)
 
 
-def _diverging(scheme: Scheme) -> object:
+def _diverging(scheme: Scheme) -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     ends = {"light": ("#f1a35f", "#7fbbe0"), "dark": ("#a65a14", "#1f6a9c")}[scheme.name]

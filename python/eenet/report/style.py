@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eenet.errors import UserError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 4.2  # inches: on a phone 10 points are then still some 10 pixels
-_DPI = 200
+_DPI = 160
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,21 @@ LINES = {
     "oracle": ("-.", ""),
 }
 
+_POLICY_NAMES = {
+    "eenet": "EENet",
+    "eenet-fixed-scores": "EENet, scores not learned",
+    "eenet-fixed-shares": "EENet, shares not learned",
+    "learned-stopping": "learned stopping",
+    "maximum": "maximum score",
+}
 
-def policy_line(scheme: Scheme, name: str) -> dict[str, str]:
+
+def policy_name(policy: str) -> str:
+    """A policy in words."""
+    return _POLICY_NAMES.get(policy) or short_name(policy, 26)
+
+
+def policy_line(scheme: Scheme, name: str) -> dict[str, Any]:
     """Colour, line and marker of a policy, as arguments of ``Axes.plot``."""
     line, marker = LINES.get(name, ("-", "x"))
     return {"color": scheme.policy(name), "linestyle": line, "marker": marker}
@@ -90,14 +103,16 @@ def require_libraries() -> None:
 def _drawing(scheme: Scheme) -> Iterator[None]:
     import matplotlib
 
-    settings = {
+    settings: dict[Any, Any] = {
         "font.size": 10,
         "axes.titlesize": 10,
         "axes.labelsize": 10,
         "xtick.labelsize": 9,
         "ytick.labelsize": 9,
         "legend.fontsize": 9,
-        "legend.frameon": False,
+        "legend.facecolor": scheme.paper,
+        "legend.edgecolor": "none",
+        "legend.framealpha": 1,
         "figure.facecolor": scheme.paper,
         "axes.facecolor": scheme.paper,
         "savefig.facecolor": scheme.paper,
@@ -133,8 +148,9 @@ def new_figure(height: float) -> Figure:
         height: in inches.
     """
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(WIDTH, height), layout="constrained")
+    return Figure(figsize=(WIDTH, height), layout=ConstrainedLayoutEngine(wspace=0.07, hspace=0.03))
 
 
 def light_grid(axes: Axes, axis: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import eenet_rt
 from eenet.report.inputs import Inputs
 from eenet.report.page import Number, Section
+from eenet.report.style import policy_name
 
 _MOST_IMAGES = 200
 _WARM_UP = 10
@@ -45,7 +46,7 @@ def measure_wall_time(inputs: Inputs) -> WallTime | str:
     """
     if inputs.images is None:
         return "no images were given"
-    threads = int(inputs.bundle.profile_of(inputs.schedule).get("threads", 1))
+    threads = inputs.bundle.cost_table(inputs.schedule).threads or 1
     try:
         with warnings.catch_warnings():
             # A device that no profile is of takes no budget in ms; a policy runs there all the same.
@@ -72,8 +73,8 @@ def verdict_sentence(inputs: Inputs) -> str:
     kept = "keeps" if outcome.mean_cost <= schedule.budget else "overspends"
     full = inputs.exit_accuracy[-1]
     return (
-        f"With {schedule.policy}, {inputs.bundle.model} {kept} its budget of {schedule.budget:.3g} {schedule.unit} a "
-        f"sample: {100 * outcome.accuracy:.2f} % of {len(inputs.report):,} images right for "
+        f"With {policy_name(schedule.policy)}, {inputs.bundle.model} {kept} its budget of {schedule.budget:.3g} "
+        f"{schedule.unit} a sample: {100 * outcome.accuracy:.2f} % of {len(inputs.report):,} samples right for "
         f"{outcome.mean_cost:.3g} {schedule.unit} on average, where full depth has {100 * full:.2f} % for "
         f"{inputs.costs[-1]:.3g} {schedule.unit}."
     )
@@ -121,9 +122,9 @@ def verdict_section(inputs: Inputs, wall: WallTime | str) -> Section:
 
 
 def _lead(inputs: Inputs, wall: WallTime | str) -> str:
-    profile = inputs.bundle.profile_of(inputs.schedule)
-    table = f"The cost table was measured on {profile['device']}" if "device" in profile else "The cost table is given"
-    lead = f"{table} when the bundle was made; costs by the table count every report sample at the cost of its exit."
+    device = inputs.bundle.cost_table(inputs.schedule).device
+    measured = f" The table was measured on {device} when the bundle was made." if device else ""
+    lead = f"By the cost table, every report sample counts what its exit costs.{measured}"
     if not isinstance(wall, WallTime):
         return f"{lead} Wall time was not measured for this report: {wall}."
     return (
