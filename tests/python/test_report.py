@@ -308,6 +308,10 @@ def without_calibration(folder: Path, arguments: list[str]) -> None:
     (folder / "b.eenet" / "calibration.safetensors").unlink()
 
 
+def unlisted_calibration(folder: Path, arguments: list[str]) -> None:
+    change_manifest(folder / "b.eenet", lambda manifest: manifest["files"].pop("calibration.safetensors"))
+
+
 def without_costs(folder: Path, arguments: list[str]) -> None:
     change_manifest(folder / "b.eenet", lambda manifest: manifest["profiles"][0].pop("costs"))
 
@@ -327,6 +331,7 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
         ),
         (damaged_schedules, "scheduler.safetensors: its SHA-256 is not that of the manifest"),
         (without_costs, "manifest.json: KeyError('costs'); expected what docs/format.md describes"),
+        (unlisted_calibration, "manifest.json: files: says nothing of calibration.safetensors"),
         (without_calibration, "holds no calibration.safetensors: give --validation"),
         (with_logits(lambda x: x[:, :2].copy()), "got 2 exits and 10 classes, the bundle's tiny has 3 and 10"),
         (with_logits(lambda x: x * np.float32(np.nan)), "logits: row 0 is not finite"),

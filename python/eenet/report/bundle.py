@@ -183,5 +183,9 @@ def _check_file(folder: Path, manifest: dict[str, Any], name: str) -> None:
     file = folder / name
     if not file.is_file():
         raise UserError(f"{folder}: has no {name}, so there is no schedule to report on")
-    if hashlib.sha256(file.read_bytes()).hexdigest() != manifest["files"][name]["sha256"]:
+    try:
+        expected = manifest["files"][name]["sha256"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'manifest.json'}: files: says nothing of {name}") from error
+    if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
         raise UserError(f"{file}: its SHA-256 is not that of the manifest")

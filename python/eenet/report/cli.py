@@ -42,7 +42,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--images", type=Path, help="the images that the predictions are of, .npz, for examples")
     parser.add_argument(
         "--validation", type=Path,
-        help="predictions to fit other policies on, for comparison (default: the bundle's calibration samples)",
+        help="predictions to fit other policies on, for comparison (default: the bundle's calibration file)",
     )  # fmt: skip
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--schedule", type=int, metavar="I", help="report on schedule I (default: the active one)")

@@ -95,7 +95,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     check_shape(report, bundle, str(arguments.predictions))
     calibration = []
     if arguments.validation is None:
-        validation, source = read_calibration(bundle), "the bundle's calibration samples"
+        validation, source = read_calibration(bundle), "the bundle's calibration file"
     else:
         calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
         validation, source = Predictions.load(arguments.validation), arguments.validation.name
