@@ -27,7 +27,7 @@ from eenet.report.costs import cost_section, scheduler_parameters
 from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
-from eenet.report.style import DARK, LIGHT, render, short_name
+from eenet.report.style import DARK, LIGHT, number, render, short_name
 from eenet.scheduling import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
 from eenet.zoo import zoo_folder
 
@@ -116,7 +116,7 @@ def test_figures_are_those_of_the_library(made: Made) -> None:
     assert all(0.9 < point["planned"] < 1.1 for point in result["alpha_cost"])
     html = made.page.read_text()
     assert f"{100 * expected.accuracy:.2f} %" in html
-    assert f"{expected.mean_cost:.3g} ms" in html
+    assert f"{number(expected.mean_cost)} ms" in html
     assert file.network in html
 
 
@@ -156,6 +156,8 @@ def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) ->
     assert shown == (1 if scheme == "light" else 0)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(int(c) for c in ground[4:-1].split(",")) > 600) == (scheme == "light")
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
     headings = page.locator("h1, h2").all_inner_texts()
     assert headings == [
         "resnet56 with early exits", "Verdict", "Where samples leave", "Images by exit", "What the scores say",
@@ -177,6 +179,18 @@ def test_without_images(tiny: TrainedBundle, tmp_path: Path) -> None:
     assert "no images were given" in html
     assert "Images by exit" not in html
     assert "val.npz, 2,000 samples" in html
+
+
+def test_numbers() -> None:
+    assert [number(x) for x in (1.4, 0.0123, 23.456, 999.9, 1234567)] == [
+        "1.40",
+        "0.0123",
+        "23.5",
+        "1,000",
+        "1,234,567",
+    ]
+    assert number(4.73, 4) == "4.730"
+    assert number(0) == "0"
 
 
 def test_groups_by_hand() -> None:
@@ -226,6 +240,8 @@ def test_hidden_layer_and_disabled_exit(tiny: TrainedBundle, tmp_path: Path) -> 
         assert scorer.weights == pytest.approx((out @ weight)[0], rel=1e-5)
     assert scheduler_parameters(inputs) == [6 * 14 + 13, 6 * 29 + 26, 6 * 29 + 26]
     assert "hidden layer" in score_section(inputs).pictures[1].caption
+    (table,) = quality_section(inputs).tables
+    assert [row[-1] == "-" for row in table.rows] == [True, False, True]
     draw(inputs)
 
 

@@ -13,7 +13,7 @@ from eenet.evaluation import Evaluation
 from eenet.report.fits import RIVAL_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, new_figure, policy_name
+from eenet.report.style import Scheme, new_figure, number, policy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,7 +63,7 @@ def assignment_section(inputs: Inputs, rival: Evaluation, groups: Sequence[Group
         "exits",
         "Where samples leave",
         f"The bundle's {policy_name(inputs.schedule.policy)} beside the maximum score with geometric exit shares "
-        f"(MSDNet's policy), fitted to the same budget of {inputs.schedule.budget:.3g} {inputs.unit}.",
+        f"(MSDNet's policy), fitted to the same budget of {number(inputs.schedule.budget)} {inputs.unit}.",
         pictures=[_picture(inputs, rival)],
         tables=[_group_table(inputs, rival, groups)],
     )
@@ -78,8 +78,8 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
     best = int(np.argmax(ours.exit_shares))
     caption = (
         f"{name} lets most samples leave at exit {best}, {100 * ours.exit_accuracy[best]:.1f} % of them with the right "
-        f"answer. All in all {name} is right {100 * ours.accuracy:.2f} % of the time for {ours.mean_cost:.3g} "
-        f"{inputs.unit}, {RIVAL_NAME} {100 * rival.accuracy:.2f} % for {rival.mean_cost:.3g} {inputs.unit}."
+        f"answer. All in all {name} is right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} "
+        f"{inputs.unit}, {RIVAL_NAME} {100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
     )
     alt = f"Bars of the samples that leave at each exit, {name} against {RIVAL_NAME}: {shares}."
 

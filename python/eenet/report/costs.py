@@ -9,6 +9,7 @@ import numpy as np
 import eenet_rt
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section, Table
+from eenet.report.style import number
 from eenet.scheduling.calibration import Floats, with_thresholds
 
 _REPEATS = 7
@@ -24,10 +25,10 @@ def cost_section(inputs: Inputs) -> Section:
     for k, cost in enumerate(inputs.costs):
         rows.append(
             (f"exit {k}", f"{inputs.bundle.parameters[k] / 1e6:.3f} M", f"+ {parameters[k]:,}",
-             f"{cost:.3f} {inputs.unit}", f"{scheduler_us[k]:.2f} µs")
+             f"{number(cost, 4)} {inputs.unit}", f"{scheduler_us[k]:.2f} µs")
         )  # fmt: skip
     if inputs.static_cost is not None:
-        rows.append(("no exits", "-", "-", f"{inputs.static_cost:.3f} {inputs.unit}", "-"))
+        rows.append(("no exits", "-", "-", f"{number(inputs.static_cost, 4)} {inputs.unit}", "-"))
     share = parameters[-1] / inputs.bundle.parameters[-1]
     caption = (
         f"Costs of the table include heads and scoring. The scheduler holds {parameters[-1]:,} numbers, "

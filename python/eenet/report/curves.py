@@ -11,7 +11,7 @@ from eenet.evaluation import evaluate, evaluate_oracle
 from eenet.report.fits import RIVAL, RIVAL_NAME, Curve, Fits
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, light_grid, new_figure, policy_line, policy_name
+from eenet.report.style import Scheme, light_grid, new_figure, number, policy_line, policy_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +47,10 @@ def _trade_off(inputs: Inputs) -> Picture:
     kept = sum(o.mean_cost <= s.budget for o, s in zip(outcomes, inputs.bundle.schedules, strict=True))
     caption = (
         f"{kept} of {len(outcomes)} schedules keep their budget. An oracle that knows which exits are right would "
-        f"reach {100 * best.accuracy:.1f} % for {best.mean_cost:.3g} {inputs.unit}; no policy can do better. Leaving "
-        "always at the same exit gives the crosses."
+        f"reach {100 * best.accuracy:.1f} % for {number(best.mean_cost)} {inputs.unit}; no policy can do better. "
+        "Leaving always at the same exit gives the crosses."
     )
-    points = "; ".join(f"{100 * o.accuracy:.1f} % at {o.mean_cost:.3g} {inputs.unit}" for o in outcomes)
+    points = "; ".join(f"{100 * o.accuracy:.1f} % at {number(o.mean_cost)} {inputs.unit}" for o in outcomes)
     alt = f"Accuracy against mean cost of the bundle's schedules: {points}."
 
     def draw(scheme: Scheme) -> Figure:
@@ -90,8 +90,9 @@ def _schedule_table(inputs: Inputs) -> Table:
         o = evaluate(inputs.report, schedule.exit_policy, schedule.costs)
         shares = " · ".join(f"{100 * share:.0f}" for share in o.exit_shares)
         rows.append(
-            (f"{i}{' (reported)' if i == inputs.chosen else ''}", schedule.policy, f"{schedule.budget:.3f}",
-             f"{o.mean_cost:.3f}", f"{100 * o.mean_cost / schedule.budget:.1f} %", f"{100 * o.accuracy:.2f} %", shares)
+            (f"{i}{' (reported)' if i == inputs.chosen else ''}", schedule.policy, number(schedule.budget, 4),
+             number(o.mean_cost, 4), f"{100 * o.mean_cost / schedule.budget:.1f} %", f"{100 * o.accuracy:.2f} %",
+             shares)
         )  # fmt: skip
     best = max(inputs.bundle.schedules, key=lambda s: s.budget)
     return Table(
@@ -99,7 +100,7 @@ def _schedule_table(inputs: Inputs) -> Table:
         ("schedule", "policy", f"budget ({inputs.unit})", "spent", "of budget", "accuracy", "exit shares (%)"),
         rows,
         f"Thresholds were set on {best.calibration_samples:,} calibration samples, with a margin; full depth costs "
-        f"{inputs.costs[-1]:.3f} {inputs.unit} and is right {100 * inputs.exit_accuracy[-1]:.2f} % of the time.",
+        f"{number(inputs.costs[-1], 4)} {inputs.unit} and is right {100 * inputs.exit_accuracy[-1]:.2f} % of the time.",
         text=frozenset({0, 1}),
     )
 
@@ -116,7 +117,7 @@ def _ablation(inputs: Inputs, fits: Fits) -> Picture:
     best = max(at_middle, key=lambda policy: at_middle[policy])
     lead = "" if best == RIVAL else f", {at_middle[best] - at_middle[RIVAL]:.1f} points over {RIVAL_NAME}"
     caption = (
-        f"At a mean of {middle:.3g} {inputs.unit}, between the points, {policy_name(best)} is best with "
+        f"At a mean of {number(middle)} {inputs.unit}, between the points, {policy_name(best)} is best with "
         f"{at_middle[best]:.1f} %{lead}; EENet has {at_middle['eenet']:.1f} %, "
         f"{at_middle['eenet-fixed-scores']:.1f} % without learned scores and {at_middle['eenet-fixed-shares']:.1f} % "
         "without learned shares."
@@ -153,7 +154,7 @@ def _ablation_table(inputs: Inputs, fits: Fits) -> Table:
     over = sum(int((curve.mean_cost > fits.budgets).sum()) for curve in fits.curves)
     return Table(
         f"Accuracy (%) by budget ({inputs.unit})",
-        ("policy", *(f"{budget:.2f}" for budget in fits.budgets), "of budget"),
+        ("policy", *(number(budget) for budget in fits.budgets), "of budget"),
         rows,
         f"{over} of {len(fits.curves) * len(fits.budgets)} fits overspend on the report set. The last column is "
         "realised cost over budget, on average.",
@@ -166,8 +167,8 @@ def _sweep(inputs: Inputs, fits: Fits) -> Picture:
     off = max(fits.sweep, key=lambda point: abs(point.planned - 1))
     caption = (
         f"alpha_cost weighs the budget while EENet learns. From {weights[0]:g} to {weights[-1]:g} the accuracy at "
-        f"{inputs.schedule.budget:.3g} {inputs.unit} moves between {min(accuracy):.2f} and {max(accuracy):.2f} %. The "
-        f"learned plan is off its budget by at most {100 * abs(off.planned - 1):.2f} % (at {off.cost_weight:g}); after "
+        f"{number(inputs.schedule.budget)} {inputs.unit} moves between {min(accuracy):.2f} and {max(accuracy):.2f} %. "
+        f"The learned plan is off its budget by at most {100 * abs(off.planned - 1):.2f} % (at {off.cost_weight:g}); after "
         f"calibration, which holds a margin back, {100 * off.realised:.1f} % of it is spent on the report set."
     )
     points = "; ".join(f"{p.cost_weight:g}: {100 * p.accuracy:.2f} %" for p in fits.sweep)

@@ -10,6 +10,7 @@ from eenet.report.bundle import CostTable
 from eenet.report.fits import Fits
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
+from eenet.report.style import number
 from eenet.scheduling.grid import FIT_SHARE
 
 
@@ -17,15 +18,15 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
     """Bundle, versions, data sets and what each of them was for."""
     bundle, schedule = inputs.bundle, inputs.schedule
     fit_count = round(FIT_SHARE * len(inputs.validation))
-    table = " · ".join(f"{cost:.4g}" for cost in inputs.costs)
+    table = " · ".join(number(cost, 4) for cost in inputs.costs)
     facts = [
         ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
         ("Bundle", f"{bundle.path.name}, id {bundle.id}"),
         ("Made with", ", ".join(f"{name} {v}" for name, v in bundle.versions.items())),
         ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.cost_table(schedule))}"),
         (
-            "Schedule", f"{inputs.chosen}: {schedule.policy}, budget {schedule.budget:.4g} {schedule.unit}, of which "
-            f"{schedule.margin:.3g} are held back as a margin",
+            "Schedule", f"{inputs.chosen}: {schedule.policy}, budget {number(schedule.budget, 4)} {schedule.unit}, of "
+            f"which {number(schedule.margin)} are held back as a margin",
         ),
         (
             "Reported on", f"{len(inputs.report):,} samples of {inputs.sources['predictions']}. "

@@ -21,7 +21,8 @@ def quality_section(inputs: Inputs) -> Section:
     """Reliability of every exit, nobody having left before it."""
     quality = evaluate_exit_quality(inputs.report, inputs.policy)
     exits = range(inputs.report.num_exits)
-    auroc = [_auroc(quality.failure_auroc[k]) if k < len(quality.failure_auroc) else "-" for k in exits]
+    disabled = np.isposinf(inputs.policy.thresholds[:-1])
+    auroc = [_auroc(value) for value in (*np.where(disabled, np.nan, quality.failure_auroc), math.nan)]
     rows = [
         (f"exit {k}", f"{100 * quality.accuracy[k]:.2f} %", f"{100 * quality.calibration_error[k]:.2f} %", auroc[k])
         for k in exits
@@ -37,7 +38,7 @@ def quality_section(inputs: Inputs) -> Section:
                 ("exit", "accuracy", "calibration error", "failure AUROC"),
                 rows,
                 f"Expected calibration error over {CALIBRATION_BINS} bins of the answer's probability; AUROC of the "
-                "schedule's score as a sign of a right answer (0.5 is chance). The last exit scores nothing.",
+                "schedule's score as a sign of a right answer (0.5 is chance): not of the last exit and disabled ones.",
             )
         ],
     )

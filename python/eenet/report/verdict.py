@@ -11,7 +11,7 @@ import numpy as np
 import eenet_rt
 from eenet.report.inputs import Inputs
 from eenet.report.page import Number, Section
-from eenet.report.style import policy_name
+from eenet.report.style import number, policy_name
 
 _MOST_IMAGES = 200
 _WARM_UP = 10
@@ -73,10 +73,10 @@ def verdict_sentence(inputs: Inputs) -> str:
     kept = "keeps" if outcome.mean_cost <= schedule.budget else "overspends"
     full = inputs.exit_accuracy[-1]
     return (
-        f"With {policy_name(schedule.policy)}, {inputs.bundle.model} {kept} its budget of {schedule.budget:.3g} "
+        f"With {policy_name(schedule.policy)}, {inputs.bundle.model} {kept} its budget of {number(schedule.budget)} "
         f"{schedule.unit} a sample: {100 * outcome.accuracy:.2f} % of {len(inputs.report):,} samples right for "
-        f"{outcome.mean_cost:.3g} {schedule.unit} on average, where full depth has {100 * full:.2f} % for "
-        f"{inputs.costs[-1]:.3g} {schedule.unit}."
+        f"{number(outcome.mean_cost)} {schedule.unit} on average, where full depth has {100 * full:.2f} % for "
+        f"{number(inputs.costs[-1])} {schedule.unit}."
     )
 
 
@@ -93,8 +93,8 @@ def verdict_section(inputs: Inputs, wall: WallTime | str) -> Section:
             f"{100 * (outcome.accuracy - full_accuracy):+.2f} points",
         ),
         Number(
-            f"{outcome.mean_cost:.3g} {unit}", f"mean {'latency' if unit == 'ms' else 'cost'} by the cost table",
-            f"{100 * spent:.1f} % of the budget of {schedule.budget:.3g} {unit}: "
+            f"{number(outcome.mean_cost)} {unit}", f"mean {'latency' if unit == 'ms' else 'cost'} by the cost table",
+            f"{100 * spent:.1f} % of the budget of {number(schedule.budget)} {unit}: "
             f"{'kept' if spent <= 1 else 'overspent'}",
         ),
         Number(
@@ -106,15 +106,15 @@ def verdict_section(inputs: Inputs, wall: WallTime | str) -> Section:
             Number(
                 f"{inputs.static_cost / outcome.mean_cost:.2f} ×",
                 "speed-up over the static network",
-                f"without early exits it costs {inputs.static_cost:.3g} {unit}",
+                f"without early exits it costs {number(inputs.static_cost)} {unit}",
             )
         )
     if isinstance(wall, WallTime):
         numbers.append(
             Number(
-                f"{wall.mean_ms:.3g} ms",
+                f"{number(wall.mean_ms)} ms",
                 "wall time, measured now",
-                f"{wall.images} images through the runtime; full depth {wall.full_ms:.3g} ms, "
+                f"{wall.images} images through the runtime; full depth {number(wall.full_ms)} ms, "
                 f"{wall.full_ms / wall.mean_ms:.2f} × as long",
             )
         )
