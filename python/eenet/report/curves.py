@@ -168,8 +168,8 @@ def _sweep(inputs: Inputs, fits: Fits) -> Picture:
     caption = (
         f"alpha_cost weighs the budget while EENet learns. From {weights[0]:g} to {weights[-1]:g} the accuracy at "
         f"{number(inputs.schedule.budget)} {inputs.unit} moves between {min(accuracy):.2f} and {max(accuracy):.2f} %. "
-        f"The learned plan is off its budget by at most {100 * abs(off.planned - 1):.2f} % (at {off.cost_weight:g}); after "
-        f"calibration, which holds a margin back, {100 * off.realised:.1f} % of it is spent on the report set."
+        f"The learned plan is off its budget by at most {100 * abs(off.planned - 1):.2f} % (at {off.cost_weight:g}); "
+        f"after calibration, which holds a margin back, {100 * off.realised:.1f} % of it is spent on the report set."
     )
     points = "; ".join(f"{p.cost_weight:g}: {100 * p.accuracy:.2f} %" for p in fits.sweep)
     alt = f"EENet by alpha_cost. Accuracy: {points}."
