@@ -16,10 +16,10 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.profiling import ProfileOptions
 from eenet.training import Trainer, TrainingConfig, predict
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, export_bundle
-from eenet_export.profile import ProfileOptions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
@@ -79,7 +79,7 @@ def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.T
     validation = predict(trained_tiny.network, held_out, trained_tiny.preprocessing)
     report = predict(trained_tiny.network, report_images, trained_tiny.preprocessing)
     out = tmp_path_factory.mktemp("export") / "tiny.eenet"
-    options = ExportOptions(profile=ProfileOptions(repeats=60))
+    options = ExportOptions(policy="eenet", combine="none", profile=ProfileOptions(repeats=60))
     export_bundle(trained_tiny, validation, report_images.images[:64], out, options, print)
     return TrainedBundle(out, trained_tiny, validation, report, report_images)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,15 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import safetensors.numpy
-
+from eenet.bundle import FORMAT_VERSION, MANIFEST, file_entry, save_manifest
 from eenet.models import SegmentSpec
-from eenet.predictions import Predictions
-
-FORMAT_VERSION = 1
-SCHEDULES = "scheduler.safetensors"
-CALIBRATION = "calibration.safetensors"
+from eenet.profiling import CostProfile
 
 
 @dataclass(frozen=True)
@@ -36,26 +29,6 @@ class Segment:
 
     spec: SegmentSpec
     onnx: bytes
-
-
-@dataclass(frozen=True)
-class CostProfile:
-    """Measured or computed cost of each exit; see ``docs/format.md`` for the fields."""
-
-    unit: str
-    costs: tuple[float, ...]
-    static: float | None = None
-    device: str | None = None
-    provider: str | None = None
-    precision: str | None = None
-    threads: int | None = None
-    batch: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of the manifest; a profile that holds everywhere has no key."""
-        value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
-        key = ("device", "provider", "precision", "threads", "batch")
-        return value | {name: getattr(self, name) for name in key if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)
@@ -85,22 +58,9 @@ def write_segments(folder: Path, content: BundleContent) -> None:
         (folder / _segment_file(k)).write_bytes(segment.onnx)
 
 
-def write_calibration(folder: Path, predictions: Predictions) -> None:
-    """Writes the calibration predictions."""
-    tensors: dict[str, np.ndarray[Any, Any]] = {
-        "logits": np.ascontiguousarray(predictions.logits),
-        "labels": predictions.labels,
-    }
-    safetensors.numpy.save_file(tensors, folder / CALIBRATION)
-
-
 def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfile]) -> None:
     """Writes ``manifest.json`` with size and hash of every other file in the folder. Call it last."""
-    files = {}
-    for path in sorted(folder.iterdir()):
-        if path.name != "manifest.json":
-            data = path.read_bytes()
-            files[path.name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
     manifest = {
         "format_version": FORMAT_VERSION,
         "id": content.id,
@@ -125,10 +85,10 @@ def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[Cost
         ],
         "parameters": list(content.parameters),
         "profiles": [profile.to_json() for profile in profiles],
-        "files": files,
+        "files": {path.name: file_entry(path.read_bytes()) for path in paths},
         "versions": _versions(),
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    save_manifest(folder, manifest)
 
 
 def _segment_file(k: int) -> str:

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eenet.checkpoint import load_checkpoint
-from eenet.commands import ArgumentParser, run_command
+from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
+from eenet.profiling import ProfileOptions
 from eenet.scheduling import POLICIES
+from eenet.scheduling.grid import COMBINE
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, ExportResult, export_bundle
-from eenet_export.profile import ProfileOptions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +45,15 @@ def _parser() -> ArgumentParser:
         "--budget-ms", type=float, nargs="+", default=[], metavar="B",
         help="mean ms per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% active)",
     )  # fmt: skip
-    parser.add_argument("--policy", default=options.policy, choices=list(POLICIES))
+    parser.add_argument(
+        "--policy", default=options.policy, choices=list(POLICIES), metavar="POLICY",
+        help=f"one of {', '.join(POLICIES)} (default: {options.policy})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--combine", default=options.combine, choices=COMBINE,
+        help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
+        f"{options.combine})",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
@@ -75,9 +84,7 @@ def _sources(arguments: argparse.Namespace) -> _Sources:
 
 def _export(arguments: argparse.Namespace) -> None:
     entry = model_entry(arguments.model)
-    for name in ("threads", "repeats"):
-        if getattr(arguments, name) < 1:
-            raise UserError(f"--{name}: got {getattr(arguments, name)}, expected at least 1")
+    check_counts(arguments, "threads", "repeats")
     sources = _sources(arguments)
     checkpoint = load_checkpoint(sources.checkpoint)
     if checkpoint.model != entry.name:
@@ -85,6 +92,7 @@ def _export(arguments: argparse.Namespace) -> None:
     options = ExportOptions(
         budgets_ms=tuple(arguments.budget_ms),
         policy=arguments.policy,
+        combine=arguments.combine,
         seed=arguments.seed,
         profile=ProfileOptions(arguments.threads, arguments.repeats),
     )

@@ -11,25 +11,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eenet.bundle import CALIBRATION, SCHEDULES
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
 from eenet.files import replacing
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
-from eenet.scheduling import Schedule, create_scheduler, save_schedules
+from eenet.profiling import CostProfile, ProfileOptions, measure
+from eenet.scheduling import Schedule, save_schedules
+from eenet.scheduling.calibration_file import save_calibration
 from eenet.scheduling.confidence import confidence_policy
+from eenet.scheduling.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
 from eenet_export.bundle import (
-    SCHEDULES,
     BundleContent,
-    CostProfile,
     Segment,
     Tensor,
-    write_calibration,
     write_manifest,
     write_segments,
 )
 from eenet_export.onnx import MAX_BATCH, export_onnx
-from eenet_export.profile import ProfileOptions, measure
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
 from eenet_export.verify import Verification, verify
 
@@ -45,12 +45,14 @@ class ExportOptions:
         budgets_ms: budgets to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with
             `DEFAULT_ACTIVE` active.
         policy: name of the scheduler.
+        combine: what the answers are made of, see `eenet.scheduling.grid.fit_schedules`.
         seed: of the split of the validation predictions and of the fit.
         profile: how to measure costs.
     """
 
     budgets_ms: tuple[float, ...] = ()
-    policy: str = "eenet"
+    policy: str = DEFAULT_POLICY
+    combine: str = DEFAULT_COMBINE
     seed: int = 0
     profile: ProfileOptions = field(default_factory=ProfileOptions)
 
@@ -97,22 +99,22 @@ def export_bundle(
             f"{checkpoint.model} has {network.num_exits} and {network.num_classes}"
         )
     inputs = checkpoint.preprocessing(images)
-    fit_set, calibration_set = validation.split(0.5, options.seed)
     content = _content(checkpoint, inputs, say)
     with tempfile.TemporaryDirectory() as scratch:
-        profile = _measure(checkpoint, content, inputs, Path(scratch), options.profile)
+        profile = _measure(checkpoint, content, inputs, Path(scratch), options)
     say(
         f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, "
         f"without early exits {profile.static:.3f} ms "
         f"({profile.threads} thread(s), median of {options.profile.repeats})"
     )
-    schedules, active, skipped = _fit(fit_set, calibration_set, profile.costs, options, say)
+    schedules, active, skipped = _fit(validation, profile.costs, options, say)
+    in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
     with replacing(out) as folder:
         write_segments(folder, content)
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
-        write_calibration(folder, calibration_set)
+        save_calibration(folder / CALIBRATION, validation, in_fit_set)
         write_manifest(folder, content, [profile])
-        checked = verify(folder, network, inputs, calibration_set, options.profile.threads)
+        checked = verify(folder, network, inputs, validation[~in_fit_set], options.profile.threads)
         say(
             f"verify: {checked.samples} images through the runtime, largest difference from PyTorch per exit "
             f"{' '.join(f'{e:.1e}' for e in checked.max_error)}"
@@ -127,7 +129,7 @@ def measure_costs(
     inputs = checkpoint.preprocessing(images)
     content = _content(checkpoint, inputs, lambda line: None)
     with tempfile.TemporaryDirectory() as scratch:
-        return _measure(checkpoint, content, inputs, Path(scratch), options or ProfileOptions())
+        return _measure(checkpoint, content, inputs, Path(scratch), ExportOptions(profile=options or ProfileOptions()))
 
 
 def write_whole(checkpoint: Checkpoint, inputs: NDArray[np.float32], folder: Path, *, early_exits: bool) -> None:
@@ -193,25 +195,27 @@ def _measure(
     content: BundleContent,
     inputs: NDArray[np.float32],
     scratch: Path,
-    options: ProfileOptions,
+    options: ExportOptions,
 ) -> CostProfile:
     exits, static = scratch / "exits.eenet", scratch / "static.eenet"
     write_segments(exits, content)
-    # Scoring is part of an exit's cost, so a schedule must be there while costs are measured.
-    num_exits = checkpoint.network.num_exits
-    policy = confidence_policy(num_exits, checkpoint.network.num_classes, (1.0, 0.0, 0.0, 0.0))
+    # Combining and scoring are part of an exit's cost, so a schedule must be there while costs are measured.
+    num_exits, num_classes = checkpoint.network.num_exits, checkpoint.network.num_classes
+    combiner = None
+    if options.combine != "none":
+        combiner = np.tril(np.ones((num_exits, num_exits), np.float32)), np.zeros((num_exits, num_classes), np.float32)
+    policy = confidence_policy(num_exits, num_classes, (1.0, 0.0, 0.0, 0.0), combiner)
     costs = tuple(float(k + 1) for k in range(num_exits))
     last = tuple(float(k == num_exits - 1) for k in range(num_exits))
     stand_in = Schedule("maximum", costs[-1], "flops", costs, 0.0, 1, last, policy)
     save_schedules(exits / SCHEDULES, [stand_in], network=content.id, active=0)
     write_manifest(exits, content, [])
     write_whole(checkpoint, inputs, static, early_exits=False)
-    return measure(exits, static, {content.inputs[0]: inputs}, options)
+    return measure(exits, {content.inputs[0]: inputs}, options.profile, static_bundle=static)
 
 
 def _fit(
-    fit_set: Predictions,
-    calibration_set: Predictions,
+    validation: Predictions,
     costs: tuple[float, ...],
     options: ExportOptions,
     say: Callable[[str], None],
@@ -219,11 +223,11 @@ def _fit(
     """Schedules by budget, the index of the active one, and default budgets that cannot be met."""
     budgets, active, skipped = _budgets(costs, options)
     schedules = []
-    for budget in budgets:
-        scheduler = create_scheduler(options.policy, options.seed)
-        schedules.append(scheduler.fit(fit_set, calibration_set, costs, budget).schedule("ms"))
-        shares = " ".join(f"{100 * s:.1f}" for s in schedules[-1].calibration_shares)
-        say(f"fit {options.policy}: budget {budget:.4g} ms, exit shares {shares} % on {len(calibration_set)} samples")
+    for schedule in fit_schedules(
+        options.policy, validation, costs, budgets, unit="ms", combine=options.combine, seed=options.seed
+    ):
+        schedules.append(schedule)
+        say(f"fit {schedule.summary()}")
     return schedules, budgets.index(active), skipped
 
 

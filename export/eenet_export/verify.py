@@ -13,6 +13,7 @@ import eenet_rt
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
+from eenet.scheduling.calibration import check_schedule
 
 LOGIT_BOUND = 1e-3
 
@@ -62,7 +63,7 @@ def verify(
         )
     same = _check_exits(runtime, inputs, seen)
     for schedule in runtime.schedules:
-        _check_schedule(schedule, calibration)
+        check_schedule(schedule, calibration)
     return Verification(len(inputs), [float(e) for e in error], same)
 
 
@@ -74,18 +75,3 @@ def _check_exits(runtime: eenet_rt.Runtime, inputs: NDArray[np.float32], logits:
     if same != len(inputs):
         raise UserError(f"verify: {len(inputs) - same} of {len(inputs)} samples leave at other exits than in replay")
     return same
-
-
-def _check_schedule(schedule: eenet_rt.Schedule, calibration: Predictions) -> None:
-    exits = eenet_rt.replay(calibration.logits, schedule.exit_policy).exits
-    shares = np.bincount(exits, minlength=calibration.num_exits) / len(exits)
-    if not np.allclose(shares, schedule.calibration_shares, atol=1e-12):
-        raise UserError(
-            f"verify: schedule for budget {schedule.budget:g} leaves the calibration set in shares {shares.tolist()}, "
-            f"stored are {list(schedule.calibration_shares)}"
-        )
-    bound = min(schedule.budget, schedule.costs[-1]) * (1 + 1e-12)
-    if float(shares @ np.array(schedule.costs)) + schedule.margin > bound:
-        raise UserError(
-            f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
-        )

@@ -37,3 +37,14 @@ def run_command(name: str, command: Callable[[], None], *, interrupted: str) -> 
         print(f"\n{name}: interrupted; {interrupted}", file=sys.stderr)
         return 130
     return 0
+
+
+def check_counts(arguments: argparse.Namespace, *options: str) -> None:
+    """Refuses options whose number is below 1.
+
+    Raises:
+        UserError: one is.
+    """
+    for option in options:
+        if getattr(arguments, option) < 1:
+            raise UserError(f"--{option}: got {getattr(arguments, option)}, expected at least 1")

@@ -20,7 +20,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path that takes the place of ``path`` when the block ends without an error, and vanishes otherwise.
 
     A folder takes the place of a folder; an old folder is moved aside first and removed last, so that at no time
-    nothing is there but for the instant between two renames.
+    nothing is there but for the instant between two renames. Interrupted there, it is moved back.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,10 +30,21 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         _apply_umask(temporary)
         if temporary.is_dir() and path.is_dir():
-            os.rename(path, scratch / "old")
-        os.replace(temporary, path)
+            _exchange(temporary, path, scratch / "old")
+        else:
+            os.replace(temporary, path)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _exchange(new: Path, path: Path, old: Path) -> None:
+    try:
+        os.rename(path, old)
+        os.replace(new, path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        raise
 
 
 def _apply_umask(path: Path) -> None:

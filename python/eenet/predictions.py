@@ -49,7 +49,7 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Predictions:
+    def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Predictions:
         return Predictions(self.logits[rows], self.labels[rows], self.index[rows], self.class_names)
 
     @property
@@ -64,9 +64,15 @@ class Predictions:
 
     def split(self, share: float, seed: int) -> tuple[Predictions, Predictions]:
         """Two disjoint random parts, the first with ``share`` of the samples."""
+        first = self.split_mask(share, seed)
+        return self[first], self[~first]
+
+    def split_mask(self, share: float, seed: int) -> NDArray[np.bool_]:
+        """Which samples `split` puts into the first part, bool ``(N,)``."""
         order = np.random.default_rng(seed).permutation(len(self))
-        cut = round(share * len(self))
-        return self[np.sort(order[:cut])], self[np.sort(order[cut:])]
+        first = np.zeros(len(self), bool)
+        first[order[: round(share * len(self))]] = True
+        return first
 
     def save(self, path: str | Path) -> None:
         """Writes an ``.npz`` file: ``logits``, ``labels``, ``index``, ``class_names``."""

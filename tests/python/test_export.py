@@ -22,10 +22,10 @@ from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.predictions import Predictions
+from eenet.profiling import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.export import ExportOptions, export_bundle
-from eenet_export.profile import ProfileOptions
 from eenet_export.verify import verify
 from support import tiny as tiny_network
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
 import shutil
@@ -18,6 +17,7 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from eenet.bundle import file_entry
 from eenet.evaluation import evaluate, evaluate_exits
 from eenet.predictions import Predictions
 from eenet.report.assignments import sample_groups
@@ -213,8 +213,8 @@ def reporting_on(bundle: TrainedBundle, policy: eenet_rt.ExitPolicy, folder: Pat
     fields = ("policy", "budget", "unit", "costs", "margin", "calibration_samples", "calibration_shares")
     schedule = Schedule(**{name: getattr(kept, name) for name in fields}, exit_policy=policy)
     save_schedules(path / "scheduler.safetensors", [schedule], network=file.network, active=0)
-    digest = hashlib.sha256((path / "scheduler.safetensors").read_bytes()).hexdigest()
-    change_manifest(path, lambda manifest: manifest["files"]["scheduler.safetensors"].update(sha256=digest))
+    entry = file_entry((path / "scheduler.safetensors").read_bytes())
+    change_manifest(path, lambda manifest: manifest["files"].update({"scheduler.safetensors": entry}))
     return Inputs(read_bundle(path), 0, bundle.report, bundle.validation, None, {}, 0, 0)
 
 
@@ -340,15 +340,15 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder, arguments: shutil.rmtree(folder / "b.eenet"), "is not a bundle, it has no manifest.json"),
+        (lambda folder, arguments: shutil.rmtree(folder / "b.eenet"), "is not a bundle: manifest.json: No such file"),
         (
             lambda folder, arguments: (folder / "b.eenet" / "manifest.json").write_text("[1"),
-            "manifest.json: is not JSON",
+            "manifest.json: malformed: JSONDecodeError",
         ),
-        (damaged_schedules, "scheduler.safetensors: its SHA-256 is not that of the manifest"),
-        (without_costs, "manifest.json: KeyError('costs'); expected what docs/format.md describes"),
-        (unlisted_calibration, "manifest.json: files: says nothing of calibration.safetensors"),
-        (without_calibration, "holds no calibration.safetensors: give --validation"),
+        (damaged_schedules, "expected by the manifest"),
+        (without_costs, "manifest.json: malformed: KeyError: 'costs'"),
+        (unlisted_calibration, "holds no calibration.safetensors: give --validation"),
+        (without_calibration, "'calibration.safetensors' is in the manifest, expected a regular file"),
         (with_logits(lambda x: x[:, :2].copy()), "got 2 exits and 10 classes, the bundle's tiny has 3 and 10"),
         (with_logits(lambda x: x * np.float32(np.nan)), "logits: row 0 is not finite"),
         (with_calibration_samples, "samples are among those that policies were fitted on"),

@@ -37,6 +37,24 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, st
     return status, streams.out, streams.err
 
 
+def test_fit_within_an_accuracy_drop(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "s.safetensors"
+    arguments = ("fit", "--predictions", files[0], "--costs", COSTS, "--out", out)
+    status, text, _ = run(capsys, *arguments, "--max-accuracy-drop", 1, "--delta", 0.1, "--json")
+    assert status == 0
+    row = json.loads(text)["schedules"][0]
+    assert row["max_accuracy_drop"] == 0.01
+    (schedule,) = eenet_rt.read_schedules(str(out)).schedules
+    assert schedule.budget == row["budget"] < 2.46
+    status, text, _ = run(capsys, *arguments, "--max-accuracy-drop", 1)
+    assert "loses at most 1 points with probability 0.95" in text
+    status, _, error = run(capsys, *arguments, "--max-accuracy-drop", 1, "--budget", 1.6)
+    assert status == 2
+    assert "not allowed with" in error
+
+
 def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "s.safetensors"
     status, text, _ = run(
@@ -64,6 +82,14 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
         assert len(row["exit_accuracy"]) == 3
         assert [len(row["all_samples"][key]) for key in ("accuracy", "calibration_error", "failure_auroc")] == [3, 3, 2]
     assert rows[0]["accuracy"] < rows[1]["accuracy"]
+
+
+def test_budget_in_ms_is_short(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fit = ("fit", "--predictions", files[0], "--costs", COSTS, "--policy", "maximum")
+    short, long = tmp_path / "short", tmp_path / "long"
+    assert run(capsys, *fit, "--budget-ms", 2, "--budget-ms", 1.2, "--out", short)[0] == 0
+    assert run(capsys, *fit, "--budget", 2, "--budget", 1.2, "--unit", "ms", "--out", long)[0] == 0
+    assert short.read_bytes() == long.read_bytes()
 
 
 def test_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,6 +154,8 @@ def test_wrong_predictions(
     [
         (("--costs", "1,2,x"), "expected numbers with commas between"),
         (("--costs", "1,3,2"), "expected positive numbers that rise"),
+        (("--costs", COSTS, "--budget", "1", "--budget-ms", "1"), "--budget-ms: not allowed with argument --budget"),
+        (("--costs", COSTS, "--budget-ms", "1", "--unit", "flops"), "--budget-ms: costs in flops came, in ms expected"),
         (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 cannot be met: feasible are 0.83 (exit 0) to 2.46"),
         (("--costs", COSTS, "--policy", "best"), "invalid choice: 'best'"),
     ],
@@ -139,7 +167,7 @@ def test_wrong_arguments(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rest = () if "--budget" in arguments else ("--budget", "1.6")
+    rest = () if {"--budget", "--budget-ms"} & set(arguments) else ("--budget", "1.6")
     status, _, error = run(capsys, "fit", "--predictions", files[0], "--out", tmp_path / "s", *arguments, *rest)
     assert status == 2
     assert message in error

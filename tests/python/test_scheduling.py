@@ -337,6 +337,51 @@ def test_learned_stopping_lets_hopeless_samples_go() -> None:
     assert better > evaluate(report, maximum.exit_policy_, costs).accuracy + 0.05
 
 
+@pytest.mark.parametrize("policy", ["learned-stopping", "learned-stopping-hidden"])
+def test_learned_stopping_counts_as_the_runtime_does(zoo: tuple[str, Predictions], policy: str) -> None:
+    name, validation = zoo
+    fit_set, calibration_set = validation.split(0.5, seed=0)
+    scheduler = create_scheduler(policy, 0, fit_combiner(fit_set))
+    for share in (0.6, 0.8):
+        scheduler.fit(fit_set, calibration_set, COSTS[name], share * COSTS[name][-1])
+        left = eenet_rt.replay(calibration_set.logits, scheduler.exit_policy_).exits
+        assert np.array_equal(np.bincount(left, minlength=len(COSTS[name])) / len(left), scheduler.shares_)
+
+
+def test_learned_stopping_forgets_other_sets(zoo: tuple[str, Predictions]) -> None:
+    """What it keeps from one budget to the next must not reach a fit on other samples or costs."""
+    name, validation = zoo
+    costs, budget = np.array(COSTS[name]), 0.7 * COSTS[name][-1]
+    used = LearnedStoppingScheduler().fit(*validation.split(0.5, seed=1), costs, budget)
+    sets = validation.split(0.5, seed=2)
+    for table in (costs, np.append(costs[:-1], costs[-1] + 0.5)):
+        fresh = LearnedStoppingScheduler().fit(*sets, table, budget)
+        used.fit(*sets, table, budget)
+        for (w, b), (fresh_w, fresh_b) in zip(used.exit_policy_.scorers, fresh.exit_policy_.scorers, strict=True):
+            assert np.array_equal(w, fresh_w)
+            assert np.array_equal(b, fresh_b)
+
+
+def test_hidden_scorers_follow_a_bend() -> None:
+    """Going on helps in two bands of confidence, which no line through the confidence measures tells apart."""
+    random = np.random.default_rng(0)
+    samples = 8000
+    height = random.uniform(0.5, 5, samples)
+    labels = (((height > 0.8) & (height < 1.2)) | ((height > 2.2) & (height < 3.2))).astype(np.int64)
+    logits = random.normal(0, 0.01, (samples, 2, 2)).astype(np.float32)
+    rows = np.arange(samples)
+    logits[rows, 0, 0] += height
+    logits[rows, 1, labels] += 6
+    data = Predictions(logits, labels, rows, ("a", "b"))
+    fit_set, rest = data.split(0.4, seed=0)
+    calibration_set, report = rest.split(0.5, seed=1)
+    costs, accuracy = [1.0, 2.0], []
+    for knots in (0, 4):
+        scheduler = LearnedStoppingScheduler(knots=knots).fit(fit_set, calibration_set, costs, 1.5)
+        accuracy.append(evaluate(report, scheduler.exit_policy_, costs).accuracy)
+    assert accuracy[1] > accuracy[0] + 0.05
+
+
 def test_fixed_scores_are_the_maximum(zoo: tuple[str, Predictions]) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)

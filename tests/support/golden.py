@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
+from eenet.bundle import CALIBRATION, SCHEDULES
 from eenet.models import SegmentSpec
 from eenet.predictions import Predictions
+from eenet.profiling import CostProfile
 from eenet.scheduling import Schedule, save_schedules
+from eenet.scheduling.calibration_file import save_calibration
 from eenet_export.bundle import (
-    SCHEDULES,
     BundleContent,
-    CostProfile,
     Segment,
     Tensor,
-    write_calibration,
     write_manifest,
     write_segments,
 )
@@ -92,7 +92,8 @@ def write(folder: Path, segments: list[bytes]) -> None:
     write_segments(folder, description)
     save_schedules(folder / SCHEDULES, schedules(), network=description.id, active=0)
     labels = np.array([0, 1, 2, 0])
-    write_calibration(folder, Predictions(logits(), labels, np.arange(4), description.class_names))
+    predictions = Predictions(logits(), labels, np.arange(4), description.class_names)
+    save_calibration(folder / CALIBRATION, predictions, np.array([False, True, True, False]))
     write_manifest(folder, description, [CostProfile("flops", (24.0, 42.0), 42.0)])
 
 

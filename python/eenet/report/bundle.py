@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 
 import eenet_rt
+from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
 from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-
-_MAX_MANIFEST = 16 << 20
-_SCHEDULES, _CALIBRATION = "scheduler.safetensors", "calibration.safetensors"
+from eenet.scheduling.calibration_file import parse_calibration
 
 
 @dataclass(frozen=True)
@@ -50,34 +45,38 @@ class CostTable:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class ReportBundle:
     """A bundle's description and schedules.
 
     Attributes:
-        path: its folder.
-        id: identity of the network.
+        files: folder and manifest; class names are as untrusted as the rest.
         model: registry name.
-        class_names: C names, as untrusted as the rest.
         parameters: K numbers of parameters up to each exit.
         cost_tables: measured or computed.
         preprocessing: from images to inputs.
         versions: of the tools that made it.
         schedules: by ascending budget.
         active: index of the schedule in force after loading; None is full depth.
-        num_exits: K.
     """
 
-    path: Path
-    id: str
+    files: Bundle
     model: str
-    class_names: tuple[str, ...]
     parameters: tuple[int, ...]
     cost_tables: tuple[CostTable, ...]
     preprocessing: ImagePreprocessing
     versions: dict[str, str]
     schedules: list[eenet_rt.Schedule]
     active: int | None
-    num_exits: int
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names."""
+        return self.files.class_names
+
+    @property
+    def num_exits(self) -> int:
+        """K."""
+        return self.files.num_exits
 
     def cost_table(self, schedule: eenet_rt.Schedule) -> CostTable:
         """The one that a schedule was fitted for, or no more of it than the schedule says itself."""
@@ -86,70 +85,69 @@ class Bundle:
         return next(same, wanted)
 
 
-def read_bundle(path: Path) -> Bundle:
+def read_bundle(path: Path) -> ReportBundle:
     """Reads manifest and schedules.
 
     Raises:
         UserError: not a bundle, no schedules, or files that contradict each other.
     """
-    manifest = _read_manifest(path)
-    try:
-        _check_file(path, manifest, _SCHEDULES)
-        file = eenet_rt.read_schedules(path / _SCHEDULES)
-        bundle = Bundle(
-            path=path,
-            id=str(manifest["id"]),
-            model=str(manifest["model"]),
-            class_names=tuple(str(name) for name in manifest["class_names"]),
-            parameters=tuple(int(count) for count in manifest["parameters"]),
-            cost_tables=tuple(CostTable.from_json(profile) for profile in manifest["profiles"]),
-            preprocessing=ImagePreprocessing.from_json(manifest["preprocessing"]),
-            versions={str(name): str(version) for name, version in manifest["versions"].items()},
-            schedules=file.schedules,
-            active=file.active,
-            num_exits=file.num_exits,
+    files = Bundle.open(path)
+    files.read(SCHEDULES)  # checks size and hash
+    schedules = eenet_rt.read_schedules(files.path(SCHEDULES))
+    with reading(path / MANIFEST):
+        bundle = ReportBundle(
+            files=files,
+            model=str(files.manifest["model"]),
+            parameters=tuple(int(count) for count in files.manifest["parameters"]),
+            cost_tables=tuple(CostTable.from_json(profile) for profile in files.profiles),
+            preprocessing=ImagePreprocessing.from_json(files.manifest["preprocessing"]),
+            versions={str(name): str(version) for name, version in files.manifest["versions"].items()},
+            schedules=schedules.schedules,
+            active=schedules.active,
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{path / 'manifest.json'}: {error!r}; expected what docs/format.md describes") from error
-    if file.network != bundle.id:
-        raise UserError(f"{path}: schedules were fitted for {file.network!r}, expected {bundle.id!r}")
-    if (len(bundle.parameters), len(bundle.class_names)) != (file.num_exits, file.num_classes):
+    if schedules.network != files.id:
+        raise UserError(f"{path}: schedules were fitted for {schedules.network!r}, expected {files.id!r}")
+    expected = (schedules.num_exits, schedules.num_exits, schedules.num_classes)
+    if (files.num_exits, len(bundle.parameters), len(files.class_names)) != expected:
         raise UserError(
-            f"{path}: schedules have {file.num_exits} exits and {file.num_classes} classes, the manifest "
-            f"{len(bundle.parameters)} and {len(bundle.class_names)}"
+            f"{path}: schedules have {schedules.num_exits} exits and {schedules.num_classes} classes, the manifest "
+            f"{files.num_exits} exits, {len(bundle.parameters)} parameters and {len(files.class_names)} classes"
         )
     return bundle
 
 
-def has_calibration(bundle: Bundle) -> bool:
+def has_calibration(bundle: ReportBundle) -> bool:
     """Whether `read_calibration` finds any."""
-    return (bundle.path / _CALIBRATION).is_file()
+    return CALIBRATION in bundle.files.files
 
 
-def read_calibration(bundle: Bundle) -> Predictions:
-    """The predictions that a bundle carries for fitting anew: none of them may be reported on.
+def read_calibration(bundle: ReportBundle) -> Predictions:
+    """The predictions that a bundle's schedules were fitted and calibrated on: none of them may be reported on.
 
     Raises:
         UserError: there are none, or they do not fit the bundle.
     """
-    path = bundle.path / _CALIBRATION
+    folder = bundle.files.folder
     if not has_calibration(bundle):
-        raise UserError(f"{bundle.path} holds no calibration.safetensors: give --validation")
-    _check_file(bundle.path, _read_manifest(bundle.path), _CALIBRATION)
+        raise UserError(f"{folder} holds no {CALIBRATION}: give --validation")
+    data = bundle.files.read(CALIBRATION)
     try:
-        tensors = safetensors.numpy.load_file(path)
-        logits, labels = tensors["logits"], tensors["labels"]
-        index = np.arange(len(labels), dtype=np.int64)
-        predictions = Predictions(np.ascontiguousarray(logits), labels, index, bundle.class_names)
-    except KeyError as error:
-        raise UserError(f"{path}: has no tensor {error}, expected logits and labels") from error
-    except (UserError, safetensors.SafetensorError) as error:
-        raise UserError(f"{path}: {error}") from error
-    check_shape(predictions, bundle, str(path))
+        fit_set, calibration_set = parse_calibration(data, bundle.files.class_names)
+    except UserError as error:
+        raise UserError(f"{folder / CALIBRATION}: {error}; --validation can take its place") from error
+    index = np.concatenate([fit_set.index, calibration_set.index])
+    order = np.argsort(index)
+    predictions = Predictions(
+        np.concatenate([fit_set.logits, calibration_set.logits])[order],
+        np.concatenate([fit_set.labels, calibration_set.labels])[order],
+        index[order],
+        bundle.files.class_names,
+    )
+    check_shape(predictions, bundle, str(folder / CALIBRATION))
     return predictions
 
 
-def check_shape(predictions: Predictions, bundle: Bundle, name: str) -> None:
+def check_shape(predictions: Predictions, bundle: ReportBundle, name: str) -> None:
     """Predictions must have the exits and classes of the bundle.
 
     Raises:
@@ -162,30 +160,3 @@ def check_shape(predictions: Predictions, bundle: Bundle, name: str) -> None:
             f"{name}: got {came[0]} exits and {came[1]} classes, the bundle's {bundle.model} has {expected[0]} and "
             f"{expected[1]}"
         )
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    file = path / "manifest.json"
-    if not file.is_file():
-        raise UserError(f"{path}: is not a bundle, it has no manifest.json")
-    if file.stat().st_size > _MAX_MANIFEST:
-        raise UserError(f"{file}: {file.stat().st_size} bytes, expected at most {_MAX_MANIFEST}")
-    try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file}: is not JSON: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format_version") != 1:
-        raise UserError(f"{file}: expected an object with format_version 1")
-    return manifest
-
-
-def _check_file(folder: Path, manifest: dict[str, Any], name: str) -> None:
-    file = folder / name
-    if not file.is_file():
-        raise UserError(f"{folder}: has no {name}, so there is no schedule to report on")
-    try:
-        expected = manifest["files"][name]["sha256"]
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'manifest.json'}: files: says nothing of {name}") from error
-    if hashlib.sha256(file.read_bytes()).hexdigest() != expected:
-        raise UserError(f"{file}: its SHA-256 is not that of the manifest")

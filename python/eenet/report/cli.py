@@ -95,7 +95,7 @@ def _as_json(inputs: Inputs, fits: Fits, wall: WallTime | str, out: Path, files:
     return {
         "page": str(out),
         "figures": list(files),
-        "bundle": inputs.bundle.id,
+        "bundle": inputs.bundle.files.id,
         "model": inputs.bundle.model,
         "schedule": inputs.chosen,
         "policy": schedule.policy,

@@ -15,7 +15,7 @@ from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.evaluation import Evaluation, evaluate
 from eenet.predictions import Predictions
-from eenet.report.bundle import Bundle, check_shape, has_calibration, read_bundle, read_calibration
+from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
 from eenet.scheduling.calibration import Floats
 
 # Data sets hold some images twice; more than this share of the report set among the fitted samples is no accident.
@@ -37,7 +37,7 @@ class Inputs:
         seed: of the split of ``validation``, of fits and of the choice of images.
     """
 
-    bundle: Bundle
+    bundle: ReportBundle
     chosen: int
     report: Predictions
     validation: Predictions
@@ -114,7 +114,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     return Inputs(bundle, chosen, report, validation, images, sources, repeated, arguments.seed)
 
 
-def _choose(bundle: Bundle, schedule: int | None, budget: float | None) -> int:
+def _choose(bundle: ReportBundle, schedule: int | None, budget: float | None) -> int:
     schedules = bundle.schedules
     if schedule is not None:
         if not 0 <= schedule < len(schedules):
@@ -127,7 +127,7 @@ def _choose(bundle: Bundle, schedule: int | None, budget: float | None) -> int:
             raise UserError(f"--budget: got {budget:g}, the bundle's smallest is {least.budget:g} {least.unit}")
         return fitting[-1]
     if bundle.active is None:
-        raise UserError(f"{bundle.path}: no schedule is active, give --schedule or --budget")
+        raise UserError(f"{bundle.files.folder}: no schedule is active, give --schedule or --budget")
     return bundle.active
 
 
@@ -136,7 +136,7 @@ def _repeated(report: Predictions, fitted: Sequence[Predictions]) -> int:
     return sum(row.tobytes() in known for row in report.logits)
 
 
-def _matching_images(path: Path, report: Predictions, bundle: Bundle) -> ImageSet:
+def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> ImageSet:
     images = load_images(path)
     low, high = int(report.index.min()), int(report.index.max())
     if low < 0 or high >= len(images):

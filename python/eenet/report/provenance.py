@@ -21,7 +21,7 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
     table = " · ".join(number(cost, 4) for cost in inputs.costs)
     facts = [
         ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
-        ("Bundle", f"{bundle.path.name}, id {bundle.id}"),
+        ("Bundle", f"{bundle.files.folder.name}, id {bundle.files.id}"),
         ("Made with", ", ".join(f"{name} {v}" for name, v in bundle.versions.items())),
         ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.cost_table(schedule))}"),
         (
@@ -34,7 +34,7 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
             "that policies were fitted on",
         ),
         (
-            "Fitted on", "the bundle's schedules: when it was made, thresholds on "
+            "Fitted on", "the bundle's schedules: before this report, thresholds on "
             f"{schedule.calibration_samples:,} calibration samples. Policies for comparison: "
             f"{inputs.sources['validation']}, {len(inputs.validation):,} samples, of which {fit_count:,} fit scores "
             f"and shares and {len(inputs.validation) - fit_count:,} set thresholds (split by seed {inputs.seed})",

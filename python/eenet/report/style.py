@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eenet.errors import UserError
+from eenet.extras import extra
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,11 +93,9 @@ def require_libraries() -> None:
     Raises:
         UserError: one of them is not installed.
     """
-    for name in ("matplotlib", "jinja2"):
-        try:
-            __import__(name)
-        except ImportError as error:
-            raise UserError(f"{name} is not installed; it comes with the extra 'report'") from error
+    with extra("report"):
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
 
 
 @contextmanager

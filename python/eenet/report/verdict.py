@@ -51,7 +51,7 @@ def measure_wall_time(inputs: Inputs) -> WallTime | str:
         with warnings.catch_warnings():
             # A device that no profile is of takes no budget in ms; a policy runs there all the same.
             warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
-            runtime = eenet_rt.load(inputs.bundle.path, threads=threads)
+            runtime = eenet_rt.load(inputs.bundle.files.folder, threads=threads)
     except eenet_rt.BackendError as error:
         return str(error)
     rows = np.linspace(0, len(inputs.report) - 1, min(_MOST_IMAGES, len(inputs.report))).round().astype(np.int64)

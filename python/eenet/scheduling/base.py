@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +61,34 @@ class Scheduler(ABC):
             UserError: sets that differ in exits or classes or share samples, fewer samples than classes, costs of
                 another length or order, infeasible budget.
         """
+        return self._fit(self._learn, fit_set, calibration_set, costs, budget)
+
+    def refit(
+        self,
+        fitted: eenet_rt.Schedule,
+        fit_set: Predictions,
+        calibration_set: Predictions,
+        costs: Sequence[float] | Floats,
+        budget: float,
+    ) -> Scheduler:
+        """As `fit`, without PyTorch: what only that can learn is taken from ``fitted``.
+
+        ``fitted`` is a schedule of this policy and this network, for other costs or another budget.
+        """
+        return self._fit(partial(self._relearn, fitted), fit_set, calibration_set, costs, budget)
+
+    def _fit(
+        self,
+        learn: Callable[[Predictions, Predictions, Floats, float], Family],
+        fit_set: Predictions,
+        calibration_set: Predictions,
+        costs: Sequence[float] | Floats,
+        budget: float,
+    ) -> Scheduler:
         costs_ = check_costs(costs, fit_set.num_exits)
         _check_sets(fit_set, calibration_set)
         budget = check_budget(budget, costs_)
-        family = self._learn(fit_set, calibration_set, costs_, budget)
+        family = learn(fit_set, calibration_set, costs_, budget)
         if budget >= costs_[-1]:
             policy, _ = family.at(family.high)
             self.exit_policy_ = with_thresholds(policy, np.full(len(costs_), np.inf))
@@ -80,6 +105,17 @@ class Scheduler(ABC):
     @abstractmethod
     def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
         """Policies to choose from; the budget decides."""
+
+    def _relearn(
+        self,
+        fitted: eenet_rt.Schedule,
+        fit_set: Predictions,
+        calibration_set: Predictions,
+        costs: Floats,
+        budget: float,
+    ) -> Family:
+        """As `_learn`, without PyTorch. A policy that learns without it learns anew."""
+        return self._learn(fit_set, calibration_set, costs, budget)
 
     def schedule(self, unit: str) -> Schedule:
         """What was learned, as it goes into a bundle."""

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.errors import UserError
+from eenet.predictions import Predictions
 
 Floats = NDArray[np.float64]
 
@@ -99,3 +101,23 @@ def with_thresholds(policy: eenet_rt.ExitPolicy, thresholds: Sequence[float] | F
         combiner=policy.combiner,
         clamp=policy.clamp,
     )
+
+
+def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> None:
+    """Whether a schedule that was read back leaves the calibration set as it says, and keeps its budget there.
+
+    Raises:
+        UserError: it does not.
+    """
+    exits = eenet_rt.replay(calibration_set.logits, schedule.exit_policy).exits
+    shares = np.bincount(exits, minlength=calibration_set.num_exits) / len(exits)
+    if not np.allclose(shares, schedule.calibration_shares, atol=1e-12):
+        raise UserError(
+            f"verify: schedule for budget {schedule.budget:g} leaves the calibration set in shares {shares.tolist()}, "
+            f"stored are {list(schedule.calibration_shares)}"
+        )
+    bound = min(schedule.budget, schedule.costs[-1]) * (1 + 1e-12)
+    if float(shares @ np.array(schedule.costs)) + schedule.margin > bound:
+        raise UserError(
+            f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
+        )

@@ -1,4 +1,4 @@
-"""``eenet-schedule``: predictions, costs and budgets to schedules, and what they do on other predictions."""
+"""``eenet-schedule``: predictions, costs and budgets to schedules; what they do on other predictions; refitting."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.commands import ArgumentParser, run_command
+from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
 from eenet.evaluation import evaluate, evaluate_exit_quality
 from eenet.predictions import Predictions
+from eenet.profiling import ProfileOptions
 from eenet.scheduling.comparison import (
     ORACLE,
     ComparedPolicy,
@@ -25,9 +26,11 @@ from eenet.scheduling.comparison import (
     write_csv,
     write_figure,
 )
-from eenet.scheduling.grid import COMBINE, fit_schedules
+from eenet.scheduling.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, fit_schedules
+from eenet.scheduling.guarantee import fit_within_accuracy_drop
+from eenet.scheduling.refitting import RefitOptions, refit_bundle
 from eenet.scheduling.registry import POLICIES
-from eenet.scheduling.schedule_file import save_schedules
+from eenet.scheduling.schedule_file import Schedule, save_schedules
 
 UNITS = ("ms", "flops", "params")
 _NETWORK = "predictions"  # a bundle takes only schedules that name it; these were fitted without one
@@ -40,17 +43,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser("eenet-schedule", "Fit exit policies to budgets, evaluate and compare them.")
+    parser = ArgumentParser(
+        "eenet-schedule", "Fit exit policies to budgets, evaluate and compare them, refit a bundle."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     fit = _command(commands, "fit", "fit one policy for one or more budgets")
     fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
     _add_costs(fit)
-    fit.add_argument("--budget", type=float, action="append", required=True, metavar="B", help="may be given again")
-    fit.add_argument("--policy", choices=list(POLICIES), default="learned-stopping")
+    _add_budgets(fit, required=True, more="").add_argument(
+        "--max-accuracy-drop", type=float, metavar="POINTS",
+        help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
+    )  # fmt: skip
+    fit.add_argument("--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with")
+    fit.add_argument("--policy", choices=list(POLICIES), default=DEFAULT_POLICY)
     fit.add_argument(
-        "--combine", choices=COMBINE, default="none",
-        help="answer with each exit as it is, with a temperature each, or with all exits so far",
+        "--combine", choices=COMBINE, default=DEFAULT_COMBINE,
+        help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
+        f"{DEFAULT_COMBINE})",
     )  # fmt: skip
     fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
     fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
@@ -67,10 +77,9 @@ def _parser() -> ArgumentParser:
     comparison.add_argument("--val", type=Path, required=True, help="predictions to fit and calibrate on, .npz")
     comparison.add_argument("--report", type=Path, required=True, help="predictions to report on, .npz")
     _add_costs(comparison)
-    comparison.add_argument(
-        "--budget", type=float, action="append", metavar="B",
-        help="may be given again (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)",
-    )  # fmt: skip
+    _add_budgets(
+        comparison, required=False, more=" (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)"
+    )
     names = [*POLICIES, ORACLE]
     comparison.add_argument("--policies", nargs="+", choices=names, default=names, metavar="POLICY")
     comparison.add_argument("--combine", nargs="+", choices=COMBINE, default=["none", "exits"], help="as for fit")
@@ -78,7 +87,26 @@ def _parser() -> ArgumentParser:
     comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
     comparison.add_argument("--json", action="store_true", help="print the result as JSON")
     comparison.set_defaults(run=_compare)
+
+    _add_refit(commands)
     return parser
+
+
+def _add_refit(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
+    options = ProfileOptions()
+    refit = _command(commands, "refit", "fit the schedules of a bundle anew, for this device and other budgets")
+    refit.add_argument("bundle", type=Path, metavar="BUNDLE")
+    refit.add_argument(
+        "--budget-ms", type=float, nargs="+", required=True, metavar="B", help="mean ms a sample, the first one active"
+    )
+    costs = refit.add_mutually_exclusive_group()
+    costs.add_argument("--costs", type=_numbers, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
+    costs.add_argument("--measure", action="store_true", help="measure costs, also where the bundle has a profile")
+    refit.add_argument("--threads", type=int, default=options.threads, help="of the runtime")
+    refit.add_argument("--repeats", type=int, default=options.repeats, help="timed runs of each exit")
+    refit.add_argument("--out", type=Path, help="bundle to write (default: BUNDLE is replaced)")
+    refit.add_argument("--json", action="store_true", help="print the result as JSON")
+    refit.set_defaults(run=_refit)
 
 
 def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, description: str) -> ArgumentParser:
@@ -90,6 +118,20 @@ def _add_costs(parser: ArgumentParser) -> None:
     parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
 
 
+def _add_budgets(parser: ArgumentParser, *, required: bool, more: str) -> argparse._MutuallyExclusiveGroup:
+    budgets = parser.add_mutually_exclusive_group(required=required)
+    budgets.add_argument("--budget", type=float, action="append", metavar="B", help=f"may be given again{more}")
+    budgets.add_argument("--budget-ms", type=float, action="append", metavar="B", help="short for --budget B --unit ms")
+    return budgets
+
+
+def _budgets(arguments: argparse.Namespace) -> list[float]:
+    """The budgets as they came, none without such an option."""
+    if arguments.budget_ms and arguments.unit != "ms":
+        raise UserError(f"--budget-ms: costs in {arguments.unit} came, in ms expected")
+    return arguments.budget_ms or arguments.budget or []
+
+
 def _numbers(text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
@@ -99,25 +141,56 @@ def _numbers(text: str) -> list[float]:
 
 def _fit(arguments: argparse.Namespace) -> None:
     validation = Predictions.load(arguments.predictions)
+    if arguments.max_accuracy_drop is not None:
+        _fit_guaranteed(arguments, validation)
+        return
+    budgets = _budgets(arguments)
     schedules = []
     for schedule in fit_schedules(
-        arguments.policy, validation, arguments.costs, sorted(set(arguments.budget)),
+        arguments.policy, validation, arguments.costs, sorted(set(budgets)),
         unit=arguments.unit, combine=arguments.combine, seed=arguments.seed,
     ):  # fmt: skip
         schedules.append(schedule)
         if not arguments.json:
-            shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
-            print(f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, exit shares {shares} %", flush=True)
-    active = [s.budget for s in schedules].index(arguments.budget[0])
+            print(schedule.summary(), flush=True)
+    active = [s.budget for s in schedules].index(budgets[0])
     save_schedules(arguments.out, schedules, network=_NETWORK, active=active)
     if arguments.json:
-        rows = [
-            {"budget": s.budget, "margin": s.margin, "calibration_shares": list(s.calibration_shares)}
-            for s in schedules
-        ]
-        print(json.dumps({"schedules": rows, "active": active, "file": str(arguments.out)}))
+        print(json.dumps({"schedules": _rows(schedules), "active": active, "file": str(arguments.out)}))
     else:
         print(f"wrote {arguments.out}")
+
+
+def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions) -> None:
+    found = fit_within_accuracy_drop(
+        arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
+        unit=arguments.unit, combine=arguments.combine, seed=arguments.seed,
+    )  # fmt: skip
+    schedule = found.schedule
+    save_schedules(arguments.out, [schedule], network=_NETWORK, active=0)
+    if arguments.json:
+        bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
+        row = _rows([schedule])[0] | bound | {"delta": arguments.delta}
+        print(json.dumps({"schedules": [row], "active": 0, "file": str(arguments.out)}))
+        return
+    print(
+        f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
+        f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
+        f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
+    )
+    print(f"wrote {arguments.out}")
+
+
+def _rows(schedules: Sequence[Schedule]) -> list[dict[str, object]]:
+    return [
+        {
+            "policy": s.policy,
+            "budget": s.budget,
+            "margin": s.margin,
+            "calibration_shares": list(s.calibration_shares),
+        }
+        for s in schedules
+    ]
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -165,10 +238,9 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
-    if arguments.repeats < 1:
-        raise UserError(f"--repeats: got {arguments.repeats}, expected at least 1")
+    check_counts(arguments, "repeats")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
-    budgets = sorted(set(arguments.budget)) if arguments.budget else default_budgets(arguments.costs)
+    budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     policies = [(policy, combine) for policy in arguments.policies for combine in arguments.combine]
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
@@ -200,6 +272,25 @@ def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
         "accuracy_deviation": one.accuracy.std(axis=0).tolist(),
         "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),
     }
+
+
+def _refit(arguments: argparse.Namespace) -> None:
+    check_counts(arguments, "threads", "repeats")
+    options = RefitOptions(
+        budgets_ms=tuple(arguments.budget_ms),
+        costs=None if arguments.costs is None else tuple(arguments.costs),
+        measure=arguments.measure,
+        profile=ProfileOptions(arguments.threads, arguments.repeats),
+    )
+    say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
+    result = refit_bundle(arguments.bundle, arguments.out, options, say)
+    if arguments.json:
+        rows, profile = _rows(result.schedules), result.profile.to_json()
+        print(
+            json.dumps({"bundle": str(result.bundle), "profile": profile, "active": result.active, "schedules": rows})
+        )
+    else:
+        print(f"wrote {result.bundle}, active budget {result.schedules[result.active].budget:g} ms")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from eenet.errors import UserError
 from eenet.evaluation import Evaluation, evaluate, evaluate_oracle
+from eenet.extras import extra
 from eenet.files import replacing
 from eenet.predictions import Predictions
 from eenet.scheduling.base import check_budget, check_costs
@@ -131,10 +132,8 @@ def write_figure(path: Path, compared: Sequence[ComparedPolicy], unit: str) -> N
     Raises:
         UserError: matplotlib is not installed.
     """
-    try:
+    with extra("report"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserError("matplotlib is not installed; it comes with the extra 'report'") from error
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(xlabel=f"mean cost ({unit})", ylabel="accuracy (%)")
     for one in compared:

@@ -13,6 +13,9 @@ from eenet.scheduling.schedule_file import Schedule
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
 COMBINE = ("none", "temperature", "exits")
 
+# The winner of benchmarks/schedulers.py; what commands take when they are not told.
+DEFAULT_POLICY, DEFAULT_COMBINE = "learned-stopping", "exits"
+
 
 def fit_schedules(
     policy: str,
@@ -41,8 +44,8 @@ def fit_schedules(
     """
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     combiner = combiner_of(combine, fit_set)
+    scheduler = create_scheduler(policy, seed, combiner)
     for budget in budgets:
-        scheduler = create_scheduler(policy, seed, combiner)
         yield scheduler.fit(fit_set, calibration_set, costs, budget).schedule(unit)
 
 

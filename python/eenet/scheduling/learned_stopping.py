@@ -20,29 +20,37 @@ from eenet.scheduling.base import Scheduler
 from eenet.scheduling.calibration import Family, Floats
 from eenet.scheduling.combining import Combiner
 
-# Penalties to choose from, times the number of samples. The four confidence measures vary more than the class
+# Penalties to choose from, times the number of samples. The confidence measures vary more than the class
 # probabilities and there are few of them: theirs is lighter.
 _PENALTIES = np.geomspace(1e-4, 3, 12)
 _CONFIDENCE_PENALTY = 0.01
 
 
 class LearnedStoppingScheduler(Scheduler):
-    """Linear estimates of the advantage of stopping, by ridge regression.
+    """Estimates of the advantage of stopping by ridge regression, linear or with one hidden layer.
+
+    One scheduler that is fitted for budget after budget on the same sets and costs does most of its work once.
 
     Args:
         soft_targets: how far the last exit's probability of an answer takes the place of whether the answer is right,
             0 to 1. It is a less noisy witness of the same thing.
+        knots: hidden ReLU units for each of the four confidence measures, which make the estimate piecewise linear in
+            them; 0: linear scorers.
         combiner: see `Scheduler`.
     """
 
     policy = "learned-stopping"
 
-    def __init__(self, *, soft_targets: float = 0.5, combiner: Combiner | None = None) -> None:
+    def __init__(self, *, soft_targets: float = 0.75, knots: int = 0, combiner: Combiner | None = None) -> None:
         super().__init__(combiner=combiner)
         self.soft_targets = soft_targets
+        self.knots = knots
+        self._rules: _StoppingRules | None = None
 
     def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
-        return _StoppingRules(fit_set, calibration_set, costs, self.combiner, self.soft_targets)
+        if self._rules is None or not self._rules.made_of(fit_set, calibration_set, costs):
+            self._rules = _StoppingRules(self, fit_set, calibration_set, costs)
+        return self._rules
 
 
 class _StoppingRules:
@@ -50,39 +58,50 @@ class _StoppingRules:
 
     def __init__(
         self,
+        scheduler: LearnedStoppingScheduler,
         fit_set: Predictions,
         calibration_set: Predictions,
         costs: Floats,
-        combiner: Combiner | None,
-        soft_targets: float,
     ) -> None:
-        self._calibration = calibration_set
+        self._sets = fit_set, calibration_set
         self._costs = costs
-        self._combiner = combiner
+        self._combiner = scheduler.combiner
         self._num_classes = fit_set.num_classes
-        features = eenet_rt.features(fit_set.logits, combiner)
-        answers = eenet_rt.answers(fit_set.logits, combiner)
+        features = eenet_rt.features(fit_set.logits, self._combiner)
+        answers = eenet_rt.answers(fit_set.logits, self._combiner)
         believed = features[-1][np.arange(len(answers))[:, None], answers]
-        self._value = (1 - soft_targets) * (answers == fit_set.labels[:, None]) + soft_targets * believed
-        self._regressions = [_Ridge(x, self._num_classes) for x in features[:-1]]
+        soft = scheduler.soft_targets
+        self._value = (1 - soft) * (answers == fit_set.labels[:, None]) + soft * believed
+        self._inputs = [_Inputs(x, self._num_classes, scheduler.knots) for x in features[:-1]]
+        self._regressions = [
+            _Ridge(inputs(x), self._num_classes) for inputs, x in zip(self._inputs, features[:-1], strict=True)
+        ]
+        calibration = eenet_rt.features(calibration_set.logits, self._combiner)
+        self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
         steps = np.diff(costs)
         # At a price of 1 for the smallest step not even certainty is worth going on.
         self.high = 1.5 / float(steps[steps > 0].min())
         self.low = -self.high
 
+    def made_of(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> bool:
+        """Whether these are the very sets and costs."""
+        return self._sets[0] is fit_set and self._sets[1] is calibration_set and np.array_equal(self._costs, costs)
+
     def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
         exits = len(self._costs)
-        scorers = []
-        for k, (weight, bias) in enumerate(self._scorers(-tilt)):
-            # Earlier scores are inputs too (feature spec 1); they say nothing that their exits' features do not.
-            padded = np.concatenate([weight, np.zeros(k)]).astype(np.float32)
-            scorers.append((padded[None], np.array([bias], np.float32)))
-        thresholds = [-math.inf if tilt <= self.low else 0.0] * exits
-        policy = eenet_rt.ExitPolicy(self._num_classes, scorers, thresholds, combiner=self._combiner)
-        left = eenet_rt.replay(self._calibration.logits, policy).exits
+        rules = [x.rounded(weight, bias) for x, (weight, bias) in zip(self._inputs, self._rules_at(-tilt), strict=True)]
+        left = np.full(len(self._sets[1]), exits - 1)
+        for k in reversed(range(exits - 1)):
+            weight, bias = rules[k]
+            left[self._calibration[k] @ weight + bias >= 0] = k
+        thresholds = np.zeros(exits)
+        if tilt <= self.low:
+            thresholds[:], left[:] = -math.inf, 0
+        scorers = [self._inputs[k].scorer(k, weight, bias) for k, (weight, bias) in enumerate(rules)]
+        policy = eenet_rt.ExitPolicy(self._num_classes, scorers, thresholds.tolist(), combiner=self._combiner)
         return policy, np.bincount(left, minlength=exits) / len(left)
 
-    def _scorers(self, price: float) -> list[tuple[Floats, float]]:
+    def _rules_at(self, price: float) -> list[tuple[Floats, float]]:
         """Weight and bias of every exit but the last, by backward induction."""
         worth = self._value - price * self._costs
         rules: list[tuple[Floats, float]] = []
@@ -95,11 +114,63 @@ class _StoppingRules:
         return rules[::-1]
 
 
+class _Inputs:
+    """What an exit's regression sees: the features, and a hidden ReLU unit for each knot of a confidence measure.
+
+    Args:
+        features: of the fit set, ``(N, C + 4)``; the knots of a measure are its quantiles.
+        num_classes: C.
+        knots: of each measure.
+    """
+
+    def __init__(self, features: NDArray[np.float32], num_classes: int, knots: int) -> None:
+        self._columns = np.repeat(np.arange(num_classes, num_classes + 4), knots)
+        levels = np.arange(1, knots + 1) / (knots + 1)
+        self._knots = np.quantile(features[:, num_classes:], levels, axis=0).T.reshape(-1).astype(np.float32)
+
+    def __call__(self, features: NDArray[np.float32]) -> Floats:
+        """Inputs ``(N, C + 4 + 4 knots)``."""
+        x = features.astype(np.float64)
+        return np.concatenate([x, np.maximum(x[:, self._columns] - self._knots, 0)], axis=1)
+
+    def rounded(self, weight: Floats, bias: float) -> tuple[Floats, float]:
+        """A rule on these inputs as the runtime has it in float32, so that the same samples leave here as there."""
+        weight = weight.astype(np.float32).astype(np.float64)
+        lift = self._lift(weight)
+        return weight, float(np.float32(bias - lift)) + lift
+
+    def scorer(self, exit: int, weight: Floats, bias: float) -> tuple[NDArray[np.float32], ...]:
+        """A rounded rule as the runtime takes it: a linear scorer, or one with a hidden layer."""
+        units = len(self._knots)
+        direct, steps = np.split(weight.astype(np.float32), [len(weight) - units])
+        # Earlier scores are inputs too (feature spec 1); they say nothing that their exits' features do not.
+        direct = np.concatenate([direct, np.zeros(exit, np.float32)])
+        if units == 0:
+            return direct[None], np.array([bias], np.float32)
+        lift = self._lift(weight)
+        hidden = np.zeros((1 + units, len(direct)), np.float32)
+        hidden[0] = direct
+        hidden[1 + np.arange(units), self._columns] = 1
+        return (
+            hidden,
+            np.concatenate([[lift], -self._knots]).astype(np.float32),
+            np.concatenate([[1], steps]).astype(np.float32)[None],
+            np.array([bias - lift], np.float32),
+        )
+
+    def _lift(self, weight: Floats) -> float:
+        """What the linear part, a hidden unit like the others, needs to be positive for all inputs in [0, 1]."""
+        if len(self._knots) == 0:
+            return 0.0
+        direct = weight[: len(weight) - len(self._knots)]
+        return float(np.float32(1 - direct[direct < 0].sum()))
+
+
 class _Ridge:
     """Ridge regression of many targets on the same inputs; the penalty is chosen by generalised cross-validation."""
 
-    def __init__(self, inputs: NDArray[np.float32], num_classes: int) -> None:
-        self._inputs = inputs.astype(np.float64)
+    def __init__(self, inputs: Floats, num_classes: int) -> None:
+        self._inputs = inputs
         self._mean = self._inputs.mean(axis=0)
         scale = np.ones(inputs.shape[1])
         scale[num_classes:] = 1 / math.sqrt(_CONFIDENCE_PENALTY)

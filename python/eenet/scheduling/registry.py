@@ -21,6 +21,7 @@ POLICIES: dict[str, Callable[[int, Combiner | None], Scheduler]] = {
     "entropy": lambda seed, combiner: EntropyScheduler(combiner=combiner),
     "entropy-tuned": lambda seed, combiner: EntropyScheduler(tune_shares=True, combiner=combiner),
     "learned-stopping": lambda seed, combiner: LearnedStoppingScheduler(combiner=combiner),
+    "learned-stopping-hidden": lambda seed, combiner: LearnedStoppingScheduler(knots=4, combiner=combiner),
     "maximum": lambda seed, combiner: MaximumScheduler(combiner=combiner),
     "maximum-tuned": lambda seed, combiner: MaximumScheduler(tune_shares=True, combiner=combiner),
     "vote": lambda seed, combiner: VoteScheduler(combiner=combiner),
@@ -32,8 +33,9 @@ def create_scheduler(policy: str, seed: int = 0, combiner: Combiner | None = Non
     """An unfitted scheduler with its default settings, which calls itself ``policy``.
 
     Args:
-        policy: one of `POLICIES`; ``-tuned`` searches the exit shares on the fit set in place of geometric ones, the
-            variants of ``eenet`` are its other head and the paper's two ablations.
+        policy: one of `POLICIES`; ``-tuned`` searches the exit shares on the fit set in place of geometric ones,
+            ``-hidden`` has scorers with a hidden layer, the variants of ``eenet`` are its other head and the paper's
+            two ablations.
         seed: of what is random in it.
         combiner: from `fit_combiner`, or None.
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.errors import UserError
+from eenet.extras import extra
 from eenet.files import replacing
 
 
@@ -30,6 +30,14 @@ class Schedule:
     calibration_shares: tuple[float, ...]
     exit_policy: eenet_rt.ExitPolicy
 
+    def summary(self) -> str:
+        """A line for people: what the budget is and where the calibration set leaves."""
+        shares = " ".join(f"{100 * share:.1f}" for share in self.calibration_shares)
+        return (
+            f"{self.policy}: budget {self.budget:.4g} {self.unit}, exit shares {shares} % "
+            f"on {self.calibration_samples} samples"
+        )
+
 
 def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: str, active: int | None) -> None:
     """Writes schedules in the order of their budgets. Scorers and combiners that are equal to the bit are stored once.
@@ -41,8 +49,11 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
         active: index, in the order of budgets, of the schedule in force after loading; None is full depth.
 
     Raises:
-        UserError: no schedules, or they differ in exits, classes or unit, or ``active`` is out of range.
+        UserError: no schedules, or they differ in exits, classes or unit, or ``active`` is out of range; safetensors is
+            not installed.
     """
+    with extra("refit"):
+        import safetensors.numpy
     if not schedules:
         raise UserError("schedules: got none, expected at least one")
     ordered = sorted(schedules, key=lambda schedule: schedule.budget)

@@ -1,0 +1,75 @@
+"""How often the bound on lost accuracy fails (docs/results.md, "Guaranteed accuracy").
+
+Run: python benchmarks/guarantee.py [--model densenet121] [--draws 200]
+
+The 10,000 test images are taken for the whole population: a draw is 5,000 of them with replacement, a schedule is
+chosen on it, and its true drop is known. At most delta of the draws may yield a schedule that loses more than allowed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from typing import Any
+
+import numpy as np
+
+import eenet_rt
+from common import MODELS, SHARED, write
+from eenet.checkpoint import load_checkpoint
+from eenet.data import load_images
+from eenet.predictions import Predictions
+from eenet.scheduling.guarantee import fit_within_accuracy_drop
+from eenet.training import predict
+from eenet.zoo import zoo_folder
+from schedulers import TEST_FILES
+
+DROP, DELTA, DRAWN = 0.005, 0.05, 5000
+CHOICES = (("maximum", "none"), ("learned-stopping", "none"), ("learned-stopping", "exits"))
+COSTS_MS = {"densenet121": (1.37, 2.87, 4.20, 4.73), "resnet56": (1.01, 2.01, 3.04)}  # the bound does not hang on them
+
+
+def run(model: str, draws: int) -> list[dict[str, Any]]:
+    checkpoint = load_checkpoint(zoo_folder(model) / "weights.safetensors")
+    population = predict(checkpoint.network, load_images(SHARED / "data" / TEST_FILES[model]), checkpoint.preprocessing)
+    full_depth = (eenet_rt.replay(population.logits, None).labels == population.labels).mean()
+    rows = []
+    for policy, combine in CHOICES:
+        drops, costs = [], []
+        for seed in range(draws):
+            found = fit_within_accuracy_drop(
+                policy, _draw(population, seed), COSTS_MS[model], DROP, DELTA, unit="ms", combine=combine, seed=seed
+            )
+            answers = eenet_rt.replay(population.logits, found.schedule.exit_policy).labels
+            drops.append(full_depth - (answers == population.labels).mean())
+            costs.append(found.schedule.budget / COSTS_MS[model][-1])
+        violations = float((np.array(drops) > DROP).mean())
+        rows.append({
+            "policy": policy,
+            "combine": combine,
+            "violations": violations,
+            "allowed": DELTA + 2 * math.sqrt(DELTA * (1 - DELTA) / draws),
+            "mean_drop": float(np.mean(drops)),
+            "cost_of_full": float(np.mean(costs)),
+        })  # fmt: skip
+        print(model, rows[-1], flush=True)
+    return rows
+
+
+def _draw(population: Predictions, seed: int) -> Predictions:
+    rows = np.random.default_rng(seed).integers(0, len(population), DRAWN)
+    # Samples drawn twice are two samples of the population.
+    return Predictions(population.logits[rows], population.labels[rows], np.arange(DRAWN), population.class_names)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--draws", type=int, default=200)
+    arguments = parser.parse_args()
+    models = {model: run(model, arguments.draws) for model in arguments.model or MODELS}
+    write("guarantee", {"max_drop": DROP, "delta": DELTA, "draws": arguments.draws, "models": models})
+
+
+if __name__ == "__main__":
+    main()

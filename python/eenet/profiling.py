@@ -1,0 +1,153 @@
+"""Measures the cost of each exit with the runtime itself, in a process of its own.
+
+The process holds no PyTorch and no other copy of ONNX Runtime, whose threads would disturb the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Not np.random, which is imported when it is first used and swallows a Ctrl-C that comes meanwhile.
+from numpy.random import default_rng
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.commands import run_command
+from eenet.errors import UserError
+
+_KEY = ("device", "provider", "precision", "threads", "batch")
+_NAME = "measure"
+_ERROR = f"{_NAME}: error: "
+_WARM_UP = 20
+_NOISE_SAMPLES = 8
+
+Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class CostProfile:
+    """Measured or computed cost of each exit; see ``docs/format.md`` for the fields."""
+
+    unit: str
+    costs: tuple[float, ...]
+    static: float | None = None
+    device: str | None = None
+    provider: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    batch: int | None = None
+
+    @classmethod
+    def of_this_device(cls, costs: Sequence[float], threads: int, static: float | None = None) -> CostProfile:
+        """Milliseconds, under the key by which the runtime finds them on this device."""
+        device = eenet_rt.device_name()
+        return cls("ms", tuple(map(float, costs)), static, device, "cpu", "float32", threads, 1)
+
+    def same_key(self, entry: dict[str, Any]) -> bool:
+        """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""
+        return all(entry.get(name) == getattr(self, name) for name in ("unit", *_KEY))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the manifest; a profile that holds everywhere has no key."""
+        value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
+        return value | {name: getattr(self, name) for name in _KEY if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class ProfileOptions:
+    """How to measure.
+
+    Attributes:
+        threads: of the runtime.
+        repeats: runs of each exit; the cost is their median.
+    """
+
+    threads: int = 1
+    repeats: int = 300
+
+
+def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bundle: Path | None = None) -> CostProfile:
+    """Median time of ``infer`` forced to each exit, heads and scoring included, made non-decreasing, in milliseconds.
+
+    Args:
+        bundle: whose exits to measure; its active schedule is the scoring that is timed.
+        inputs: samples, ``{name: (N, ...)}``; runs go through them in turn.
+        options: how to measure.
+        static_bundle: the network without early exits, as a bundle of one segment; None leaves its cost out.
+
+    Raises:
+        UserError: the measuring process failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        samples = Path(folder) / "inputs.npz"
+        np.savez(samples, **inputs)  # type: ignore[arg-type]
+        command = [sys.executable, "-m", "eenet.profiling", str(samples), str(options.threads), str(options.repeats)]
+        command += [str(path) for path in (bundle, static_bundle) if path is not None]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        # The last line is the error, be it one that the process knows or the end of a traceback.
+        reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+        raise UserError(f"{bundle.name} cannot be measured: {reason.removeprefix(_ERROR)}")
+    medians = json.loads(done.stdout)
+    static = None if static_bundle is None else medians.pop()
+    return CostProfile.of_this_device(np.maximum.accumulate(medians).tolist(), options.threads, static)
+
+
+def noise_inputs(manifest: dict[str, Any]) -> Inputs:
+    """Seeded samples in the shapes of a manifest, free dimensions at their maxima.
+
+    They do for measuring: forced to an exit, a network takes the same time whatever it sees.
+
+    Raises:
+        KeyError, TypeError, ValueError: the manifest is malformed.
+    """
+    random = default_rng(0)
+    inputs: Inputs = {}
+    for name in manifest["inputs"]:
+        tensor = manifest["tensors"][name]
+        dims = [d if isinstance(d, int) else manifest["symbols"][d]["max"] for d in tensor["shape"][1:]]
+        shape = (_NOISE_SAMPLES, *dims)
+        if tensor["dtype"] == "int64":
+            # 0 and 1 are tokens of every vocabulary, and what masks consist of.
+            inputs[name] = random.integers(0, 2, shape)
+        else:
+            inputs[name] = random.standard_normal(shape, np.float32)
+    return inputs
+
+
+def _measure_here(samples: str, threads: int, repeats: int, *bundles: str) -> list[float]:
+    """Medians in milliseconds: of each exit of the first bundle, of full depth of the others."""
+    exits, *whole = (eenet_rt.load(bundle, threads=threads) for bundle in bundles)
+    with np.load(samples) as file:
+        inputs = {name: np.ascontiguousarray(file[name]) for name in file.files}
+    count = len(next(iter(inputs.values())))
+    times = np.zeros((_WARM_UP + repeats, exits.num_exits + len(whole)))
+    for i in range(len(times)):
+        sample = {name: array[i % count] for name, array in inputs.items()}
+        # Interleaved, so that a change of the clock or of the load meets all exits alike.
+        for k in range(exits.num_exits):
+            times[i, k] = exits.infer(sample, forced_exit=k).latency_ms
+        for j, runtime in enumerate(whole, start=exits.num_exits):
+            times[i, j] = runtime.infer(sample, policy=None).latency_ms
+    medians: list[float] = np.median(times[_WARM_UP:], axis=0).tolist()
+    return medians
+
+
+def _main(samples: str, threads: str, repeats: str, *bundles: str) -> int:
+    def command() -> None:
+        print(json.dumps(_measure_here(samples, int(threads), int(repeats), *bundles)))
+
+    return run_command(_NAME, command, interrupted="nothing was measured")
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -1,0 +1,205 @@
+"""Fits the schedules of a bundle anew on the device that runs it: no PyTorch, no images, no weights."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import eenet_rt
+from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, reading, save_manifest
+from eenet.errors import UserError
+from eenet.files import replacing
+from eenet.predictions import Predictions
+from eenet.profiling import CostProfile, ProfileOptions, measure, noise_inputs
+from eenet.scheduling.base import check_budget, check_costs
+from eenet.scheduling.calibration import Floats, check_schedule
+from eenet.scheduling.calibration_file import parse_calibration
+from eenet.scheduling.registry import create_scheduler
+from eenet.scheduling.schedule_file import Schedule, save_schedules
+
+
+@dataclass(frozen=True)
+class RefitOptions:
+    """What to refit to.
+
+    Attributes:
+        budgets_ms: at least one, the first one active.
+        costs: K costs of this device in ms; None: those of the bundle's profile, measured where it has none that fits.
+        measure: measure even so.
+        profile: how to measure; its threads are part of the key of a profile.
+    """
+
+    budgets_ms: tuple[float, ...]
+    costs: tuple[float, ...] | None = None
+    measure: bool = False
+    profile: ProfileOptions = field(default_factory=ProfileOptions)
+
+
+@dataclass(frozen=True)
+class RefitResult:
+    """What came of it; ``active`` is an index into the schedules, which are in the order of budgets."""
+
+    bundle: Path
+    profile: CostProfile
+    schedules: list[Schedule]
+    active: int
+
+
+def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Callable[[str], None]) -> RefitResult:
+    """Writes a bundle with the schedules of another for other costs and budgets: complete and checked, or not at all.
+
+    Args:
+        path: the bundle.
+        out: the folder to write, a new one or another bundle; None replaces ``path``.
+        options: what to refit to.
+        say: takes one line for each step.
+
+    Raises:
+        UserError: not a bundle, or one that cannot be refitted; costs or budgets that do not fit.
+        eenet_rt.EenetError: the bundle is damaged.
+    """
+    bundle = Bundle.open(path.resolve())
+    target = bundle.folder if out is None else out.resolve()
+    if target.exists() and not (target / MANIFEST).is_file():
+        raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
+    fitted = _read_schedules(bundle)
+    fit_set, calibration_set = _read_calibration(bundle)
+    profile = _profile(bundle, options, say)
+    costs = check_costs(profile.costs, bundle.num_exits)
+    budgets = _check_budgets(options.budgets_ms, costs)
+    schedules = []
+    for budget in budgets:
+        schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
+        say(f"refit {schedules[-1].summary()}")
+    active = budgets.index(options.budgets_ms[0])
+    with replacing(target) as folder:
+        _copy(bundle, folder, link=target == bundle.folder)
+        save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
+        _save_manifest(bundle, folder, profile)
+        _check(folder, calibration_set, options, say)
+    return RefitResult(target, profile, schedules, active)
+
+
+def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
+    bundle.read(SCHEDULES)
+    file = eenet_rt.read_schedules(str(bundle.path(SCHEDULES)))
+    expected = (bundle.id, bundle.num_exits, len(bundle.class_names))
+    if (file.network, file.num_exits, file.num_classes) != expected or not file.schedules:
+        raise UserError(
+            f"{bundle.folder}: {SCHEDULES}: {len(file.schedules)} schedules of network {file.network} with "
+            f"{file.num_exits} exits and {file.num_classes} classes came, at least one of {expected[0]} with "
+            f"{expected[1]} and {expected[2]} expected"
+        )
+    return file.schedules
+
+
+def _read_calibration(bundle: Bundle) -> tuple[Predictions, Predictions]:
+    data = bundle.read(CALIBRATION)
+    try:
+        fit_set, calibration_set = parse_calibration(data, bundle.class_names)
+    except UserError as error:
+        raise UserError(f"{bundle.folder}: {CALIBRATION}: {error}") from error
+    if fit_set.num_exits != bundle.num_exits:
+        raise UserError(
+            f"{bundle.folder}: {CALIBRATION}: logits of {fit_set.num_exits} exits came, "
+            f"{bundle.num_exits} expected by the manifest"
+        )
+    return fit_set, calibration_set
+
+
+def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) -> CostProfile:
+    """Costs of this device: given, the bundle's, or measured."""
+    threads = options.profile.threads
+    if options.costs is not None:
+        return CostProfile.of_this_device(options.costs, threads)
+    with reading(bundle.folder / MANIFEST):
+        known = _known_profile(bundle, threads)
+    if known is not None and not options.measure:
+        say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device")
+        return known
+    say(f"measure: {options.profile.repeats} runs to each exit")
+    with reading(bundle.folder / MANIFEST):
+        inputs = noise_inputs(bundle.manifest)
+    measured = measure(bundle.folder, inputs, options.profile)
+    say(f"costs: exits at {_listed(measured.costs)} ms ({threads} thread(s), median of {options.profile.repeats})")
+    # The network without early exits is not in the bundle.
+    return replace(measured, static=None if known is None else known.static)
+
+
+def _known_profile(bundle: Bundle, threads: int) -> CostProfile | None:
+    here = CostProfile.of_this_device((), threads)
+    for entry in bundle.profiles:
+        if here.same_key(entry):
+            static = entry["static"]
+            return replace(here, costs=tuple(map(float, entry["costs"])), static=static and float(static))
+    return None
+
+
+def _listed(costs: Sequence[float]) -> str:
+    return " ".join(f"{cost:.3f}" for cost in costs)
+
+
+def _check_budgets(budgets: Sequence[float], costs: Floats) -> list[float]:
+    """Budgets in ascending order."""
+    ordered = sorted(check_budget(budget, costs) for budget in budgets)
+    for first, second in itertools.pairwise(ordered):
+        if first == second:
+            raise UserError(f"budget {first:g} came twice, expected different ones")
+    return ordered
+
+
+def _refit(
+    fitted: Sequence[eenet_rt.Schedule],
+    fit_set: Predictions,
+    calibration_set: Predictions,
+    costs: Floats,
+    budget: float,
+) -> Schedule:
+    """A schedule by the policy, and with the combiner, of the one whose budget is nearest as a share of full cost."""
+    share = budget / costs[-1]
+    nearest = min(fitted, key=lambda schedule: abs(schedule.budget / schedule.costs[-1] - share))
+    scheduler = create_scheduler(nearest.policy, combiner=nearest.exit_policy.combiner)
+    return scheduler.refit(nearest, fit_set, calibration_set, costs, budget).schedule("ms")
+
+
+def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:
+    """Makes the folder and brings every file of the bundle into it but those that are written anew."""
+    folder.mkdir()
+    for name in bundle.files:
+        if name == SCHEDULES:
+            continue
+        source = bundle.path(name)
+        if link:
+            # The old bundle is about to go: its segments need not be written again, where the file system has links.
+            with contextlib.suppress(OSError):
+                os.link(source, folder / name)
+                continue
+        shutil.copyfile(source, folder / name)
+
+
+def _save_manifest(bundle: Bundle, folder: Path, profile: CostProfile) -> None:
+    others = [entry for entry in bundle.profiles if not profile.same_key(entry)]
+    files = {**bundle.files, SCHEDULES: file_entry((folder / SCHEDULES).read_bytes())}
+    save_manifest(folder, {**bundle.manifest, "profiles": [*others, profile.to_json()], "files": files})
+
+
+def _check(folder: Path, calibration_set: Predictions, options: RefitOptions, say: Callable[[str], None]) -> None:
+    """Reads back what was written."""
+    file = eenet_rt.read_schedules(str(folder / SCHEDULES))
+    for schedule in file.schedules:
+        check_schedule(schedule, calibration_set)
+    try:
+        runtime = eenet_rt.load(str(folder), threads=options.profile.threads)
+    except eenet_rt.BackendError as error:
+        # Not the fault of anything written here: the segments are those of the old bundle.
+        say(f"check: schedules; segments could not be opened here: {error}")
+        return
+    active = options.budgets_ms[0]
+    if runtime.schedule is None or runtime.schedule.budget != active:
+        raise UserError(f"verify: the schedule in force is {runtime.schedule!r}, expected that for {active:g} ms")
+    say("check: the bundle loads, its schedules keep their budgets on the calibration set")
