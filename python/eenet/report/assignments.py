@@ -77,16 +77,16 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
     )
     best = int(np.argmax(ours.exit_shares))
     caption = (
-        f"{name} lets most samples leave at exit {best}, {100 * ours.exit_accuracy[best]:.1f} % of them with the right "
+        f"{name[0].upper()}{name[1:]} lets most samples leave at exit {best}, {100 * ours.exit_accuracy[best]:.1f} % of them with the right "
         f"answer. All in all {name} is right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} "
         f"{inputs.unit}, {RIVAL_NAME} {100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
     )
     alt = f"Bars of the samples that leave at each exit, {name} against {RIVAL_NAME}: {shares}."
 
     def draw(scheme: Scheme) -> Figure:
-        figure = new_figure(0.7 + 0.6 * len(exits))
+        figure = new_figure(0.85 + 0.6 * len(exits))
         axes: Sequence[Axes] = figure.subplots(1, 2, sharex=True, sharey=True)
-        titles = (f"{name} (this bundle)", RIVAL_NAME)
+        titles = (f"{name}\n(this bundle)", f"{RIVAL_NAME}\n(geometric shares)")
         most = max(ours.exit_shares.max(), rival.exit_shares.max()) * len(inputs.report)
         for ax, outcome, title in zip(axes, (ours, rival), titles, strict=True):
             _bars(ax, outcome, inputs, scheme, most)

@@ -22,11 +22,12 @@ _ORACLE_POINTS = 24
 
 def curve_section(inputs: Inputs, fits: Fits) -> Section:
     """What a budget buys."""
+    alone = " They answer with each exit as it is." if inputs.policy.combiner is not None else ""
     return Section(
         "trade-off",
         "What a budget buys",
         f"Costs are realised means over the report set by the cost table, in {inputs.unit} a sample. Policies that are "
-        "not the bundle's were fitted for this report on the validation predictions.",
+        f"not the bundle's were fitted for this report on the validation predictions.{alone}",
         pictures=[_trade_off(inputs), _ablation(inputs, fits), _sweep(inputs, fits)],
         tables=[_schedule_table(inputs), _ablation_table(inputs, fits)],
     )
