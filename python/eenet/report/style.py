@@ -78,7 +78,7 @@ _POLICY_NAMES = {
 
 def policy_name(policy: str) -> str:
     """A policy in words."""
-    return _POLICY_NAMES.get(policy) or short_name(policy, 22)
+    return _POLICY_NAMES.get(policy) or short_name(policy, 22) or "no name"
 
 
 def policy_line(scheme: Scheme, name: str) -> dict[str, Any]:
