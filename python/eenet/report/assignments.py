@@ -78,8 +78,9 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
     best = int(np.argmax(ours.exit_shares))
     caption = (
         f"{name[0].upper()}{name[1:]} lets most samples leave at exit {best}, "
-        f"{100 * ours.exit_accuracy[best]:.1f} % of them with the right answer. All in all {name} is right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} "
-        f"{inputs.unit}, {RIVAL_NAME} {100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
+        f"{100 * ours.exit_accuracy[best]:.1f} % of them with the right answer. All in all {name} is "
+        f"right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} {inputs.unit}, {RIVAL_NAME} "
+        f"{100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
     )
     alt = f"Bars of the samples that leave at each exit, {name} against {RIVAL_NAME}: {shares}."
 
