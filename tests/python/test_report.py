@@ -198,9 +198,7 @@ def test_groups_by_hand() -> None:
     #                       A  B  C  D  E  later  later, wrong  not later  lost earlier  lost
     ours = np.array([1, 0, 2, 0, 1, 2, 2, 1, 0, 1]), np.array([0, 0, 0, 1, 1, 0, 1, 0, 1, 1])
     rival = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 0, 1, 1, 0, 0])
-    groups = sample_groups(
-        evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs), labels
-    )  # fmt: skip
+    groups = sample_groups(evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs), labels)
     assert [group.letter for group in groups] == ["A", "B", "C", "D", "E", "", "", "", "", ""]
     assert [group.rows.tolist() for group in groups] == [[i] for i in range(10)]
 
@@ -272,8 +270,6 @@ def test_planned_shares() -> None:
     fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, seed=0)
     costs = [0.83, 1.69, 2.46]
     scheduler = EENetScheduler().fit(fit_set, calibration_set, costs, 1.5)
-    assert isinstance(scheduler, EENetScheduler)
-    assert scheduler.planned_shares_ is not None
     assert scheduler.planned_shares_.sum() == pytest.approx(1)
     assert scheduler.planned_shares_ @ costs == pytest.approx(1.5, rel=0.05)
     fixed = EENetScheduler(learn_shares=False)
