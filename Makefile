@@ -28,7 +28,7 @@ $(BUNDLE): $(VENV)/.wheel
 test: system lint test-cpp test-sdist test-python
 
 system:
-	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev
+	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev chromium
 
 $(VENV)/.created: requirements/constraints.txt
 	@tools/system_packages.sh $(PYTHON) g++ make git

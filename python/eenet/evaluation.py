@@ -13,7 +13,7 @@ from eenet.predictions import Predictions
 from eenet.scheduling.base import check_budget, check_costs
 from eenet.scheduling.combining import Combiner
 
-_BINS = 15
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ def evaluate_exit_quality(predictions: Predictions, policy: eenet_rt.ExitPolicy)
 
 def expected_calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> float:
     """Mean distance between confidence and accuracy over 15 equal bins of confidence, weighted by their samples."""
-    bins = np.minimum((confidence * _BINS).astype(np.int64), _BINS - 1)
-    gaps = np.bincount(bins, weights=confidence - right, minlength=_BINS)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+    gaps = np.bincount(bins, weights=confidence - right, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(confidence))
 
 

@@ -41,9 +41,14 @@ class EENetScheduler(Scheduler):
         steps: in a turn.
         seed: of the initial h.
         combiner: see `Scheduler`.
+
+    Attributes:
+        planned_shares_: K exit shares that h plans for the calibration set, before the budget bends them; None where
+            h is not learned.
     """
 
     policy = "eenet"
+    planned_shares_: Floats | None
 
     def __init__(
         self,
@@ -86,7 +91,9 @@ class EENetScheduler(Scheduler):
         policy = eenet_rt.ExitPolicy(
             classes, training.scorers(), [math.inf] * exits, combiner=self.combiner, clamp=True
         )
-        return self._plan(calibration_set, policy, training.planned_shares(calibration_set), costs)
+        shares = training.planned_shares(calibration_set)
+        self.planned_shares_ = shares if self.learn_shares else None
+        return self._plan(calibration_set, policy, shares, costs)
 
     def _relearn(
         self,

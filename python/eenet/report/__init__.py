@@ -1,0 +1,1 @@
+"""``eenet-report``: what a bundle does on images that nothing was fitted on, as one HTML page."""

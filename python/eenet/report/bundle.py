@@ -1,0 +1,162 @@
+"""What a report reads of a bundle (``docs/format.md``), with or without ONNX Runtime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import eenet_rt
+from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
+from eenet.errors import UserError
+from eenet.predictions import Predictions
+from eenet.preprocessing import ImagePreprocessing
+from eenet.scheduling.calibration_file import parse_calibration
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Cost of leaving at each exit; see ``docs/format.md``, "profile".
+
+    Attributes:
+        costs: K of them.
+        static: of the network without early exits, if known.
+        device, provider, threads: what it was measured on; None where it holds everywhere or nothing is said.
+    """
+
+    unit: str
+    costs: tuple[float, ...]
+    static: float | None = None
+    device: str | None = None
+    provider: str | None = None
+    threads: int | None = None
+
+    @classmethod
+    def from_json(cls, profile: dict[str, Any]) -> CostTable:
+        """A profile of a manifest."""
+        static, device = profile.get("static"), profile.get("device")
+        unit, costs = str(profile["unit"]), tuple(float(cost) for cost in profile["costs"])
+        table = cls(unit, costs, None if static is None else float(static))
+        if device is None:
+            return table
+        return replace(table, device=str(device), provider=str(profile["provider"]), threads=int(profile["threads"]))
+
+
+@dataclass(frozen=True)
+class ReportBundle:
+    """A bundle's description and schedules.
+
+    Attributes:
+        files: folder and manifest; class names are as untrusted as the rest.
+        model: registry name.
+        parameters: K numbers of parameters up to each exit.
+        cost_tables: measured or computed.
+        preprocessing: from images to inputs.
+        versions: of the tools that made it.
+        schedules: by ascending budget.
+        active: index of the schedule in force after loading; None is full depth.
+    """
+
+    files: Bundle
+    model: str
+    parameters: tuple[int, ...]
+    cost_tables: tuple[CostTable, ...]
+    preprocessing: ImagePreprocessing
+    versions: dict[str, str]
+    schedules: list[eenet_rt.Schedule]
+    active: int | None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """C names."""
+        return self.files.class_names
+
+    @property
+    def num_exits(self) -> int:
+        """K."""
+        return self.files.num_exits
+
+    def cost_table(self, schedule: eenet_rt.Schedule) -> CostTable:
+        """The one that a schedule was fitted for, or no more of it than the schedule says itself."""
+        wanted = CostTable(schedule.unit, tuple(schedule.costs))
+        same = (t for t in self.cost_tables if (t.unit, t.costs) == (wanted.unit, wanted.costs))
+        return next(same, wanted)
+
+
+def read_bundle(path: Path) -> ReportBundle:
+    """Reads manifest and schedules.
+
+    Raises:
+        UserError: not a bundle, no schedules, or files that contradict each other.
+    """
+    files = Bundle.open(path)
+    files.read(SCHEDULES)  # checks size and hash
+    schedules = eenet_rt.read_schedules(files.path(SCHEDULES))
+    with reading(path / MANIFEST):
+        bundle = ReportBundle(
+            files=files,
+            model=str(files.manifest["model"]),
+            parameters=tuple(int(count) for count in files.manifest["parameters"]),
+            cost_tables=tuple(CostTable.from_json(profile) for profile in files.profiles),
+            preprocessing=ImagePreprocessing.from_json(files.manifest["preprocessing"]),
+            versions={str(name): str(version) for name, version in files.manifest["versions"].items()},
+            schedules=schedules.schedules,
+            active=schedules.active,
+        )
+    if schedules.network != files.id:
+        raise UserError(f"{path}: schedules were fitted for {schedules.network!r}, expected {files.id!r}")
+    expected = (schedules.num_exits, schedules.num_exits, schedules.num_classes)
+    if (files.num_exits, len(bundle.parameters), len(files.class_names)) != expected:
+        raise UserError(
+            f"{path}: schedules have {schedules.num_exits} exits and {schedules.num_classes} classes, the manifest "
+            f"{files.num_exits} exits, {len(bundle.parameters)} parameters and {len(files.class_names)} classes"
+        )
+    return bundle
+
+
+def has_calibration(bundle: ReportBundle) -> bool:
+    """Whether `read_calibration` finds any."""
+    return CALIBRATION in bundle.files.files
+
+
+def read_calibration(bundle: ReportBundle) -> Predictions:
+    """The predictions that a bundle's schedules were fitted and calibrated on: none of them may be reported on.
+
+    Raises:
+        UserError: there are none, or they do not fit the bundle.
+    """
+    folder = bundle.files.folder
+    if not has_calibration(bundle):
+        raise UserError(f"{folder} holds no {CALIBRATION}: give --validation")
+    data = bundle.files.read(CALIBRATION)
+    try:
+        fit_set, calibration_set = parse_calibration(data, bundle.files.class_names)
+    except UserError as error:
+        raise UserError(f"{folder / CALIBRATION}: {error}; --validation can take its place") from error
+    index = np.concatenate([fit_set.index, calibration_set.index])
+    order = np.argsort(index)
+    predictions = Predictions(
+        np.concatenate([fit_set.logits, calibration_set.logits])[order],
+        np.concatenate([fit_set.labels, calibration_set.labels])[order],
+        index[order],
+        bundle.files.class_names,
+    )
+    check_shape(predictions, bundle, str(folder / CALIBRATION))
+    return predictions
+
+
+def check_shape(predictions: Predictions, bundle: ReportBundle, name: str) -> None:
+    """Predictions must have the exits and classes of the bundle.
+
+    Raises:
+        UserError: they do not.
+    """
+    came = (predictions.num_exits, predictions.num_classes)
+    expected = (bundle.num_exits, len(bundle.class_names))
+    if came != expected:
+        raise UserError(
+            f"{name}: got {came[0]} exits and {came[1]} classes, the bundle's {bundle.model} has {expected[0]} and "
+            f"{expected[1]}"
+        )

@@ -1,0 +1,197 @@
+"""Accuracy against cost: ablation (the paper's Fig. 6), all schedules of the bundle, and the weight of the budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eenet.evaluation import evaluate, evaluate_oracle
+from eenet.report.fits import RIVAL, RIVAL_NAME, Curve, Fits
+from eenet.report.inputs import Inputs
+from eenet.report.page import Picture, Section, Table
+from eenet.report.style import Scheme, light_grid, new_figure, number, policy_line, policy_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ORACLE_POINTS = 24
+
+
+def curve_section(inputs: Inputs, fits: Fits) -> Section:
+    """What a budget buys."""
+    alone = " They answer with each exit as it is." if inputs.policy.combiner is not None else ""
+    return Section(
+        "trade-off",
+        "What a budget buys",
+        f"Costs are realised means over the report set by the cost table, in {inputs.unit} a sample. Policies that are "
+        f"not the bundle's were fitted for this report on the validation predictions.{alone}",
+        pictures=[_trade_off(inputs), _ablation(inputs, fits), _sweep(inputs, fits)],
+        tables=[_schedule_table(inputs), _ablation_table(inputs, fits)],
+    )
+
+
+def _cost_label(inputs: Inputs) -> str:
+    return f"mean {'latency' if inputs.unit == 'ms' else 'cost'} ({inputs.unit} a sample)"
+
+
+def _trade_off(inputs: Inputs) -> Picture:
+    outcomes = [evaluate(inputs.report, s.exit_policy, s.costs) for s in inputs.bundle.schedules]
+    low, full = float(inputs.costs[0]), float(inputs.costs[-1])
+    oracle = [
+        evaluate_oracle(inputs.report, list(inputs.costs), budget, inputs.policy.combiner)
+        for budget in np.linspace(low, full, _ORACLE_POINTS)
+    ]
+    name, best = inputs.schedule.policy, oracle[-1]
+    kept = sum(o.mean_cost <= s.budget for o, s in zip(outcomes, inputs.bundle.schedules, strict=True))
+    caption = (
+        f"{kept} of {len(outcomes)} schedules keep their budget. An oracle that knows which exits are right would "
+        f"reach {100 * best.accuracy:.1f} % for {number(best.mean_cost)} {inputs.unit}; no policy can do better. "
+        "Leaving always at the same exit gives the crosses."
+    )
+    points = "; ".join(f"{100 * o.accuracy:.1f} % at {number(o.mean_cost)} {inputs.unit}" for o in outcomes)
+    alt = f"Accuracy against mean cost of the bundle's schedules: {points}."
+
+    def draw(scheme: Scheme) -> Figure:
+        figure = new_figure(3.6)
+        ax = figure.add_subplot(xlabel=_cost_label(inputs), ylabel="accuracy (%)")
+        ax.plot(
+            [o.mean_cost for o in oracle], [100 * o.accuracy for o in oracle], label="oracle",
+            **policy_line(scheme, "oracle"),
+        )  # fmt: skip
+        line = policy_line(scheme, name)
+        ax.plot([o.mean_cost for o in outcomes], [100 * o.accuracy for o in outcomes], label=policy_name(name), **line)
+        ours = inputs.outcome
+        ax.plot(
+            ours.mean_cost, 100 * ours.accuracy, "o", markersize=12, fillstyle="none", color=line["color"],
+            label="this report's schedule",
+        )  # fmt: skip
+        _exit_points(ax, inputs, scheme)
+        light_grid(ax, "y")
+        ax.legend(loc="lower right")
+        return figure
+
+    return Picture("trade_off", "Accuracy against cost", alt, caption, draw)
+
+
+def _exit_points(axes: Axes, inputs: Inputs, scheme: Scheme) -> None:
+    axes.plot(inputs.costs, 100 * inputs.exit_accuracy, "X", color=scheme.wrong, markersize=7, label="one exit for all")
+    if inputs.static_cost is not None:
+        axes.plot(
+            inputs.static_cost, 100 * inputs.exit_accuracy[-1], "P", color=scheme.right, markersize=8,
+            label="network without exits",
+        )  # fmt: skip
+
+
+def _schedule_table(inputs: Inputs) -> Table:
+    rows = []
+    for i, schedule in enumerate(inputs.bundle.schedules):
+        o = evaluate(inputs.report, schedule.exit_policy, schedule.costs)
+        shares = " · ".join(f"{100 * share:.0f}" for share in o.exit_shares)
+        rows.append(
+            (f"{i}{' (reported)' if i == inputs.chosen else ''}", schedule.policy, number(schedule.budget, 4),
+             number(o.mean_cost, 4), f"{100 * o.mean_cost / schedule.budget:.1f} %", f"{100 * o.accuracy:.2f} %",
+             shares)
+        )  # fmt: skip
+    best = max(inputs.bundle.schedules, key=lambda s: s.budget)
+    return Table(
+        "Schedules of the bundle",
+        ("schedule", "policy", f"budget ({inputs.unit})", "spent", "of budget", "accuracy", "exit shares (%)"),
+        rows,
+        f"Thresholds were set on {best.calibration_samples:,} calibration samples, with a margin; full depth costs "
+        f"{number(inputs.costs[-1], 4)} {inputs.unit} and is right {100 * inputs.exit_accuracy[-1]:.2f} % of the time.",
+        text=frozenset({0, 1}),
+    )
+
+
+def _at(curve: Curve, cost: float) -> float:
+    """Accuracy of a curve at a cost, between its points."""
+    order = np.argsort(curve.mean_cost)
+    return float(np.interp(cost, curve.mean_cost[order], curve.accuracy[order]))
+
+
+def _ablation(inputs: Inputs, fits: Fits) -> Picture:
+    middle = float(fits.budgets[len(fits.budgets) // 2 - 1])
+    at_middle = {curve.policy: 100 * _at(curve, middle) for curve in fits.curves}
+    best = max(at_middle, key=lambda policy: at_middle[policy])
+    lead = "" if best == RIVAL else f", {at_middle[best] - at_middle[RIVAL]:.1f} points over {RIVAL_NAME}"
+    caption = (
+        f"At a mean of {number(middle)} {inputs.unit}, between the points, {policy_name(best)} is best with "
+        f"{at_middle[best]:.1f} %{lead}; EENet has {at_middle['eenet']:.1f} %, "
+        f"{at_middle['eenet-fixed-scores']:.1f} % without learned scores and {at_middle['eenet-fixed-shares']:.1f} % "
+        "without learned shares."
+    )
+    alt = f"Accuracy against mean cost of {len(fits.curves)} policies at {len(fits.budgets)} budgets. {caption}"
+
+    def draw(scheme: Scheme) -> Figure:
+        figure = new_figure(5.4)
+        axes: Sequence[Axes] = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        reference = next(curve for curve in fits.curves if curve.policy == RIVAL)
+        for curve in fits.curves:
+            style = policy_line(scheme, curve.policy)
+            axes[0].plot(
+                curve.mean_cost, 100 * curve.accuracy, label=policy_name(curve.policy), markersize=5, **style
+            )  # fmt: skip
+            lead = [100 * (a - _at(reference, c)) for a, c in zip(curve.accuracy, curve.mean_cost, strict=True)]
+            axes[1].plot(curve.mean_cost, lead, markersize=5, **style)
+        axes[0].set_ylabel("accuracy (%)")
+        axes[1].set(xlabel=_cost_label(inputs), ylabel="points over\nmaximum")
+        for ax in axes:
+            light_grid(ax, "y")
+        axes[0].legend(loc="lower right")
+        return figure
+
+    return Picture("ablation", "Which part of EENet does what", alt, caption, draw)
+
+
+def _ablation_table(inputs: Inputs, fits: Fits) -> Table:
+    rows = [
+        (policy_name(curve.policy), *(f"{100 * a:.1f}" for a in curve.accuracy),
+         f"{100 * (curve.mean_cost / fits.budgets).mean():.1f} %")
+        for curve in fits.curves
+    ]  # fmt: skip
+    over = sum(int((curve.mean_cost > fits.budgets).sum()) for curve in fits.curves)
+    return Table(
+        f"Accuracy (%) by budget ({inputs.unit})",
+        ("policy", *(number(budget) for budget in fits.budgets), "of budget"),
+        rows,
+        f"{over} of {len(fits.curves) * len(fits.budgets)} fits overspend on the report set. The last column is "
+        "realised cost over budget, on average.",
+    )
+
+
+def _sweep(inputs: Inputs, fits: Fits) -> Picture:
+    weights = [point.cost_weight for point in fits.sweep]
+    accuracy = [100 * point.accuracy for point in fits.sweep]
+    off = max(fits.sweep, key=lambda point: abs(point.planned - 1))
+    caption = (
+        f"alpha_cost weighs the budget while EENet learns. From {weights[0]:g} to {weights[-1]:g} the accuracy at "
+        f"{number(inputs.schedule.budget)} {inputs.unit} moves between {min(accuracy):.2f} and {max(accuracy):.2f} %. "
+        f"The learned plan is off its budget by at most {100 * abs(off.planned - 1):.2f} % (at {off.cost_weight:g}); "
+        f"after calibration, which holds a margin back, {100 * off.realised:.1f} % of it is spent on the report set."
+    )
+    points = "; ".join(f"{p.cost_weight:g}: {100 * p.accuracy:.2f} %" for p in fits.sweep)
+    alt = f"EENet by alpha_cost. Accuracy: {points}."
+
+    def draw(scheme: Scheme) -> Figure:
+        figure = new_figure(4.2)
+        axes: Sequence[Axes] = figure.subplots(2, 1, sharex=True)
+        color = scheme.policy("eenet")
+        axes[0].plot(weights, accuracy, "o-", color=color)
+        middle = (max(accuracy) + min(accuracy)) / 2
+        reach = max(1.0, max(accuracy) - middle + 0.3)  # differences of a few samples should not fill the picture
+        axes[0].set(ylabel="accuracy (%)", xscale="log", ylim=(middle - reach, middle + reach))
+        axes[1].plot(weights, [100 * p.planned for p in fits.sweep], "s--", color=color, label="planned")
+        axes[1].plot(weights, [100 * p.realised for p in fits.sweep], "o-", color=color, label="realised")
+        axes[1].axhline(100, color=scheme.ink, linewidth=0.8)
+        axes[1].set(xlabel="alpha_cost", ylabel="cost (% of budget)")
+        axes[1].set_xticks(weights, [f"{w:g}" for w in weights])
+        axes[1].minorticks_off()
+        axes[1].legend(loc="best")
+        for ax in axes:
+            light_grid(ax, "y")
+        return figure
+
+    return Picture("alpha_cost", "How much the budget weighs in learning", alt, caption, draw)

@@ -1,0 +1,179 @@
+"""Example images: of the groups of Fig. 3, and by exit for a few classes (the paper's Fig. 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.data import ImageSet
+from eenet.evaluation import Evaluation
+from eenet.report.assignments import Group
+from eenet.report.fits import RIVAL_NAME
+from eenet.report.inputs import Inputs
+from eenet.report.page import Picture, Section
+from eenet.report.style import WIDTH, Scheme, new_figure, short_name
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_TILE = 64  # pixels of an example image
+_GAP = 6
+_COLUMNS = 8
+_CLASSES = 4
+_KINDS = ("right", "wrong, right at the last exit", "wrong, at the last exit too")
+
+
+@dataclass(frozen=True)
+class _Strip:
+    """Example images in a row.
+
+    Attributes:
+        title: above them.
+        rows: of the report set, at most `_COLUMNS`.
+        borders: of each: `right`, `wrong` (colours of a scheme) or `none`.
+    """
+
+    title: str
+    rows: NDArray[np.int64]
+    borders: Sequence[str]
+
+
+def image_section(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: Sequence[Group]) -> Section:
+    """Pictures made of the images themselves."""
+    return Section(
+        "images",
+        "Images by exit",
+        "Examples drawn at random, by a seed, from the report set.",
+        pictures=[_group_picture(inputs, images, rival, groups), *_class_pictures(inputs, images)],
+    )
+
+
+def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: Sequence[Group]) -> Picture:
+    random = np.random.default_rng(inputs.seed)
+    ours, labels = inputs.outcome, inputs.report.labels
+    strips = []
+    for group in (g for g in groups if g.letter):
+        rows = _some(group.rows, _COLUMNS, random)
+        borders = ["right" if ours.labels[row] == labels[row] else "wrong" for row in rows]
+        strips.append(_Strip(f"{group.letter}: {group.meaning} ({len(group.rows):,})", rows, borders))
+    counts = ", ".join(f"{g.letter} {len(g.rows):,}" for g in groups if g.letter)
+    moved = int((ours.exits != rival.exits).sum())
+    return Picture(
+        "group_examples",
+        f"Groups A to E against {RIVAL_NAME}",
+        f"Rows of example images of each group. Samples in the groups: {counts}.",
+        f"Blue frame: right here; orange dashed frame: wrong here. {moved:,} of {len(labels):,} samples leave at "
+        f"another exit than with {RIVAL_NAME}. Below each image: its exit with {RIVAL_NAME} → its exit here.",
+        lambda scheme: _draw(
+            strips, images, scheme, [[f"{rival.exits[r]} → {ours.exits[r]}" for r in s.rows] for s in strips]
+        ),
+    )
+
+
+def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
+    ours, labels = inputs.outcome, inputs.report.labels
+    last = eenet_rt.answers(inputs.report.logits)[:, -1]
+    # 0 right, 1 wrong but right at the last exit, 2 wrong at both
+    kind = np.where(ours.labels == labels, 0, np.where(last == labels, 1, 2))
+    pictures = []
+    for i, label in enumerate(example_classes(inputs)):
+        name = short_name(inputs.bundle.class_names[label], 24)
+        members = labels == label
+        counts = [
+            np.bincount(kind[members & (ours.exits == k)], minlength=len(_KINDS)) for k in range(len(inputs.costs))
+        ]
+        strips = [_class_strip(inputs, members, kind, k, counts[k]) for k in range(len(counts))]
+        total = np.sum(counts, axis=0)
+        exits = "; ".join(
+            f"exit {k}: {c[0]} right, {c[1]} right at the last exit, {c[2]} wrong at both" for k, c in enumerate(counts)
+        )
+        pictures.append(
+            Picture(
+                f"images_by_exit_{i}",
+                f"“{name}” by exit",
+                f"Example images of class {name} by the exit at which they leave. {exits}.",
+                f"{total.sum()} samples: {total[0]} right (blue frame), {total[1]} wrong but right at the last exit "
+                f"(orange dashed frame), {total[2]} wrong at both (no frame). Mean exit "
+                f"{ours.exits[members].mean():.2f}, over all classes {ours.exits.mean():.2f}.",
+                lambda scheme, strips=strips: _draw(strips, images, scheme),  # type: ignore[misc]
+            )
+        )
+    return pictures
+
+
+def example_classes(inputs: Inputs) -> list[int]:
+    """A few classes, from the one that full depth knows worst to the one that it knows best."""
+    labels = inputs.report.labels
+    right = inputs.report.logits[:, -1].argmax(axis=1) == labels
+    present = np.unique(labels)
+    accuracy = np.array([right[labels == label].mean() for label in present])
+    ordered = present[np.argsort(accuracy, kind="stable")]
+    places = np.linspace(0, len(ordered) - 1, min(_CLASSES, len(ordered))).round().astype(np.int64)
+    return [int(label) for label in ordered[places]]
+
+
+def _class_strip(
+    inputs: Inputs, members: NDArray[np.bool_], kind: NDArray[np.int64], k: int, counts: NDArray[np.int64]
+) -> _Strip:
+    here = members & (inputs.outcome.exits == k)
+    random = np.random.default_rng((inputs.seed, k))
+    rows: list[NDArray[np.int64]] = []
+    left = min(_COLUMNS, int(counts.sum()))
+    for one in (2, 1, 0):  # the rare kinds first, in proportion, at least one of each
+        wanted = min(int(counts[one]), left, max(1, round(_COLUMNS * int(counts[one]) / max(1, int(counts.sum())))))
+        wanted = min(int(counts[0]), left) if one == 0 else wanted
+        rows.insert(0, _some(np.flatnonzero(here & (kind == one)), wanted, random))
+        left -= wanted
+    borders = [("right", "wrong", "none")[one] for one, some in enumerate(rows) for _ in some]
+    title = f"exit {k}: {counts[0]} right / {counts[1]} right at the last / {counts[2]} wrong at both"
+    return _Strip(title, np.concatenate(rows), borders)
+
+
+def _some(rows: NDArray[np.int64], count: int, random: np.random.Generator) -> NDArray[np.int64]:
+    return random.choice(rows, min(count, len(rows)), replace=False)
+
+
+def _draw(
+    strips: Sequence[_Strip], images: ImageSet, scheme: Scheme, notes: Sequence[Sequence[str]] | None = None
+) -> Figure:
+    side = (WIDTH - 0.2) / _COLUMNS
+    figure = new_figure(len(strips) * (side + (0.53 if notes else 0.38)) + 0.1)
+    axes: NDArray[np.object_] = figure.subplots(len(strips), 1, squeeze=False)[:, 0]
+    pitch = _TILE + 2 * _GAP
+    for i, (ax, strip) in enumerate(zip(axes, strips, strict=True)):
+        _draw_strip(ax, strip, images, scheme)
+        for column, note in enumerate(notes[i] if notes else ()):
+            ax.annotate(note, ((column + 0.5) * pitch, pitch), va="top", ha="center", fontsize=9, annotation_clip=False)
+    return figure
+
+
+def _draw_strip(axes: Axes, strip: _Strip, images: ImageSet, scheme: Scheme) -> None:
+    from matplotlib.patches import Rectangle
+
+    pitch = _TILE + 2 * _GAP
+    axes.set_title(strip.title, loc="left", fontsize=9.5)
+    axes.set(xlim=(0, pitch * _COLUMNS), ylim=(pitch, 0), aspect="equal")
+    axes.set_axis_off()
+    if len(strip.rows) == 0:
+        axes.annotate("none", (_GAP, pitch / 2), va="center", color=scheme.ink)
+    for column, (row, border) in enumerate(zip(strip.rows, strip.borders, strict=True)):
+        left = column * pitch + _GAP
+        axes.imshow(_thumbnail(images.images[row]), extent=(left, left + _TILE, _GAP + _TILE, _GAP), aspect="equal")
+        if border != "none":
+            frame = {"right": ("-", scheme.right), "wrong": ((0, (2, 1)), scheme.wrong)}[border]
+            corner, size = (left - _GAP / 2, _GAP / 2), _TILE + _GAP
+            axes.add_patch(
+                Rectangle(corner, size, size, fill=False, linewidth=2, linestyle=frame[0], edgecolor=frame[1])
+            )
+    axes.set(xlim=(0, pitch * _COLUMNS), ylim=(pitch, 0))
+
+
+def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    step = max(1, min(image.shape[:2]) // (2 * _TILE))
+    return image[::step, ::step]

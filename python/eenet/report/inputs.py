@@ -1,0 +1,153 @@
+"""Everything a report is made of, checked against each other."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+import eenet_rt
+from eenet.data import ImageSet, load_images
+from eenet.errors import UserError
+from eenet.evaluation import Evaluation, evaluate
+from eenet.predictions import Predictions
+from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
+from eenet.scheduling.calibration import Floats
+
+# Data sets hold some images twice; more than this share of the report set among the fitted samples is no accident.
+_MOST_SHARED = 0.05
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What is reported on.
+
+    Attributes:
+        bundle: the bundle.
+        chosen: index of the schedule.
+        report: predictions that nothing was fitted on.
+        validation: predictions that other policies are fitted on, for comparison.
+        images: one for each row of ``report``; None without ``--images``.
+        sources: what each file is called, for the page: predictions, validation, images.
+        repeated: rows of ``report`` that are to the bit among samples that policies were fitted on.
+        seed: of the split of ``validation``, of fits and of the choice of images.
+    """
+
+    bundle: ReportBundle
+    chosen: int
+    report: Predictions
+    validation: Predictions
+    images: ImageSet | None
+    sources: dict[str, str]
+    repeated: int
+    seed: int
+
+    @property
+    def schedule(self) -> eenet_rt.Schedule:
+        """The schedule that is reported on."""
+        return self.bundle.schedules[self.chosen]
+
+    @property
+    def policy(self) -> eenet_rt.ExitPolicy:
+        """Its exit policy."""
+        return self.schedule.exit_policy
+
+    @property
+    def costs(self) -> Floats:
+        """K costs, of the schedule."""
+        return np.array(self.schedule.costs)
+
+    @property
+    def unit(self) -> str:
+        """Of the costs."""
+        return self.schedule.unit
+
+    @property
+    def static_cost(self) -> float | None:
+        """Cost of the network without early exits."""
+        return self.bundle.cost_table(self.schedule).static
+
+    @cached_property
+    def outcome(self) -> Evaluation:
+        """What the schedule does on the report set."""
+        return evaluate(self.report, self.policy, self.schedule.costs)
+
+    @cached_property
+    def exit_accuracy(self) -> Floats:
+        """K accuracies of the exits as they are, each on all report samples; the last is that of full depth."""
+        accuracy: Floats = (eenet_rt.answers(self.report.logits) == self.report.labels[:, None]).mean(axis=0)
+        return accuracy
+
+
+def read_inputs(arguments: argparse.Namespace) -> Inputs:
+    """Reads and checks the files that a command line names.
+
+    Raises:
+        UserError: a file that is not what it should be or does not fit the others, or a schedule that is not there.
+    """
+    bundle = read_bundle(arguments.bundle)
+    chosen = _choose(bundle, arguments.schedule, arguments.budget)
+    report = Predictions.load(arguments.predictions)
+    check_shape(report, bundle, str(arguments.predictions))
+    calibration = []
+    if arguments.validation is None:
+        validation, source = read_calibration(bundle), "the bundle's calibration file"
+    else:
+        calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
+        validation, source = Predictions.load(arguments.validation), arguments.validation.name
+        check_shape(validation, bundle, str(arguments.validation))
+    repeated = _repeated(report, [validation, *calibration])
+    if repeated > _MOST_SHARED * len(report):
+        raise UserError(
+            f"{arguments.predictions}: {repeated} of {len(report)} samples are among those that policies were fitted "
+            f"on, expected other ones"
+        )
+    sources = {"predictions": arguments.predictions.name, "validation": source}
+    images = None
+    if arguments.images is not None:
+        images = _matching_images(arguments.images, report, bundle)
+        sources["images"] = arguments.images.name
+    return Inputs(bundle, chosen, report, validation, images, sources, repeated, arguments.seed)
+
+
+def _choose(bundle: ReportBundle, schedule: int | None, budget: float | None) -> int:
+    schedules = bundle.schedules
+    if schedule is not None:
+        if not 0 <= schedule < len(schedules):
+            raise UserError(f"--schedule: got {schedule}, the bundle has schedules 0 to {len(schedules) - 1}")
+        return schedule
+    if budget is not None:
+        fitting = [i for i, s in enumerate(schedules) if s.budget <= budget]
+        if not fitting:
+            least = schedules[0]
+            raise UserError(f"--budget: got {budget:g}, the bundle's smallest is {least.budget:g} {least.unit}")
+        return fitting[-1]
+    if bundle.active is None:
+        raise UserError(f"{bundle.files.folder}: no schedule is active, give --schedule or --budget")
+    return bundle.active
+
+
+def _repeated(report: Predictions, fitted: Sequence[Predictions]) -> int:
+    known = {row.tobytes() for predictions in fitted for row in predictions.logits}
+    return sum(row.tobytes() in known for row in report.logits)
+
+
+def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> ImageSet:
+    images = load_images(path)
+    low, high = int(report.index.min()), int(report.index.max())
+    if low < 0 or high >= len(images):
+        raise UserError(f"{path}: has {len(images)} images, the predictions are of images {low} to {high}")
+    matched = images[report.index]
+    differ = matched.labels != report.labels
+    if differ.any():
+        row = int(np.argmax(differ))
+        raise UserError(
+            f"{path}: {int(differ.sum())} of {len(report)} labels differ from those of the predictions, that of image "
+            f"{report.index[row]} is {matched.labels[row]}, expected {report.labels[row]}"
+        )
+    bundle.preprocessing(matched.images[:1])  # refuses another size
+    return matched

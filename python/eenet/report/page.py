@@ -1,0 +1,160 @@
+"""Sections of pictures, tables and numbers, and the page made of them."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from eenet.errors import UserError
+from eenet.files import replacing
+from eenet.report.style import DARK, LIGHT, Scheme, render
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Number:
+    """A big number.
+
+    Attributes:
+        value: with its unit.
+        label: what it is.
+        note: what it compares with.
+    """
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with what is to be seen on it.
+
+    Attributes:
+        name: of its file, without ending.
+        title: above it.
+        alt: in place of it, for those who cannot see it.
+        caption: what it shows, in figures.
+        draw: draws it.
+    """
+
+    name: str
+    title: str
+    alt: str
+    caption: str
+    draw: Callable[[Scheme], Figure]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; every column but the first is of numbers, unless ``text`` names it."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str
+    text: frozenset[int] = frozenset({0})
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, what it is about, numbers, pictures and tables."""
+
+    anchor: str
+    title: str
+    lead: str
+    numbers: Sequence[Number] = ()
+    pictures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    facts: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole report."""
+
+    title: str
+    verdict: str
+    sections: Sequence[Section] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A picture in both schemes, as data URLs."""
+
+    light: str
+    dark: str
+    width: int
+    height: int
+
+
+def figures_folder(out: Path) -> Path:
+    """Where the pictures of a page lie as files."""
+    return out.with_name(f"{out.stem}_figures")
+
+
+def check_output(out: Path) -> None:
+    """Makes sure, before minutes of work, that a page can be written.
+
+    Raises:
+        UserError: the page is a folder, its folder cannot be made or written in, or that of the pictures holds
+            something else.
+    """
+    if out.is_dir():
+        raise UserError(f"--out: {out} is a folder, expected a file name such as report.html")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+    except OSError as error:
+        raise UserError(f"--out: cannot write in {out.parent}: {error.strerror}") from error
+    folder = figures_folder(out)
+    foreign = [p.name for p in folder.iterdir() if p.suffix != ".png"] if folder.is_dir() else []
+    if foreign or (folder.exists() and not folder.is_dir()):
+        raise UserError(f"--out: {folder} holds {(foreign or ['no pictures'])[0]}, which a report would replace")
+
+
+def write_page(page: Page, out: Path) -> list[str]:
+    """Writes a page and, in a folder beside it, its pictures; both whole or not at all.
+
+    Args:
+        page: what to write.
+        out: the HTML file.
+
+    Returns:
+        Names of the picture files.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("eenet.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    with replacing(figures_folder(out)) as folder, replacing(out) as file:
+        folder.mkdir()
+        drawn = {}
+        pictures = [picture for section in page.sections for picture in section.pictures]
+        for picture in tqdm(pictures, "draw", disable=None, leave=False):
+            light, dark = render(picture.draw, LIGHT), render(picture.draw, DARK)
+            (folder / f"{picture.name}.png").write_bytes(light)
+            drawn[picture.name] = _Drawn(_data_url(light), _data_url(dark), *_size(light))
+        html = environment.get_template("report.html").render(page=page, drawn=drawn, light=LIGHT, dark=DARK)
+        file.write_text(html, encoding="utf-8")
+    return [f"{name}.png" for name in drawn]
+
+
+def _data_url(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    """Width and height of a PNG file, from its header."""
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")

@@ -1,0 +1,66 @@
+"""How a report was made."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import eenet_rt
+from eenet.report.bundle import CostTable
+from eenet.report.fits import Fits
+from eenet.report.inputs import Inputs
+from eenet.report.page import Section
+from eenet.report.style import number
+from eenet.scheduling.grid import FIT_SHARE
+
+
+def provenance_section(inputs: Inputs, fits: Fits) -> Section:
+    """Bundle, versions, data sets and what each of them was for."""
+    bundle, schedule = inputs.bundle, inputs.schedule
+    fit_count = round(FIT_SHARE * len(inputs.validation))
+    table = " · ".join(number(cost, 4) for cost in inputs.costs)
+    facts = [
+        ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
+        ("Bundle", f"{bundle.files.folder.name}, id {bundle.files.id}"),
+        ("Made with", ", ".join(f"{name} {v}" for name, v in bundle.versions.items())),
+        ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.cost_table(schedule))}"),
+        (
+            "Schedule", f"{inputs.chosen}: {schedule.policy}, budget {number(schedule.budget, 4)} {schedule.unit}, of "
+            f"which {number(schedule.margin)} are held back as a margin",
+        ),
+        (
+            "Reported on", f"{len(inputs.report):,} samples of {inputs.sources['predictions']}. "
+            f"Nothing on this page was fitted on them; {inputs.repeated:,} are, to the bit, among the samples "
+            "that policies were fitted on",
+        ),
+        (
+            "Fitted on", "the bundle's schedules: before this report, thresholds on "
+            f"{schedule.calibration_samples:,} calibration samples. Policies for comparison: "
+            f"{inputs.sources['validation']}, {len(inputs.validation):,} samples, of which {fit_count:,} fit scores "
+            f"and shares and {len(inputs.validation) - fit_count:,} set thresholds (split by seed {inputs.seed})",
+        ),
+        (
+            "Compared", f"{len(fits.curves)} policies at {len(fits.budgets)} budgets, {len(fits.sweep)} values of "
+            f"alpha_cost, seed {inputs.seed}",
+        ),
+    ]  # fmt: skip
+    if "images" in inputs.sources:
+        facts.append(("Images", f"{inputs.sources['images']}, matched by index and label"))
+    facts.append(("This report", f"{_versions()}, on {eenet_rt.device_name()}"))
+    return Section("making", "How it was made", "Which data did what, and on which machine.", facts=facts)
+
+
+def _measured_on(table: CostTable) -> str:
+    if table.device is None:
+        return ""
+    return f", measured on {table.device}, {table.provider}, {table.threads} thread(s)"
+
+
+def _versions() -> str:
+    versions = [f"Python {platform.python_version()}"]
+    for package in ("eenet", "onnxruntime", "numpy", "torch", "matplotlib"):
+        try:
+            versions.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(versions)

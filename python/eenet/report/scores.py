@@ -1,0 +1,205 @@
+"""What exit scores are made of and how they tell right from wrong answers (the paper's Figs. 4 and 5)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.evaluation import area_under_roc
+from eenet.report.fits import RIVAL_NAME
+from eenet.report.inputs import Inputs
+from eenet.report.page import Picture, Section
+from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
+from eenet.scheduling.calibration import Floats, with_thresholds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+_SHOWN = 10  # classes; of more, the ones that full depth knows worst and best
+MEASURES = ("maximum", "1 - entropy", "vote", "margin")
+
+
+def score_section(inputs: Inputs) -> Section:
+    """Scores by class and the scorers' weights."""
+    return Section(
+        "scores",
+        "What the scores say",
+        "An exit lets a sample leave when its score reaches the exit's threshold. A good score is high where the "
+        "answer is right and low where it is wrong, in every class.",
+        pictures=[_score_picture(inputs), _weight_picture(inputs)],
+    )
+
+
+def shown_classes(inputs: Inputs) -> list[int]:
+    """Classes of the pictures, from the worst to the best known at full depth: all, or the first and last few."""
+    labels = inputs.report.labels
+    right = inputs.report.logits[:, -1].argmax(axis=1) == labels
+    present = np.unique(labels)
+    accuracy = np.array([right[labels == label].mean() for label in present])
+    ordered = [int(label) for label in present[np.argsort(accuracy, kind="stable")]]
+    half = _SHOWN // 2
+    return ordered if len(ordered) <= _SHOWN else ordered[:half] + ordered[-half:]
+
+
+def _score_picture(inputs: Inputs) -> Picture:
+    thresholds = inputs.policy.thresholds
+    enabled = np.flatnonzero(np.isfinite(thresholds[:-1]) | (thresholds[:-1] < 0))
+    k = int(enabled[0]) if len(enabled) else 0
+    # Were exit k disabled, it would score nothing.
+    policy = inputs.policy if len(enabled) else with_thresholds(inputs.policy, np.zeros(len(thresholds)))
+    combiner = policy.combiner
+    right = eenet_rt.answers(inputs.report.logits, combiner)[:, k] == inputs.report.labels
+    ours = eenet_rt.scores(inputs.report.logits, policy)[:, k]
+    plain = eenet_rt.features(inputs.report.logits, combiner)[k][:, inputs.report.num_classes]
+    classes, name = shown_classes(inputs), policy_name(inputs.schedule.policy)
+    names = [short_name(inputs.bundle.class_names[label]) for label in classes]
+    auroc = (area_under_roc(plain, right), area_under_roc(ours, right))
+    low = classes[: max(1, len(classes) // 3)]
+    hard = np.isin(inputs.report.labels, low) & right
+    means = (
+        f"{plain[hard].mean():.2f} with the {RIVAL_NAME}, {ours[hard].mean():.2f} with {name}" if hard.any() else "-"
+    )
+    verdict = "better" if auroc[1] > auroc[0] + 5e-4 else "worse" if auroc[1] < auroc[0] - 5e-4 else "as well"
+    caption = (
+        f"At exit {k}, {name} tells right from wrong answers {verdict}{' than' if verdict != 'as well' else ' as'} "
+        f"the {RIVAL_NAME} (failure-prediction AUROC {auroc[1]:.3f} against {auroc[0]:.3f}). Mean score "
+        f"of the {int(hard.sum()):,} right answers in the {len(low)} least known classes: {means}. "
+        "Thin line: 5 to 95 % of the samples, thick line: quartiles, dot: median."
+    )
+    alt = f"Scores of right and wrong answers at exit {k} for the classes {', '.join(names)}, {RIVAL_NAME} and {name}."
+
+    def draw(scheme: Scheme) -> Figure:
+        figure = new_figure(1.2 + 0.36 * len(classes))
+        axes: Sequence[Axes] = figure.subplots(1, 2, sharex=policy.clamp, sharey=True)
+        panels = ((RIVAL_NAME, plain, auroc[0]), (name, ours, auroc[1]))
+        for ax, (title, scores, area) in zip(axes, panels, strict=True):
+            for row, label in enumerate(classes):
+                members = inputs.report.labels == label
+                _spread(ax, row - 0.17, scores[members & right], scheme.right, "o")
+                _spread(ax, row + 0.17, scores[members & ~right], scheme.wrong, "s")
+            ax.set_title(f"{title}\nAUROC {area:.3f}", loc="left")
+            ax.set_xlabel(f"score at exit {k}")
+            light_grid(ax, "x")
+        axes[0].set_yticks(range(len(classes)), names)
+        axes[0].set_ylim(len(classes) - 0.4, -0.6)
+        handles = [axes[0].plot([], [], m, color=c)[0] for m, c in (("o", scheme.right), ("s", scheme.wrong))]
+        figure.legend(handles, ["right answers", "wrong answers"], loc="outside lower center", ncols=2)
+        return figure
+
+    return Picture("scores_by_class", "Scores by class", alt, caption, draw)
+
+
+def _spread(axes: Axes, y: float, values: NDArray[np.floating], color: str, marker: str) -> None:
+    if len(values) == 0:
+        return
+    low, first, median, third, high = np.percentile(values, [5, 25, 50, 75, 95])
+    axes.plot([low, high], [y, y], color=color, linewidth=1)
+    axes.plot([first, third], [y, y], color=color, linewidth=3.5, solid_capstyle="butt")
+    axes.plot(median, y, marker, color=color, markersize=5)
+
+
+@dataclass(frozen=True)
+class ScorerWeights:
+    """What a scorer makes of its inputs.
+
+    Attributes:
+        weights: one for each of the C + 4 + k inputs; of a scorer with a hidden layer, its mean slope on the
+            report set.
+        effect: standard deviation on the report set of what each of the four measures, the class probabilities
+            together and the earlier scores together add to the score.
+        linear: whether the scorer is.
+    """
+
+    weights: Floats
+    effect: dict[str, float]
+    linear: bool
+
+
+def scorer_weights(inputs: Inputs) -> list[ScorerWeights]:
+    """Of every exit but the last."""
+    classes = inputs.report.num_classes
+    features = eenet_rt.features(inputs.report.logits, inputs.policy.combiner)
+    scores = eenet_rt.scores(inputs.report.logits, inputs.policy)
+    result = []
+    for k, tensors in enumerate(inputs.policy.scorers):
+        x = np.concatenate([features[k], scores[:, :k]], axis=1).astype(np.float64)
+        weight, bias = tensors[0].astype(np.float64), tensors[1].astype(np.float64)
+        linear = len(tensors) == 2
+        if linear:
+            slope = weight[0]
+        else:
+            active = (x @ weight.T + bias > 0).mean(axis=0)
+            slope = (active * tensors[2][0].astype(np.float64)) @ weight
+        parts = x * slope
+        effect = {name: float(parts[:, classes + i].std()) for i, name in enumerate(MEASURES)}
+        effect["class probabilities"] = float(parts[:, :classes].sum(axis=1).std())
+        if k:
+            effect["earlier scores"] = float(parts[:, classes + 4 :].sum(axis=1).std())
+        result.append(ScorerWeights(slope, effect, linear))
+    return result
+
+
+def _weight_picture(inputs: Inputs) -> Picture:
+    scorers = scorer_weights(inputs)
+    classes, num_classes = shown_classes(inputs), inputs.report.num_classes
+    names = [short_name(inputs.bundle.class_names[label]) for label in classes]
+    rows = [*MEASURES, *(f"score of exit {j}" for j in range(len(scorers) - 1)), *names]
+    table = np.full((len(rows), len(scorers)), np.nan)
+    for k, scorer in enumerate(scorers):
+        table[:4, k] = scorer.weights[num_classes : num_classes + 4]
+        table[4 : 4 + k, k] = scorer.weights[num_classes + 4 :]
+        table[3 + len(scorers) :, k] = scorer.weights[classes]
+    what = "weights" if all(s.linear for s in scorers) else "mean slopes (a scorer has a hidden layer)"
+    most = "; ".join(_most_effect(k, scorer) for k, scorer in enumerate(scorers))
+    alt = f"Table of the {what} of {policy_name(inputs.schedule.policy)}'s exit scores, by input and exit. {most}."
+    caption = (
+        f"{what[0].upper()}{what[1:]} of each input of the score, {'all' if len(classes) == num_classes else 'of'} "
+        f"{len(classes)} classes from the least to the best known. What moves the score most, as standard deviation "
+        f"over the report set: {most}."
+    )
+
+    def draw(scheme: Scheme) -> Figure:
+        figure = new_figure(0.6 + 0.27 * len(rows))
+        ax = figure.add_subplot()
+        most = float(np.nanmax(np.abs(table))) or 1.0
+        # Class weights are small beside that of the maximum: the square root keeps them visible.
+        ax.imshow(
+            np.sign(table) * np.sqrt(np.abs(table) / most), cmap=_diverging(scheme), vmin=-1, vmax=1, aspect="auto"
+        )
+        for (row, k), value in np.ndenumerate(table):
+            if not math.isnan(value):
+                ax.annotate(_signed(value), (k, row), ha="center", va="center", fontsize=9)
+        ax.set_xticks(range(len(scorers)), [f"exit {k}" for k in range(len(scorers))])
+        ax.set_yticks(range(len(rows)), rows)
+        ax.axhline(2.5 + len(scorers), color=scheme.ink, linewidth=0.8)
+        ax.tick_params(length=0)
+        ax.xaxis.tick_top()
+        ax.spines[:].set_visible(False)
+        return figure
+
+    return Picture("scorer_weights", "Weights of the exit scores", alt, caption, draw)
+
+
+def _signed(value: float) -> str:
+    text = f"{value:+.2f}"
+    return "0" if float(text) == 0 else text
+
+
+def _most_effect(k: int, scorer: ScorerWeights) -> str:
+    ordered = sorted(scorer.effect.items(), key=lambda item: -item[1])[:2]
+    return f"exit {k} " + " and ".join(f"{name} ({effect:.2f})" for name, effect in ordered)
+
+
+def _diverging(scheme: Scheme) -> Colormap:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ends = {"light": ("#f1a35f", "#7fbbe0"), "dark": ("#a65a14", "#1f6a9c")}[scheme.name]
+    return LinearSegmentedColormap.from_list("weights", [ends[0], scheme.paper, ends[1]])

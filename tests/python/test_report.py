@@ -1,0 +1,398 @@
+"""``eenet-report``: the page in a browser, its figures against the library's own, and wrong input."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import eenet_rt
+from conftest import TrainedBundle
+from eenet.bundle import file_entry
+from eenet.evaluation import evaluate, evaluate_exits
+from eenet.predictions import Predictions
+from eenet.report.assignments import sample_groups
+from eenet.report.bundle import read_bundle
+from eenet.report.cli import main
+from eenet.report.costs import cost_section, scheduler_parameters
+from eenet.report.inputs import Inputs
+from eenet.report.quality import quality_section
+from eenet.report.scores import score_section, scorer_weights, shown_classes
+from eenet.report.style import DARK, LIGHT, number, render, short_name
+from eenet.scheduling import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
+from eenet.zoo import zoo_folder
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--disable-quic",
+)  # fmt: skip
+PICTURES = {
+    "samples_by_exit.png", "scores_by_class.png", "scorer_weights.png", "trade_off.png", "ablation.png",
+    "alpha_cost.png", "reliability.png",
+}  # fmt: skip
+OF_IMAGES = {"group_examples.png", *(f"images_by_exit_{i}.png" for i in range(4))}
+# What a bundle from elsewhere may call its classes: markup, a formula, a name without end, signs no font has.
+HOSTILE = ("<script>alert(1)</script>", '"><img src=x>', r"$\frac{1}{", "x" * 250, "\U0001f40e\U00012000", "{{ 7*7 }}")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A page with what was printed."""
+
+    page: Path
+    result: dict[str, Any]
+    bundle: Path
+    report: Predictions
+
+
+def change_manifest(bundle: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+
+
+def make(bundle: Path, report: Predictions, folder: Path, *more: object) -> Made:
+    report.save(folder / "test.npz")
+    arguments = [bundle, "--predictions", folder / "test.npz", "--out", folder / "out" / "report.html", "--json", *more]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main([str(argument) for argument in arguments]) == 0
+    return Made(folder / "out" / "report.html", json.loads(out.getvalue()), bundle, report)
+
+
+@pytest.fixture(scope="module")
+def made(resnet56: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """The page of resnet56 on 300 of 400 test images, out of order, its classes under hostile names."""
+    folder = tmp_path_factory.mktemp("report")
+    bundle = Path(shutil.copytree(resnet56.path, folder / "resnet56.eenet"))
+    names = [*HOSTILE, *resnet56.report.class_names[len(HOSTILE) :]]
+    change_manifest(bundle, lambda manifest: manifest.update(class_names=names))
+    resnet56.report_images.save(folder / "images.npz")
+    rows = np.random.default_rng(0).permutation(400)[:300]
+    return make(bundle, resnet56.report[rows], folder, "--images", folder / "images.npz")
+
+
+def test_files(made: Made) -> None:
+    folder = made.page.parent
+    assert {path.name for path in folder.iterdir()} == {"report.html", "report_figures"}
+    assert set(made.result["figures"]) == PICTURES | OF_IMAGES
+    for name in made.result["figures"]:
+        assert (folder / "report_figures" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_are_text(made: Made) -> None:
+    html = made.page.read_text()
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "&lt;script&gt;" in html
+    assert "{{ 7*7 }}" in html
+    assert short_name("a\nb") == "a?b"
+    assert short_name("x" * 20) == "x" * 15 + "…"
+    assert short_name(HOSTILE[4])[1] == "?"
+
+
+def test_figures_are_those_of_the_library(made: Made) -> None:
+    result, file = made.result, eenet_rt.read_schedules(made.bundle / "scheduler.safetensors")
+    assert result["schedule"] == file.active
+    schedule = file.schedules[result["schedule"]]
+    expected = evaluate(made.report, schedule.exit_policy, schedule.costs)
+    assert result["accuracy"] == expected.accuracy
+    assert result["mean_cost"] == expected.mean_cost
+    assert result["full_depth_accuracy"] == (made.report.logits[:, -1].argmax(axis=1) == made.report.labels).mean()
+    assert sum(result["groups"].values()) <= 300
+    assert result["wall_time"]["images"] == 200
+    assert result["wall_time"]["same_exits"] == 200
+    assert [point["cost_weight"] for point in result["alpha_cost"]] == [1, 3, 10, 30, 100]
+    assert all(0.9 < point["planned"] < 1.1 for point in result["alpha_cost"])
+    html = made.page.read_text()
+    assert f"{100 * expected.accuracy:.2f} %" in html
+    assert f"{number(expected.mean_cost)} ms" in html
+    assert file.network in html
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium, Debian's; ``make test`` installs it."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed: pages are not looked at")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no pages are looked at")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(made.page.as_uri())
+    assert said == []
+    assert [url for url in asked if not url.startswith("data:")] == [made.page.as_uri()]
+    assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
+    pictures = page.evaluate("[...document.images].map(i => [i.complete, i.naturalWidth, i.alt, i.currentSrc])")
+    assert len(pictures) == len(PICTURES | OF_IMAGES)
+    for complete, natural_width, alt, _ in pictures:
+        assert complete
+        assert natural_width > 300
+        assert len(alt) > 30
+    shown = page.locator(f'img[src="{pictures[0][3]}"]').count()
+    assert shown == (1 if scheme == "light" else 0)
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(int(c) for c in ground[4:-1].split(",")) > 600) == (scheme == "light")
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
+    assert len(ids) == len(set(ids))
+    headings = page.locator("h1, h2").all_inner_texts()
+    assert headings == [
+        "resnet56 with early exits", "Verdict", "Where samples leave", "Images by exit", "What the scores say",
+        "What a budget buys", "What the exits cost", "Reliability", "How it was made",
+    ]  # fmt: skip
+    assert page.locator("table").count() == page.locator("table thead th[scope=col]:first-child").count() == 5
+    # Wide tables scroll within their own box, which the keyboard reaches.
+    assert page.locator(".scroll[tabindex='0']").count() == 5
+    context.close()
+
+
+def test_without_images(tiny: TrainedBundle, tmp_path: Path) -> None:
+    tiny.validation.save(tmp_path / "val.npz")
+    made = make(tiny.path, tiny.report, tmp_path, "--schedule", 0, "--validation", tmp_path / "val.npz", "--seed", 3)
+    assert set(made.result["figures"]) == PICTURES
+    assert made.result["schedule"] == 0
+    assert made.result["wall_time"] is None
+    html = made.page.read_text()
+    assert "no images were given" in html
+    assert "Images by exit" not in html
+    assert "val.npz, 2,000 samples" in html
+
+
+def test_numbers() -> None:
+    assert [number(x) for x in (1.4, 0.0123, 23.456, 999.9, 1234567)] == [
+        "1.40",
+        "0.0123",
+        "23.5",
+        "1,000",
+        "1,234,567",
+    ]
+    assert number(4.73, 4) == "4.730"
+    assert number(0) == "0"
+
+
+def test_groups_by_hand() -> None:
+    costs, labels = np.array([1.0, 2.0, 4.0]), np.zeros(10, np.int64)
+    #                       A  B  C  D  E  later  later, wrong  not later  lost earlier  lost
+    ours = np.array([1, 0, 2, 0, 1, 2, 2, 1, 0, 1]), np.array([0, 0, 0, 1, 1, 0, 1, 0, 1, 1])
+    rival = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 0, 1, 1, 0, 0])
+    groups = sample_groups(evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs), labels)
+    assert [group.letter for group in groups] == ["A", "B", "C", "D", "E", "", "", "", "", ""]
+    assert [group.rows.tolist() for group in groups] == [[i] for i in range(10)]
+
+
+def reporting_on(bundle: TrainedBundle, policy: eenet_rt.ExitPolicy, folder: Path) -> Inputs:
+    """Inputs with a schedule of this policy in place of the bundle's."""
+    path = Path(shutil.copytree(bundle.path, folder / "other.eenet"))
+    file = eenet_rt.read_schedules(path / "scheduler.safetensors")
+    (kept,) = file.schedules[:1]
+    fields = ("policy", "budget", "unit", "costs", "margin", "calibration_samples", "calibration_shares")
+    schedule = Schedule(**{name: getattr(kept, name) for name in fields}, exit_policy=policy)
+    save_schedules(path / "scheduler.safetensors", [schedule], network=file.network, active=0)
+    entry = file_entry((path / "scheduler.safetensors").read_bytes())
+    change_manifest(path, lambda manifest: manifest["files"].update({"scheduler.safetensors": entry}))
+    return Inputs(read_bundle(path), 0, bundle.report, bundle.validation, None, {}, 0, 0)
+
+
+def draw(inputs: Inputs) -> None:
+    for section in (score_section(inputs), quality_section(inputs), cost_section(inputs)):
+        for picture in section.pictures:
+            for scheme in (LIGHT, DARK):
+                assert render(picture.draw, scheme).startswith(b"\x89PNG")
+
+
+def test_hidden_layer_and_disabled_exit(tiny: TrainedBundle, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    scorers = []
+    for k in range(2):
+        # All units are active, so that the slope is the product of the two layers.
+        weight = random.random((6, 14 + k), np.float32)
+        scorers.append((weight, np.ones(6, np.float32), random.random((1, 6), np.float32), np.zeros(1, np.float32)))
+    policy = eenet_rt.ExitPolicy(10, scorers, [np.inf, 5.0, 0.0], clamp=True)
+    inputs = reporting_on(tiny, policy, tmp_path)
+    weights = scorer_weights(inputs)
+    for scorer, (weight, _, out, _) in zip(weights, scorers, strict=True):
+        assert not scorer.linear
+        assert scorer.weights == pytest.approx((out @ weight)[0], rel=1e-5)
+    assert scheduler_parameters(inputs) == [6 * 14 + 13, 6 * 29 + 26, 6 * 29 + 26]
+    assert "hidden layer" in score_section(inputs).pictures[1].caption
+    (table,) = quality_section(inputs).tables
+    assert [row[-1] == "-" for row in table.rows] == [True, False, True]
+    draw(inputs)
+
+
+def test_combined_exits_and_unclamped_scores(tiny: TrainedBundle, tmp_path: Path) -> None:
+    fit_set, calibration_set = tiny.validation.split(0.5, seed=0)
+    costs = read_bundle(tiny.path).schedules[0].costs
+    scheduler = LearnedStoppingScheduler(combiner=fit_combiner(fit_set))
+    scheduler.fit(fit_set, calibration_set, costs, 0.7 * costs[-1])
+    inputs = reporting_on(tiny, scheduler.exit_policy_, tmp_path)
+    assert all(scorer.linear for scorer in scorer_weights(inputs))
+    assert scheduler_parameters(inputs) == [15 + 11, 15 + 11 + 16 + 12, 15 + 11 + 16 + 12 + 13]
+    draw(inputs)
+
+
+def test_a_hundred_classes(densenet121: TrainedBundle, tmp_path: Path) -> None:
+    (schedule, *_) = read_bundle(densenet121.path).schedules
+    inputs = reporting_on(densenet121, schedule.exit_policy, tmp_path)
+    shown = shown_classes(inputs)
+    assert len(shown) == 10
+    right = inputs.report.logits[:, -1].argmax(axis=1) == inputs.report.labels
+    accuracy = [right[inputs.report.labels == label].mean() for label in shown]
+    assert accuracy == sorted(accuracy)
+    assert accuracy[4] < right.mean() < accuracy[5]
+    draw(inputs)
+
+
+def test_planned_shares() -> None:
+    fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, seed=0)
+    costs = [0.83, 1.69, 2.46]
+    scheduler = EENetScheduler().fit(fit_set, calibration_set, costs, 1.5)
+    assert scheduler.planned_shares_.sum() == pytest.approx(1)
+    assert scheduler.planned_shares_ @ costs == pytest.approx(1.5, rel=0.05)
+    fixed = EENetScheduler(learn_shares=False)
+    fixed.fit(fit_set, calibration_set, costs, 1.5)
+    assert fixed.planned_shares_ is None
+
+
+Spoil = Callable[[Path, list[str]], None]
+
+
+def replacing_argument(name: str, value: str) -> Spoil:
+    def spoil(folder: Path, arguments: list[str]) -> None:
+        arguments += [name, value.format(folder=folder)]
+
+    return spoil
+
+
+def with_images(change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> Spoil:
+    def spoil(folder: Path, arguments: list[str]) -> None:
+        report = Predictions.load(folder / "test.npz")
+        images = np.zeros((len(report), 32, 32, 3), np.uint8)
+        np.savez(folder / "i.npz", **change({"images": images, "labels": report.labels, "classes": np.arange(10)}))
+        arguments += ["--images", str(folder / "i.npz")]
+
+    return spoil
+
+
+def with_logits(change: Callable[[np.ndarray], np.ndarray]) -> Spoil:
+    def spoil(folder: Path, arguments: list[str]) -> None:
+        report = Predictions.load(folder / "test.npz")
+        np.savez(folder / "test.npz", logits=change(report.logits), labels=report.labels)
+
+    return spoil
+
+
+def with_calibration_samples(folder: Path, arguments: list[str]) -> None:
+    report, validation = Predictions.load(folder / "test.npz"), Predictions.load(folder / "val.npz")
+    logits = np.concatenate([report.logits, validation.logits[:300]])
+    np.savez(folder / "test.npz", logits=logits, labels=np.concatenate([report.labels, validation.labels[:300]]))
+
+
+def damaged_schedules(folder: Path, arguments: list[str]) -> None:
+    with open(folder / "b.eenet" / "scheduler.safetensors", "ab") as file:
+        file.write(b" ")
+
+
+def without_calibration(folder: Path, arguments: list[str]) -> None:
+    (folder / "b.eenet" / "calibration.safetensors").unlink()
+
+
+def unlisted_calibration(folder: Path, arguments: list[str]) -> None:
+    change_manifest(folder / "b.eenet", lambda manifest: manifest["files"].pop("calibration.safetensors"))
+
+
+def without_costs(folder: Path, arguments: list[str]) -> None:
+    change_manifest(folder / "b.eenet", lambda manifest: manifest["profiles"][0].pop("costs"))
+
+
+def other_files_beside(folder: Path, arguments: list[str]) -> None:
+    (folder / "report_figures").mkdir()
+    (folder / "report_figures" / "thesis.tex").touch()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder, arguments: shutil.rmtree(folder / "b.eenet"), "is not a bundle: manifest.json: No such file"),
+        (
+            lambda folder, arguments: (folder / "b.eenet" / "manifest.json").write_text("[1"),
+            "manifest.json: malformed: JSONDecodeError",
+        ),
+        (damaged_schedules, "expected by the manifest"),
+        (without_costs, "manifest.json: malformed: KeyError: 'costs'"),
+        (unlisted_calibration, "holds no calibration.safetensors: give --validation"),
+        (without_calibration, "'calibration.safetensors' is in the manifest, expected a regular file"),
+        (with_logits(lambda x: x[:, :2].copy()), "got 2 exits and 10 classes, the bundle's tiny has 3 and 10"),
+        (with_logits(lambda x: x * np.float32(np.nan)), "logits: row 0 is not finite"),
+        (with_calibration_samples, "samples are among those that policies were fitted on"),
+        (replacing_argument("--predictions", "{folder}/none.npz"), "none.npz: No such file or directory"),
+        (replacing_argument("--validation", "{folder}/other.npz"), "other.npz: got 3 exits and 4 classes"),
+        (replacing_argument("--schedule", "6"), "--schedule: got 6, the bundle has schedules 0 to"),
+        (replacing_argument("--schedule", "first"), "argument --schedule: invalid int value: 'first'"),
+        (replacing_argument("--budget", "1e-6"), "--budget: got 1e-06, the bundle's smallest is"),
+        (replacing_argument("--out", "{folder}/test.npz/report.html"), "--out: cannot write in"),
+        (replacing_argument("--out", "{folder}"), "is a folder, expected a file name such as report.html"),
+        (other_files_beside, "report_figures holds thesis.tex, which a report would replace"),
+        (
+            with_images(lambda x: x | {"labels": (x["labels"] + 1) % 10}),
+            "labels differ from those of the predictions, that of image 0 is",
+        ),
+        (
+            with_images(lambda x: x | {"images": x["images"][:50], "labels": x["labels"][:50]}),
+            "has 50 images, the predictions are of images 0 to 1999",
+        ),
+        (
+            with_images(lambda x: x | {"images": np.zeros((2000, 28, 28, 3), np.uint8)}),
+            "expected uint8 of shape (..., 32, 32, 3)",
+        ),
+    ],
+)
+def test_wrong_input(
+    spoil: Spoil, message: str, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny.path, tmp_path / "b.eenet")
+    tiny.report.save(tmp_path / "test.npz")
+    tiny.validation.save(tmp_path / "val.npz")
+    np.savez(tmp_path / "other.npz", logits=np.zeros((9, 3, 4), np.float32), labels=np.zeros(9, np.int64))
+    out = tmp_path / "report.html"
+    arguments = [str(tmp_path / "b.eenet"), "--predictions", str(tmp_path / "test.npz"), "--out", str(out)]
+    spoil(tmp_path, arguments)
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = int(stop.code or 0)
+    error = capsys.readouterr().err
+    assert status == 2
+    assert message in error
+    assert error.startswith("eenet-report: error: ")
+    assert error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["bundle", "--predictions", "p.npz", "--out", "report.html"]) == 2
+    assert "matplotlib is not installed; it comes with the extra 'report'" in capsys.readouterr().err
