@@ -17,7 +17,7 @@ from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
 from eenet.profiling import ProfileOptions
 from eenet.scheduling import POLICIES
-from eenet.scheduling.grid import COMBINE
+from eenet.scheduling.grid import COMBINE, UNITS
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, ExportResult, export_bundle
 
@@ -41,10 +41,16 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--images", type=Path, help="images to measure and verify with (default: beside the checkpoint)"
     )
-    parser.add_argument(
-        "--budget-ms", type=float, nargs="+", default=[], metavar="B",
-        help="mean ms per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% active)",
+    budgets = parser.add_mutually_exclusive_group()
+    budgets.add_argument(
+        "--budget", type=float, nargs="+", default=[], metavar="B",
+        help="mean cost per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% "
+        "active)",
     )  # fmt: skip
+    budgets.add_argument("--budget-ms", type=float, nargs="+", default=[], metavar="B", help="short for --unit ms")
+    parser.add_argument(
+        "--unit", choices=UNITS, default=options.unit, help="of budgets: measured ms, or counted (default: ms)"
+    )
     parser.add_argument(
         "--policy", default=options.policy, choices=list(POLICIES), metavar="POLICY",
         help=f"one of {', '.join(POLICIES)} (default: {options.policy})",
@@ -85,12 +91,15 @@ def _sources(arguments: argparse.Namespace) -> _Sources:
 def _export(arguments: argparse.Namespace) -> None:
     entry = model_entry(arguments.model)
     check_counts(arguments, "threads", "repeats")
+    if arguments.budget_ms and arguments.unit != "ms":
+        raise UserError(f"--budget-ms: --unit {arguments.unit} came with it, give --budget")
     sources = _sources(arguments)
     checkpoint = load_checkpoint(sources.checkpoint)
     if checkpoint.model != entry.name:
         raise UserError(f"--checkpoint: {sources.checkpoint} holds {checkpoint.model}, expected {entry.name}")
     options = ExportOptions(
-        budgets_ms=tuple(arguments.budget_ms),
+        budgets=tuple(arguments.budget_ms or arguments.budget),
+        unit=arguments.unit,
         policy=arguments.policy,
         combine=arguments.combine,
         seed=arguments.seed,
@@ -115,11 +124,11 @@ def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> No
     ours = " ".join(f"{count / 1e6:.3f}" for count in result.parameters)
     paper = " ".join(f"{count:.2f}" for count in paper_parameters)
     print(f"parameters to each exit: {ours} million (paper, Table 3: {paper})")
-    for budget in result.skipped_ms:
-        print(f"left out: budget {budget:.4g} ms is below the first exit's cost, {result.profile.costs[0]:.4g} ms")
-    size = sum(path.stat().st_size for path in result.bundle.iterdir())
     active = result.schedules[result.active]
-    print(f"wrote {result.bundle} ({size / 1e6:.1f} MB), active budget {active.budget:.4g} ms")
+    for budget in result.skipped:
+        print(f"left out: budget {budget:.4g} {active.unit} is below the first exit's cost, {result.costs[0]:.4g}")
+    size = sum(path.stat().st_size for path in result.bundle.iterdir())
+    print(f"wrote {result.bundle} ({size / 1e6:.1f} MB), active budget {active.budget:.4g} {active.unit}")
 
 
 def _as_json(result: ExportResult) -> dict[str, object]:
@@ -128,11 +137,12 @@ def _as_json(result: ExportResult) -> dict[str, object]:
         "parameters": result.parameters,
         "profile": result.profile.to_json(),
         "active": result.active,
-        "skipped_ms": result.skipped_ms,
+        "skipped": result.skipped,
         "schedules": [
             {
                 "policy": s.policy,
                 "budget": s.budget,
+                "unit": s.unit,
                 "margin": s.margin,
                 "calibration_shares": list(s.calibration_shares),
             }

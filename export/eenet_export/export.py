@@ -29,6 +29,7 @@ from eenet_export.bundle import (
     write_manifest,
     write_segments,
 )
+from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
 from eenet_export.verify import Verification, verify
@@ -42,15 +43,16 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        budgets_ms: budgets to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with
-            `DEFAULT_ACTIVE` active.
+        budgets: to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with `DEFAULT_ACTIVE` active.
+        unit: of the budgets: ``ms``, measured here; ``flops`` or ``params``, counted.
         policy: name of the scheduler.
         combine: what the answers are made of, see `eenet.scheduling.grid.fit_schedules`.
         seed: of the split of the validation predictions and of the fit.
         profile: how to measure costs.
     """
 
-    budgets_ms: tuple[float, ...] = ()
+    budgets: tuple[float, ...] = ()
+    unit: str = "ms"
     policy: str = DEFAULT_POLICY
     combine: str = DEFAULT_COMBINE
     seed: int = 0
@@ -59,14 +61,26 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What came of it."""
+    """What came of it.
+
+    Attributes:
+        bundle: the folder.
+        parameters: up to each exit.
+        profile: measured, in ms.
+        costs: of the exits in the unit of the budgets.
+        schedules: by ascending budget.
+        active: index of the one in force after loading.
+        skipped: default budgets that cannot be met.
+        verification: what was compared.
+    """
 
     bundle: Path
     parameters: list[int]
     profile: CostProfile
+    costs: tuple[float, ...]
     schedules: list[Schedule]
     active: int
-    skipped_ms: list[float]
+    skipped: list[float]
     verification: Verification
 
 
@@ -107,19 +121,21 @@ def export_bundle(
         f"without early exits {profile.static:.3f} ms "
         f"({profile.threads} thread(s), median of {options.profile.repeats})"
     )
-    schedules, active, skipped = _fit(validation, profile.costs, options, say)
+    profiles = [profile, flops_profile(network, _example(network, inputs)), parameters_profile(network)]
+    (costs,) = (each.costs for each in profiles if each.unit == options.unit)
+    schedules, active, skipped = _fit(validation, costs, options, say)
     in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
     with replacing(out) as folder:
         write_segments(folder, content)
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
         save_calibration(folder / CALIBRATION, validation, in_fit_set)
-        write_manifest(folder, content, [profile])
+        write_manifest(folder, content, profiles)
         checked = verify(folder, network, inputs, validation[~in_fit_set], options.profile.threads)
         say(
             f"verify: {checked.samples} images through the runtime, largest difference from PyTorch per exit "
             f"{' '.join(f'{e:.1e}' for e in checked.max_error)}"
         )
-    return ExportResult(out, list(content.parameters), profile, schedules, active, skipped, checked)
+    return ExportResult(out, list(content.parameters), profile, costs, schedules, active, skipped, checked)
 
 
 def measure_costs(
@@ -224,7 +240,7 @@ def _fit(
     budgets, active, skipped = _budgets(costs, options)
     schedules = []
     for schedule in fit_schedules(
-        options.policy, validation, costs, budgets, unit="ms", combine=options.combine, seed=options.seed
+        options.policy, validation, costs, budgets, unit=options.unit, combine=options.combine, seed=options.seed
     ):
         schedules.append(schedule)
         say(f"fit {schedule.summary()}")
@@ -233,13 +249,14 @@ def _fit(
 
 def _budgets(costs: Sequence[float], options: ExportOptions) -> tuple[list[float], float, list[float]]:
     """Budgets to fit in ascending order, the active one, and default ones that cannot be met."""
-    if options.budgets_ms:
-        return sorted(set(options.budgets_ms)), options.budgets_ms[0], []
+    if options.budgets:
+        return sorted(set(options.budgets)), options.budgets[0], []
     wanted = [round(share * costs[-1], 4) for share in DEFAULT_SHARES]
     feasible = [budget for budget in wanted if budget >= costs[0]]
     if not feasible:
         raise UserError(
-            f"no default budget can be met: exit 0 costs {costs[0]:.4g} of {costs[-1]:.4g} ms; give --budget-ms"
+            f"no default budget can be met: exit 0 costs {costs[0]:.4g} of {costs[-1]:.4g} {options.unit}; "
+            "give --budget"
         )
     active = round(DEFAULT_ACTIVE * costs[-1], 4)
     return feasible, active if active in feasible else feasible[0], [b for b in wanted if b < costs[0]]

@@ -26,13 +26,12 @@ from eenet.scheduling.comparison import (
     write_csv,
     write_figure,
 )
-from eenet.scheduling.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, fit_schedules
+from eenet.scheduling.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, UNITS, fit_schedules
 from eenet.scheduling.guarantee import fit_within_accuracy_drop
 from eenet.scheduling.refitting import RefitOptions, refit_bundle
 from eenet.scheduling.registry import POLICIES
 from eenet.scheduling.schedule_file import Schedule, save_schedules
 
-UNITS = ("ms", "flops", "params")
 _NETWORK = "predictions"  # a bundle takes only schedules that name it; these were fitted without one
 
 

@@ -11,6 +11,7 @@ from eenet.scheduling.registry import create_scheduler
 from eenet.scheduling.schedule_file import Schedule
 
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
+UNITS = ("ms", "flops", "params")
 COMBINE = ("none", "temperature", "exits")
 
 # The winner of benchmarks/schedulers.py; what commands take when they are not told.
