@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +14,21 @@ import numpy as np
 import pytest
 import torch
 
+import eenet_rt
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.profiling import ProfileOptions
+from eenet.scheduling import save_schedules
+from eenet.scheduling.grid import fit_schedules
 from eenet.training import Trainer, TrainingConfig, predict
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, export_bundle
 
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
+from support.bundles import list_files
 
 # A shell has a job in the background ignore Ctrl-C, and so all it starts; some tests send one to a command.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,6 +88,31 @@ def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.T
     options = ExportOptions(policy="eenet", combine="none", profile=ProfileOptions(repeats=60))
     export_bundle(trained_tiny, validation, report_images.images[:64], out, options, print)
     return TrainedBundle(out, trained_tiny, validation, report, report_images)
+
+
+@pytest.fixture(scope="session")
+def exported(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The tiny network's bundle with schedules of a policy, fitted as ``eenet-export`` does, each made once."""
+    folder, made = tmp_path_factory.mktemp("exported"), {"eenet": tiny.path}
+
+    def export(policy: str) -> Path:
+        if policy not in made:
+            made[policy] = Path(shutil.copytree(tiny.path, folder / policy / "tiny.eenet"))
+            path = made[policy] / "scheduler.safetensors"
+            old = eenet_rt.read_schedules(str(path))
+            costs, budgets = old.schedules[0].costs, [schedule.budget for schedule in old.schedules]
+            schedules = list(fit_schedules(policy, tiny.validation, costs, budgets, unit="ms"))
+            save_schedules(path, schedules, network=old.network, active=old.active)
+            list_files(made[policy], path.name)
+        return made[policy]
+
+    return export
+
+
+@pytest.fixture
+def spare(exported: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A bundle of its own, to replace or to spoil."""
+    return Path(shutil.copytree(exported("maximum"), tmp_path / "tiny.eenet"))
 
 
 @pytest.fixture(scope="session")

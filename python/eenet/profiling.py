@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,22 @@ class CostProfile:
         """Milliseconds, under the key by which the runtime finds them on this device."""
         device = eenet_rt.device_name()
         return cls("ms", tuple(map(float, costs)), static, device, "cpu", "float32", threads, 1)
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> CostProfile:
+        """A profile of a manifest.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is malformed.
+        """
+        static = entry["static"]
+        costs = tuple(float(cost) for cost in entry["costs"])
+        profile = cls(str(entry["unit"]), costs, None if static is None else float(static))
+        if profile.unit != "ms":
+            return profile
+        device, provider, precision = (str(entry[name]) for name in ("device", "provider", "precision"))
+        threads, batch = int(entry["threads"]), int(entry["batch"])
+        return replace(profile, device=device, provider=provider, precision=precision, threads=threads, batch=batch)
 
     def same_key(self, entry: dict[str, Any]) -> bool:
         """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""

@@ -13,6 +13,7 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from support.bundles import edit_manifest, list_files
 
 Manifest = dict[str, Any]
 
@@ -20,22 +21,6 @@ Manifest = dict[str, Any]
 @pytest.fixture
 def copy(tiny: TrainedBundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny.path, tmp_path / "copy.eenet"))
-
-
-def edit(bundle: Path, change: Callable[[Manifest], None]) -> None:
-    path = bundle / "manifest.json"
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
-
-
-def rehash(bundle: Path, name: str) -> None:
-    data = (bundle / name).read_bytes()
-
-    def change(manifest: Manifest) -> None:
-        manifest["files"][name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-    edit(bundle, change)
 
 
 def refused(bundle: Path, *words: str, error: type[Exception] = eenet_rt.BundleError) -> None:
@@ -81,7 +66,7 @@ def test_altered_file(copy: Path, name: str) -> None:
 
 
 def test_wrong_hash_in_the_manifest(copy: Path) -> None:
-    edit(copy, lambda m: m["files"]["segment_0.onnx"].update(sha256="0" * 64))
+    edit_manifest(copy, lambda m: m["files"]["segment_0.onnx"].update(sha256="0" * 64))
     refused(copy, "id", "segments' hashes")
 
 
@@ -89,7 +74,7 @@ def test_altered_segment_with_a_matching_hash_changes_the_identity(copy: Path) -
     data = bytearray((copy / "segment_1.onnx").read_bytes())
     data[len(data) // 2] ^= 1
     (copy / "segment_1.onnx").write_bytes(data)
-    rehash(copy, "segment_1.onnx")
+    list_files(copy, "segment_1.onnx")
     refused(copy, "id")
 
 
@@ -100,7 +85,7 @@ def test_paths_that_leave_the_folder(copy: Path, name: str) -> None:
         manifest["files"][name] = manifest["files"].pop("segment_0.onnx")
 
     shutil.copy(copy / "segment_0.onnx", copy.parent / "segment_0.onnx")
-    edit(copy, change)
+    edit_manifest(copy, change)
     refused(copy, "files")
 
 
@@ -134,7 +119,7 @@ def test_a_folder_in_place_of_a_file(copy: Path) -> None:
     ],
 )
 def test_missing_key(copy: Path, key: str) -> None:
-    edit(copy, lambda m: m.pop(key))
+    edit_manifest(copy, lambda m: m.pop(key))
     refused(copy, key)
 
 
@@ -178,7 +163,7 @@ WRONG: list[tuple[str, Callable[[Manifest], None], tuple[str, ...]]] = [
 
 @pytest.mark.parametrize(("change", "words"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
 def test_wrong_manifest(copy: Path, change: Callable[[Manifest], None], words: tuple[str, ...]) -> None:
-    edit(copy, change)
+    edit_manifest(copy, change)
     refused(copy, *words)
 
 
@@ -195,19 +180,19 @@ def test_manifest_that_is_too_large(copy: Path) -> None:
 
 
 def test_unknown_keys_are_ignored(copy: Path) -> None:
-    edit(copy, lambda m: m.update(future={"a": 1}))
+    edit_manifest(copy, lambda m: m.update(future={"a": 1}))
     assert eenet_rt.load(str(copy)).num_exits == 3
 
 
 def test_segment_that_is_no_onnx(copy: Path) -> None:
     (copy / "segment_0.onnx").write_bytes(b"not an onnx model")
-    rehash(copy, "segment_0.onnx")
+    list_files(copy, "segment_0.onnx")
     new_id = hashlib.sha256()
     for k in range(3):
         new_id.update(hashlib.sha256((copy / f"segment_{k}.onnx").read_bytes()).hexdigest().encode() + b"\n")
-    edit(copy, lambda m: m.update(id=new_id.hexdigest()))
+    edit_manifest(copy, lambda m: m.update(id=new_id.hexdigest()))
     (copy / "scheduler.safetensors").unlink()
-    edit(copy, lambda m: m["files"].pop("scheduler.safetensors"))
+    edit_manifest(copy, lambda m: m["files"].pop("scheduler.safetensors"))
     refused(copy, "segment_0.onnx", error=eenet_rt.EenetError)
 
 
@@ -225,7 +210,7 @@ def edit_schedules(bundle: Path, change: Callable[[Manifest], None]) -> None:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + length :])
-    rehash(bundle, "scheduler.safetensors")
+    list_files(bundle, "scheduler.safetensors")
 
 
 WRONG_SCHEDULES: list[tuple[str, Callable[[Manifest], None], tuple[str, ...]]] = [
@@ -253,5 +238,5 @@ def test_wrong_schedules(copy: Path, change: Callable[[Manifest], None], words: 
 def test_schedules_of_another_bundle(copy: Path, request: pytest.FixtureRequest) -> None:
     other: TrainedBundle = request.getfixturevalue("resnet56")
     shutil.copy(other.path / "scheduler.safetensors", copy)
-    rehash(copy, "scheduler.safetensors")
+    list_files(copy, "scheduler.safetensors")
     refused(copy, "network", error=eenet_rt.ScheduleError)

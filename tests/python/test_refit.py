@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -16,66 +14,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 
 import eenet
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.bundle import file_entry
 from eenet.predictions import Predictions
 from eenet.profiling import CostProfile, noise_inputs
 from eenet.scheduling import EENetScheduler, create_scheduler, save_schedules
 from eenet.scheduling.calibration_file import parse_calibration
-from eenet.scheduling.cli import main
-from eenet.scheduling.grid import fit_schedules
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
-from support import golden
+from support.bundles import contents, list_files
+from support.schedule_command import listed, run
 
 COSTS = (1.0, 2.0, 4.0)
 BUDGETS = (2.5, 1.5, 3.0)
-
-
-@pytest.fixture(scope="module")
-def exported(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The tiny network's bundle with schedules of a policy, fitted as ``eenet-export`` does, each made once."""
-    folder, made = tmp_path_factory.mktemp("exported"), {"eenet": tiny.path}
-
-    def export(policy: str) -> Path:
-        if policy not in made:
-            made[policy] = Path(shutil.copytree(tiny.path, folder / policy / "tiny.eenet"))
-            path = made[policy] / "scheduler.safetensors"
-            old = eenet_rt.read_schedules(str(path))
-            costs, budgets = old.schedules[0].costs, [schedule.budget for schedule in old.schedules]
-            schedules = list(fit_schedules(policy, tiny.validation, costs, budgets, unit="ms"))
-            save_schedules(path, schedules, network=old.network, active=old.active)
-            list_files(made[policy], path.name)
-        return made[policy]
-
-    return export
-
-
-@pytest.fixture
-def bundle(exported: Callable[[str], Path], tmp_path: Path) -> Path:
-    """A bundle of its own, to replace or to spoil."""
-    return Path(shutil.copytree(exported("maximum"), tmp_path / "tiny.eenet"))
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    try:
-        status = main(["refit", *map(str, arguments)])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    streams = capsys.readouterr()
-    return status, streams.out, streams.err
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def listed(costs: Any) -> str:
-    return ",".join(map(str, costs))
 
 
 def exits(bundle: Path, tiny: TrainedBundle) -> list[list[int]]:
@@ -103,7 +56,7 @@ def test_same_costs_and_budgets_give_the_same_bytes(
     file = eenet_rt.read_schedules(str(old / "scheduler.safetensors"))
     budgets = [s.budget for s in file.schedules]
     budgets.insert(0, budgets.pop(file.active))
-    status, _, error = run(capsys, old, "--budget-ms", *budgets, "--out", tmp_path / "new.eenet")
+    status, _, error = run(capsys, "refit", old, "--budget-ms", *budgets, "--out", tmp_path / "new.eenet")
     assert status == 0, error
     before, after = contents(old), contents(tmp_path / "new.eenet")
     assert json.loads(before.pop("manifest.json")) == json.loads(after.pop("manifest.json"))
@@ -121,7 +74,9 @@ def test_twice_the_costs_and_budgets_give_the_same_exits(
     old = exported(policy)
     for name, factor in (("once", 1), ("twice", 2)):
         costs, budgets = listed(factor * c for c in COSTS), [factor * b for b in BUDGETS]
-        status, _, error = run(capsys, old, "--costs", costs, "--budget-ms", *budgets, "--out", tmp_path / name)
+        status, _, error = run(
+            capsys, "refit", old, "--costs", costs, "--budget-ms", *budgets, "--out", tmp_path / name
+        )
         assert status == 0, error
     assert exits(tmp_path / "once", tiny) == exits(tmp_path / "twice", tiny)
     assert exits(tmp_path / "once", tiny) != exits(old, tiny)
@@ -137,7 +92,7 @@ def test_budgets_of_other_costs_are_kept(
 ) -> None:
     out = tmp_path / "new.eenet"
     status, text, error = run(
-        capsys, exported(policy), "--costs", listed(COSTS), "--budget-ms", *BUDGETS, "--out", out, "--json"
+        capsys, "refit", exported(policy), "--costs", listed(COSTS), "--budget-ms", *BUDGETS, "--out", out, "--json"
     )
     assert status == 0, error
     result = json.loads(text)
@@ -168,7 +123,7 @@ def test_eenet_keeps_its_scorers(
     old = eenet_rt.read_schedules(str(exported("eenet") / "scheduler.safetensors")).schedules
     costs = old[0].costs
     budgets = [schedule.budget * 1.001 for schedule in old]
-    status, _, error = run(capsys, exported("eenet"), "--budget-ms", *budgets, "--out", tmp_path / "new")
+    status, _, error = run(capsys, "refit", exported("eenet"), "--budget-ms", *budgets, "--out", tmp_path / "new")
     assert status == 0, error
     new = eenet_rt.read_schedules(str(tmp_path / "new" / "scheduler.safetensors")).schedules
     assert len(new) == len(old) > 1
@@ -204,18 +159,20 @@ def test_eenet_from_full_depth_uses_every_exit() -> None:
 
 
 def test_combiner_and_policy_are_those_of_the_nearest_schedule(
-    bundle: Path, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spare: Path, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fit_set, calibration_set = tiny.validation.split(0.5, 0)
     combiner = (np.array([[1, 0, 0], [0.5, 1, 0], [0, 0.5, 1]], np.float32), np.zeros((3, 10), np.float32))
     low = create_scheduler("vote").fit(fit_set, calibration_set, COSTS, 2.0)
     high = create_scheduler("learned-stopping", combiner=combiner).fit(fit_set, calibration_set, COSTS, 3.5)
     schedules = [low.schedule("flops"), high.schedule("flops")]
-    network = eenet_rt.read_schedules(str(bundle / "scheduler.safetensors")).network
-    save_schedules(bundle / "scheduler.safetensors", schedules, network=network, active=0)
-    list_files(bundle, "scheduler.safetensors")
+    network = eenet_rt.read_schedules(str(spare / "scheduler.safetensors")).network
+    save_schedules(spare / "scheduler.safetensors", schedules, network=network, active=0)
+    list_files(spare, "scheduler.safetensors")
     # Half way between 2 and 3.5 of 4 is 0.6875 of full cost.
-    status, _, error = run(capsys, bundle, "--costs", "10,20,40", "--budget-ms", 27, 28, "--out", tmp_path / "new")
+    status, _, error = run(
+        capsys, "refit", spare, "--costs", "10,20,40", "--budget-ms", 27, 28, "--out", tmp_path / "new"
+    )
     assert status == 0, error
     new = eenet_rt.read_schedules(str(tmp_path / "new" / "scheduler.safetensors")).schedules
     assert [(s.policy, s.unit, s.exit_policy.combiner is None) for s in new] == [
@@ -224,30 +181,30 @@ def test_combiner_and_policy_are_those_of_the_nearest_schedule(
     assert all(np.array_equal(a, b) for a, b in zip(new[1].exit_policy.combiner, combiner, strict=True))
 
 
-def test_a_bundle_is_replaced(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    manifest = json.loads((bundle / "manifest.json").read_text())
+def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = json.loads((spare / "manifest.json").read_text())
     manifest["profiles"].append({**manifest["profiles"][0], "device": "some other device", "note": 1})
     manifest["note"] = "of a later version"
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
-    before = contents(bundle)
-    link = bundle.parent / "current"
-    link.symlink_to(bundle)
-    status, text, error = run(capsys, link, "--costs", listed(COSTS), "--budget-ms", 3)
+    (spare / "manifest.json").write_text(json.dumps(manifest))
+    before = contents(spare)
+    link = spare.parent / "current"
+    link.symlink_to(spare)
+    status, text, error = run(capsys, "refit", link, "--costs", listed(COSTS), "--budget-ms", 3)
     assert status == 0, error
-    assert f"wrote {bundle}, active budget 3 ms" in text
-    after = contents(bundle)
+    assert f"wrote {spare}, active budget 3 ms" in text
+    after = contents(spare)
     changed = {name for name in before if before[name] != after[name]}
     assert (set(after), changed) == (set(before), {"manifest.json", "scheduler.safetensors"})
-    assert sorted(path.name for path in bundle.parent.iterdir()) == ["current", "tiny.eenet"]
+    assert sorted(path.name for path in spare.parent.iterdir()) == ["current", "tiny.eenet"]
     new = json.loads(after["manifest.json"])
     assert {name for name in manifest if new[name] != manifest[name]} == {"profiles", "files"}
     assert new["profiles"][0] == manifest["profiles"][1]
     assert new["profiles"][1] == CostProfile.of_this_device(COSTS, 1).to_json()
-    eenet_rt.load(str(bundle), budget_ms=3.5)
+    eenet_rt.load(str(spare), budget_ms=3.5)
 
 
-def test_full_depth(bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, text, _ = run(capsys, bundle, "--costs", listed(COSTS), "--budget-ms", 100)
+def test_full_depth(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text, _ = run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 100)
     assert status == 0
     assert "exit shares 0.0 0.0 100.0 %" in text
 
@@ -320,25 +277,25 @@ def test_measure_and_refit_without_pytorch(policy: str, exported: Callable[[str]
     assert list(runtime.costs) == profile["costs"]
 
 
-def test_without_onnxruntime_given_costs_are_enough(bundle: Path, tmp_path: Path) -> None:
+def test_without_onnxruntime_given_costs_are_enough(spare: Path, tmp_path: Path) -> None:
     python = site(tmp_path / "venv", "safetensors")
-    done = on_device(python, "refit", bundle, "--costs", listed(COSTS), "--budget-ms", 2.5)
+    done = on_device(python, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 2.5)
     assert done.returncode == 0, done.stderr
     assert "segments could not be opened here" in done.stdout
-    assert eenet_rt.load(str(bundle), budget_ms=2.5).schedule.budget == 2.5
-    done = on_device(python, "refit", bundle, "--measure", "--budget-ms", 2.5)
+    assert eenet_rt.load(str(spare), budget_ms=2.5).schedule.budget == 2.5
+    done = on_device(python, "refit", spare, "--measure", "--budget-ms", 2.5)
     assert done.returncode == 2
     assert "tiny.eenet cannot be measured: ONNX Runtime" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_missing_packages_are_named(bundle: Path, tmp_path: Path) -> None:
-    before = contents(bundle)
-    done = on_device(site(tmp_path / "plain"), "refit", bundle, "--costs", listed(COSTS), "--budget-ms", 2.5)
+def test_missing_packages_are_named(spare: Path, tmp_path: Path) -> None:
+    before = contents(spare)
+    done = on_device(site(tmp_path / "plain"), "refit", spare, "--costs", listed(COSTS), "--budget-ms", 2.5)
     assert done.returncode == 2
     assert "safetensors is not installed; it comes with the extra 'refit'" in done.stderr
     assert done.stderr.count("\n") == 1
-    assert contents(bundle) == before
+    assert contents(spare) == before
     done = on_device(
         site(tmp_path / "venv", "safetensors"), "fit", "--predictions", zoo_folder("resnet56") / "validation.npz",
         "--costs", listed(COSTS), "--budget-ms", 2.5, "--policy", "eenet", "--out", tmp_path / "s.safetensors",
@@ -346,212 +303,3 @@ def test_missing_packages_are_named(bundle: Path, tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "torch is not installed; it comes with the extra 'export'" in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-# --- refusals ---
-
-
-def list_files(bundle: Path, *names: str) -> None:
-    """Puts the present size and hash of files into the manifest."""
-    manifest = json.loads((bundle / "manifest.json").read_text())
-    manifest["files"].update({name: file_entry((bundle / name).read_bytes()) for name in names})
-    (bundle / "manifest.json").write_text(json.dumps(manifest))
-
-
-def edit_manifest(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
-    def edit(bundle: Path) -> None:
-        manifest = json.loads((bundle / "manifest.json").read_text())
-        change(manifest)
-        (bundle / "manifest.json").write_text(json.dumps(manifest))
-
-    return edit
-
-
-def edit_calibration(change: Callable[[dict[str, np.ndarray]], object]) -> Callable[[Path], None]:
-    def edit(bundle: Path) -> None:
-        tensors = safetensors.numpy.load_file(bundle / "calibration.safetensors")
-        change(tensors)
-        safetensors.numpy.save_file(tensors, bundle / "calibration.safetensors")
-        list_files(bundle, "calibration.safetensors")
-
-    return edit
-
-
-def flip_last_byte(name: str) -> Callable[[Path], None]:
-    def flip(bundle: Path) -> None:
-        data = bytearray((bundle / name).read_bytes())
-        data[-1] ^= 1
-        (bundle / name).write_bytes(data)
-
-    return flip
-
-
-def overwrite(name: str, data: bytes) -> Callable[[Path], None]:
-    def write(bundle: Path) -> None:
-        (bundle / name).write_bytes(data)
-        if name != "manifest.json":
-            list_files(bundle, name)
-
-    return write
-
-
-def link(bundle: Path) -> None:
-    (bundle / "segment_0.onnx").rename(bundle / "other")
-    (bundle / "segment_0.onnx").symlink_to("other")
-
-
-SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
-    "no bundle": (lambda b: (b / "manifest.json").unlink(), "is not a bundle: manifest.json: No such file"),
-    "manifest no JSON": (overwrite("manifest.json", b"{"), "manifest.json: malformed: JSONDecodeError"),
-    "manifest deep": (overwrite("manifest.json", b"[" * 99999), "manifest.json: malformed: RecursionError"),
-    "manifest a list": (overwrite("manifest.json", b"[]"), "manifest.json: malformed: TypeError"),
-    "version": (edit_manifest(lambda m: m.update(format_version=2)), "format version 2 came, 1 expected"),
-    "inputs malformed": (edit_manifest(lambda m: (m["profiles"].clear(), m.pop("inputs"))), "KeyError: 'inputs'"),
-    "profile malformed": (edit_manifest(lambda m: m["profiles"][0].pop("costs")), "malformed: KeyError: 'costs'"),
-    "path out of the folder": (
-        edit_manifest(lambda m: m["files"].update({"../x": {"size": 0, "sha256": ""}})), "'../x' is in the manifest",
-    ),
-    "link": (link, "'segment_0.onnx' is in the manifest, expected a regular file"),
-    "no calibration file": (
-        edit_manifest(lambda m: m["files"].pop("calibration.safetensors")), "the bundle has no calibration.safetensors",
-    ),
-    "calibration changed": (flip_last_byte("calibration.safetensors"), "expected by the manifest"),
-    "calibration no safetensors": (overwrite("calibration.safetensors", b"0" * 99), "not a safetensors file"),
-    "calibration set alone": (edit_calibration(lambda t: t.pop("fit")), "has no tensor 'fit'"),
-    "all in the fit set": (edit_calibration(lambda t: t.update(fit=np.ones(2000, np.uint8))), "got shape (0, 3, 10)"),
-    "fit of another length": (edit_calibration(lambda t: t.update(fit=t["fit"][1:].copy())), "fit: got uint8 of shape"),
-    "other classes": (
-        edit_calibration(lambda t: t.update(logits=np.zeros((2000, 3, 11), np.float32))), "class_names: got 10, expect",
-    ),
-    "other exits": (
-        edit_calibration(lambda t: t.update(logits=t["logits"][:, :2].copy())), "logits of 2 exits came, 3 expected",
-    ),
-    "no schedules": (
-        edit_manifest(lambda m: m["files"].pop("scheduler.safetensors")), "the bundle has no scheduler.safetensors",
-    ),
-    "schedules changed": (flip_last_byte("scheduler.safetensors"), "expected by the manifest"),
-    "schedules of another network": (
-        overwrite("scheduler.safetensors", (golden.GOLDEN / "scheduler.safetensors").read_bytes()), "3 classes came",
-    ),
-    "segment changed": (flip_last_byte("segment_1.onnx"), "segment_1.onnx"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", SPOILED)
-def test_spoiled_bundles(case: str, bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    spoil, message = SPOILED[case]
-    spoil(bundle)
-    before = contents(bundle)
-    budget = 1000 if case != "segment changed" else 2.5
-    costs = () if case != "segment changed" else ("--costs", listed(COSTS))
-    status, _, error = run(capsys, bundle, "--budget-ms", budget, *costs)
-    assert status == 2
-    assert message in error
-    assert error.count("\n") == 1
-    assert contents(bundle) == before
-    assert [path.name for path in bundle.parent.iterdir()] == ["tiny.eenet"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("--budget-ms", 0.5), "budget 0.5 cannot be met: feasible are 1 (exit 0) to 4 (full depth)"),
-        (("--budget-ms", "nan"), "budget nan cannot be met"),
-        (("--budget-ms", 2, 3, 2), "budget 2 came twice"),
-        (("--budget-ms", 2, "--costs", "1,2"), "costs: got 2 numbers, expected 3"),
-        (("--budget-ms", 2, "--costs", "1,3,2"), "expected positive numbers that rise"),
-        (("--budget-ms", 2, "--measure"), "not allowed with argument --costs"),
-        (("--budget-ms", 2, "--threads", 0), "--threads: got 0, expected at least 1"),
-        (("--budget-ms", 2, "--repeats", 0), "--repeats: got 0, expected at least 1"),
-        (("--budget-ms", 2, "--out", "/proc/new.eenet"), "/proc/"),
-        ((), "--budget-ms"),
-    ],
-)
-def test_wrong_arguments(
-    arguments: tuple[object, ...], message: str, bundle: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = contents(bundle)
-    given = () if "--costs" in arguments else ("--costs", listed(COSTS))
-    status, _, error = run(capsys, bundle, *given, *arguments)
-    assert status == 2
-    assert message in error
-    assert error.count("\n") == 1
-    assert contents(bundle) == before
-
-
-def test_a_folder_that_is_no_bundle_is_not_replaced(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "file").write_text("precious")
-    status, _, error = run(capsys, bundle, "--costs", listed(COSTS), "--budget-ms", 2.5, "--out", tmp_path / "folder")
-    assert status == 2
-    assert "folder is there and is no bundle; expected a new name or a bundle to replace" in error
-    assert contents(tmp_path / "folder") == {"file": b"precious"}
-
-
-def test_unknown_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, error = run(capsys, golden.GOLDEN, "--costs", "1,2", "--budget-ms", 1.5, "--out", tmp_path / "new")
-    assert status == 2
-    assert "policy 'linear' is not known; known are eenet, " in error
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_read_only_folder(bundle: Path) -> None:
-    before = contents(bundle)
-    command = [sys.executable, "-m", "eenet.scheduling.cli", "refit", bundle, "--costs", listed(COSTS)]
-    if os.geteuid() == 0:
-        # Permissions bind root only without this capability.
-        command = ["setpriv", "--bounding-set=-dac_override", *command]
-        allowed = subprocess.run([*command[:2], "true"], capture_output=True, text=True)
-        if allowed.returncode != 0:
-            pytest.skip(f"root cannot give up its rights here: {allowed.stderr.strip()}")
-    bundle.parent.chmod(0o555)
-    try:
-        done = subprocess.run([*command, "--budget-ms", "2.5"], capture_output=True, text=True, timeout=120)
-    finally:
-        bundle.parent.chmod(0o755)
-    assert done.returncode == 2
-    assert "Permission denied" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert contents(bundle) == before
-
-
-def test_interrupt_between_the_two_renames(
-    bundle: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before, replace = contents(bundle), os.replace
-
-    def interrupted(source: Path, target: Path) -> None:
-        if target == bundle:
-            assert not bundle.exists(), "the old one was moved aside"
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr("eenet.files.os.replace", interrupted)
-    status, _, error = run(capsys, bundle, "--costs", listed(COSTS), "--budget-ms", 2.5)
-    assert status == 130, error
-    assert contents(bundle) == before
-    assert [path.name for path in bundle.parent.iterdir()] == ["tiny.eenet"]
-
-
-@pytest.mark.parametrize("after", ["measure:", "refit maximum: budget 1000"])
-def test_interrupt(after: str, bundle: Path) -> None:
-    before = contents(bundle)
-    budgets = [str(1000 + i) for i in range(300)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "eenet.scheduling.cli", "refit", bundle, "--measure", "--budget-ms", *budgets],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
-    )  # fmt: skip
-    assert process.stdout is not None
-    deadline = time.monotonic() + 120
-    for line in process.stdout:
-        if line.startswith(after) or time.monotonic() > deadline:
-            break
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130, error
-    assert "interrupted; nothing was written" in error
-    assert "Traceback" not in error
-    assert contents(bundle) == before
-    assert [path.name for path in bundle.parent.iterdir()] == ["tiny.eenet"]

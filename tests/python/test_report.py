@@ -17,7 +17,6 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.bundle import file_entry
 from eenet.evaluation import evaluate, evaluate_exits
 from eenet.predictions import Predictions
 from eenet.report.assignments import sample_groups
@@ -30,6 +29,7 @@ from eenet.report.scores import score_section, scorer_weights, shown_classes
 from eenet.report.style import DARK, LIGHT, number, render, short_name
 from eenet.scheduling import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
 from eenet.zoo import zoo_folder
+from support.bundles import edit_manifest, list_files
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -55,13 +55,6 @@ class Made:
     report: Predictions
 
 
-def change_manifest(bundle: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    path = bundle / "manifest.json"
-    manifest = json.loads(path.read_text())
-    change(manifest)
-    path.write_text(json.dumps(manifest))
-
-
 def make(bundle: Path, report: Predictions, folder: Path, *more: object) -> Made:
     report.save(folder / "test.npz")
     arguments = [bundle, "--predictions", folder / "test.npz", "--out", folder / "out" / "report.html", "--json", *more]
@@ -76,7 +69,7 @@ def made(resnet56: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> M
     folder = tmp_path_factory.mktemp("report")
     bundle = Path(shutil.copytree(resnet56.path, folder / "resnet56.eenet"))
     names = [*HOSTILE, *resnet56.report.class_names[len(HOSTILE) :]]
-    change_manifest(bundle, lambda manifest: manifest.update(class_names=names))
+    edit_manifest(bundle, lambda manifest: manifest.update(class_names=names))
     resnet56.report_images.save(folder / "images.npz")
     rows = np.random.default_rng(0).permutation(400)[:300]
     return make(bundle, resnet56.report[rows], folder, "--images", folder / "images.npz")
@@ -211,8 +204,7 @@ def reporting_on(bundle: TrainedBundle, policy: eenet_rt.ExitPolicy, folder: Pat
     fields = ("policy", "budget", "unit", "costs", "margin", "calibration_samples", "calibration_shares")
     schedule = Schedule(**{name: getattr(kept, name) for name in fields}, exit_policy=policy)
     save_schedules(path / "scheduler.safetensors", [schedule], network=file.network, active=0)
-    entry = file_entry((path / "scheduler.safetensors").read_bytes())
-    change_manifest(path, lambda manifest: manifest["files"].update({"scheduler.safetensors": entry}))
+    list_files(path, "scheduler.safetensors")
     return Inputs(read_bundle(path), 0, bundle.report, bundle.validation, None, {}, 0, 0)
 
 
@@ -321,11 +313,11 @@ def without_calibration(folder: Path, arguments: list[str]) -> None:
 
 
 def unlisted_calibration(folder: Path, arguments: list[str]) -> None:
-    change_manifest(folder / "b.eenet", lambda manifest: manifest["files"].pop("calibration.safetensors"))
+    edit_manifest(folder / "b.eenet", lambda manifest: manifest["files"].pop("calibration.safetensors"))
 
 
 def without_costs(folder: Path, arguments: list[str]) -> None:
-    change_manifest(folder / "b.eenet", lambda manifest: manifest["profiles"][0].pop("costs"))
+    edit_manifest(folder / "b.eenet", lambda manifest: manifest["profiles"][0].pop("costs"))
 
 
 def other_files_beside(folder: Path, arguments: list[str]) -> None:

@@ -12,8 +12,8 @@ import pytest
 import eenet_rt
 from eenet.evaluation import evaluate
 from eenet.predictions import Predictions
-from eenet.scheduling.cli import main
 from eenet.zoo import zoo_folder
+from support.schedule_command import run
 
 COSTS = "0.83,1.69,2.46"
 
@@ -26,15 +26,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     fit.save(folder / "val.npz")
     report.save(folder / "report.npz")
     return folder / "val.npz", folder / "report.npz"
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    try:
-        status = main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        status = int(stop.code or 0)
-    streams = capsys.readouterr()
-    return status, streams.out, streams.err
 
 
 def test_fit_within_an_accuracy_drop(

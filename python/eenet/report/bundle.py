@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,35 +12,8 @@ from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
 from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.profiling import CostProfile
 from eenet.scheduling.calibration_file import parse_calibration
-
-
-@dataclass(frozen=True)
-class CostTable:
-    """Cost of leaving at each exit; see ``docs/format.md``, "profile".
-
-    Attributes:
-        costs: K of them.
-        static: of the network without early exits, if known.
-        device, provider, threads: what it was measured on; None where it holds everywhere or nothing is said.
-    """
-
-    unit: str
-    costs: tuple[float, ...]
-    static: float | None = None
-    device: str | None = None
-    provider: str | None = None
-    threads: int | None = None
-
-    @classmethod
-    def from_json(cls, profile: dict[str, Any]) -> CostTable:
-        """A profile of a manifest."""
-        static, device = profile.get("static"), profile.get("device")
-        unit, costs = str(profile["unit"]), tuple(float(cost) for cost in profile["costs"])
-        table = cls(unit, costs, None if static is None else float(static))
-        if device is None:
-            return table
-        return replace(table, device=str(device), provider=str(profile["provider"]), threads=int(profile["threads"]))
 
 
 @dataclass(frozen=True)
@@ -52,7 +24,7 @@ class ReportBundle:
         files: folder and manifest; class names are as untrusted as the rest.
         model: registry name.
         parameters: K numbers of parameters up to each exit.
-        cost_tables: measured or computed.
+        profiles: costs of leaving at each exit, measured or computed.
         preprocessing: from images to inputs.
         versions: of the tools that made it.
         schedules: by ascending budget.
@@ -62,7 +34,7 @@ class ReportBundle:
     files: Bundle
     model: str
     parameters: tuple[int, ...]
-    cost_tables: tuple[CostTable, ...]
+    profiles: tuple[CostProfile, ...]
     preprocessing: ImagePreprocessing
     versions: dict[str, str]
     schedules: list[eenet_rt.Schedule]
@@ -78,10 +50,10 @@ class ReportBundle:
         """K."""
         return self.files.num_exits
 
-    def cost_table(self, schedule: eenet_rt.Schedule) -> CostTable:
+    def profile(self, schedule: eenet_rt.Schedule) -> CostProfile:
         """The one that a schedule was fitted for, or no more of it than the schedule says itself."""
-        wanted = CostTable(schedule.unit, tuple(schedule.costs))
-        same = (t for t in self.cost_tables if (t.unit, t.costs) == (wanted.unit, wanted.costs))
+        wanted = CostProfile(schedule.unit, tuple(schedule.costs))
+        same = (p for p in self.profiles if (p.unit, p.costs) == (wanted.unit, wanted.costs))
         return next(same, wanted)
 
 
@@ -99,7 +71,7 @@ def read_bundle(path: Path) -> ReportBundle:
             files=files,
             model=str(files.manifest["model"]),
             parameters=tuple(int(count) for count in files.manifest["parameters"]),
-            cost_tables=tuple(CostTable.from_json(profile) for profile in files.profiles),
+            profiles=tuple(CostProfile.from_json(entry) for entry in files.profiles),
             preprocessing=ImagePreprocessing.from_json(files.manifest["preprocessing"]),
             versions={str(name): str(version) for name, version in files.manifest["versions"].items()},
             schedules=schedules.schedules,

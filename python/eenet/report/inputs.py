@@ -69,7 +69,7 @@ class Inputs:
     @property
     def static_cost(self) -> float | None:
         """Cost of the network without early exits."""
-        return self.bundle.cost_table(self.schedule).static
+        return self.bundle.profile(self.schedule).static
 
     @cached_property
     def outcome(self) -> Evaluation:

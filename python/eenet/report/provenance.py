@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import eenet_rt
-from eenet.report.bundle import CostTable
+from eenet.profiling import CostProfile
 from eenet.report.fits import Fits
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
@@ -23,7 +23,7 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
         ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
         ("Bundle", f"{bundle.files.folder.name}, id {bundle.files.id}"),
         ("Made with", ", ".join(f"{name} {v}" for name, v in bundle.versions.items())),
-        ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.cost_table(schedule))}"),
+        ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.profile(schedule))}"),
         (
             "Schedule", f"{inputs.chosen}: {schedule.policy}, budget {number(schedule.budget, 4)} {schedule.unit}, of "
             f"which {number(schedule.margin)} are held back as a margin",
@@ -50,10 +50,10 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
     return Section("making", "How it was made", "Which data did what, and on which machine.", facts=facts)
 
 
-def _measured_on(table: CostTable) -> str:
-    if table.device is None:
+def _measured_on(profile: CostProfile) -> str:
+    if profile.device is None:
         return ""
-    return f", measured on {table.device}, {table.provider}, {table.threads} thread(s)"
+    return f", measured on {profile.device}, {profile.provider}, {profile.threads} thread(s)"
 
 
 def _versions() -> str:

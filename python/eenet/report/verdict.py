@@ -46,7 +46,7 @@ def measure_wall_time(inputs: Inputs) -> WallTime | str:
     """
     if inputs.images is None:
         return "no images were given"
-    threads = inputs.bundle.cost_table(inputs.schedule).threads or 1
+    threads = inputs.bundle.profile(inputs.schedule).threads or 1
     try:
         with warnings.catch_warnings():
             # A device that no profile is of takes no budget in ms; a policy runs there all the same.
@@ -122,7 +122,7 @@ def verdict_section(inputs: Inputs, wall: WallTime | str) -> Section:
 
 
 def _lead(inputs: Inputs, wall: WallTime | str) -> str:
-    device = inputs.bundle.cost_table(inputs.schedule).device
+    device = inputs.bundle.profile(inputs.schedule).device
     measured = f" The table was measured on {device} when the bundle was made." if device else ""
     lead = f"By the cost table, every report sample counts what its exit costs.{measured}"
     if not isinstance(wall, WallTime):

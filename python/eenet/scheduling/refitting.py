@@ -133,11 +133,7 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
 
 def _known_profile(bundle: Bundle, threads: int) -> CostProfile | None:
     here = CostProfile.of_this_device((), threads)
-    for entry in bundle.profiles:
-        if here.same_key(entry):
-            static = entry["static"]
-            return replace(here, costs=tuple(map(float, entry["costs"])), static=static and float(static))
-    return None
+    return next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
 
 
 def _listed(costs: Sequence[float]) -> str:
