@@ -39,6 +39,7 @@ def test_fit_within_an_accuracy_drop(
     assert row["max_accuracy_drop"] == 0.01
     (schedule,) = eenet_rt.read_schedules(str(out)).schedules
     assert schedule.budget == row["budget"] < 2.46
+    assert schedule.exit_policy.combiner is None
     status, text, _ = run(capsys, *arguments, "--max-accuracy-drop", 1)
     assert "loses at most 1 points with probability 0.95" in text
     status, _, error = run(capsys, *arguments, "--max-accuracy-drop", 1, "--budget", 1.6)
@@ -50,7 +51,7 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
     out = tmp_path / "s.safetensors"
     status, text, _ = run(
         capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--budget", 1.2,
-        "--combine", "exits", "--policy", "learned-stopping", "--out", out,
+        "--out", out,
     )  # fmt: skip
     assert status == 0
     assert "budget 1.6 ms" in text

@@ -57,9 +57,9 @@ def _parser() -> ArgumentParser:
     fit.add_argument("--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with")
     fit.add_argument("--policy", choices=list(POLICIES), default=DEFAULT_POLICY)
     fit.add_argument(
-        "--combine", choices=COMBINE, default=DEFAULT_COMBINE,
+        "--combine", choices=COMBINE,
         help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
-        f"{DEFAULT_COMBINE})",
+        f"{DEFAULT_COMBINE}, with --max-accuracy-drop none, which is cheaper there)",
     )  # fmt: skip
     fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
     fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
@@ -147,7 +147,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     schedules = []
     for schedule in fit_schedules(
         arguments.policy, validation, arguments.costs, sorted(set(budgets)),
-        unit=arguments.unit, combine=arguments.combine, seed=arguments.seed,
+        unit=arguments.unit, combine=arguments.combine or DEFAULT_COMBINE, seed=arguments.seed,
     ):  # fmt: skip
         schedules.append(schedule)
         if not arguments.json:
@@ -163,7 +163,7 @@ def _fit(arguments: argparse.Namespace) -> None:
 def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions) -> None:
     found = fit_within_accuracy_drop(
         arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
-        unit=arguments.unit, combine=arguments.combine, seed=arguments.seed,
+        unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
     )  # fmt: skip
     schedule = found.schedule
     save_schedules(arguments.out, [schedule], network=_NETWORK, active=0)
