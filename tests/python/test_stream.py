@@ -49,26 +49,35 @@ def easy_to_hard(stream: Predictions) -> Predictions:
     return stream[np.argsort(loss)]
 
 
-def simulate(
-    case: Case, stream: Predictions, neighbours: int | None, horizon: int | None = None, window: int | None = None
+def excess(
+    case: Case,
+    stream: Predictions,
+    chosen: np.ndarray,
+    neighbours: int | None,
+    horizon: int | None = None,
+    window: int | None = None,
 ) -> np.ndarray:
-    """The schedule of each sample, by the definition; where two are as close to the last bit it depends on rounding."""
+    """By how much more than the closest usable budget each chosen one is off what its sample may cost.
+
+    Follows the choices that were made: where two budgets are as close, either is right to the last bit of rounding.
+    """
     exits = np.stack([eenet_rt.replay(stream.logits, s.exit_policy).exits for s in case.schedules], axis=1)
     budgets = np.array([s.budget for s in case.schedules])
     usable = np.arange(len(budgets))
     if neighbours is not None:
         usable = usable[abs(usable - TARGET) <= neighbours]
-    spent, chosen = 0.0, []
-    for i in range(len(stream)):
+    assert np.isin(chosen, usable).all()
+    spent, found = 0.0, []
+    for i, schedule in enumerate(chosen):
         end = len(stream) if horizon is None else (i // horizon + 1) * horizon
         if horizon is None or (window is not None and window < end - i):
             assert window is not None
             allowed = case.budget + (case.budget * i - spent) / window
         else:
             allowed = (end * case.budget - spent) / (end - i)
-        chosen.append(usable[np.argmin(abs(budgets[usable] - allowed))])
-        spent += case.costs[exits[i, chosen[-1]]]
-    return np.array(chosen)
+        found.append(abs(budgets[schedule] - allowed) - abs(budgets[usable] - allowed).min())
+        spent += case.costs[exits[i, schedule]]
+    return np.array(found)
 
 
 def test_a_single_schedule_is_replayed(case: Case) -> None:
@@ -86,12 +95,12 @@ def test_a_single_schedule_is_replayed(case: Case) -> None:
 def test_schedules_are_those_of_the_definition(case: Case, span: dict[str, int], neighbours: int | None) -> None:
     for stream in (case.stream, easy_to_hard(case.stream)):
         seen = eenet_rt.replay_stream(stream.logits, case.schedules, case.budget, neighbours=neighbours, **span)
-        expected = simulate(case, stream, neighbours, **span)
-        assert np.array_equal(seen.schedules, expected)
+        # The runtime rounds costs to 2^-30 of full cost, and 2,000 of them add up.
+        assert excess(case, stream, seen.schedules, neighbours, **span).max() < 1e-5
         for j, schedule in enumerate(case.schedules):
             alone = eenet_rt.replay(stream.logits, schedule.exit_policy)
-            assert np.array_equal(seen.exits[expected == j], alone.exits[expected == j])
-            assert np.array_equal(seen.labels[expected == j], alone.labels[expected == j])
+            assert np.array_equal(seen.exits[seen.schedules == j], alone.exits[seen.schedules == j])
+            assert np.array_equal(seen.labels[seen.schedules == j], alone.labels[seen.schedules == j])
         assert seen.mean_cost == pytest.approx(np.take(case.costs, seen.exits).mean(), rel=1e-12)
 
 

@@ -181,7 +181,7 @@ def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:
 def _save_manifest(bundle: Bundle, folder: Path, profile: CostProfile) -> None:
     others = [entry for entry in bundle.profiles if not profile.same_key(entry)]
     files = {**bundle.files, SCHEDULES: file_entry((folder / SCHEDULES).read_bytes())}
-    save_manifest(folder, {**bundle.manifest, "profiles": [*others, profile.to_json()], "files": files})
+    save_manifest(folder, {**bundle.manifest, "profiles": [profile.to_json(), *others], "files": files})
 
 
 def _check(folder: Path, calibration_set: Predictions, options: RefitOptions, say: Callable[[str], None]) -> None:
