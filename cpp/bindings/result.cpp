@@ -51,9 +51,8 @@ py::array_t<float> copy_scores(const BatchResult& result) {
 std::optional<py::array_t<float>> copy_logits(const BatchResult& result) {
   if (result.logits.empty()) return std::nullopt;
   const auto size = [](std::size_t count) { return static_cast<py::ssize_t>(count); };
-  return py::array_t<float>(
-      {size(result.size()), size(result.num_exits), size(result.num_classes)},
-      result.logits.data());
+  return py::array_t<float>({size(result.size()), size(result.num_exits), size(result.num_classes)},
+                            result.logits.data());
 }
 
 Result get_item(const BatchAnswers& answers, py::ssize_t index) {

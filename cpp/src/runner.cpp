@@ -210,8 +210,7 @@ void Runner::bind(std::size_t segment) {
     return out;
   };
   const SegmentSpec& spec = manifest.segments[segment];
-  auto binding =
-      model_->segments()[segment]->bind(tensors(spec.inputs), tensors(spec.outputs));
+  auto binding = model_->segments()[segment]->bind(tensors(spec.inputs), tensors(spec.outputs));
   bound_[segment] = {symbol_values_, std::move(binding)};
 }
 
