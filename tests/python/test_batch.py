@@ -133,6 +133,7 @@ def test_every_tensor_that_is_read_later_follows_its_sample(masked_runtime: eene
         assert batch.exits.tolist() == expected.exits.tolist()
         assert batch.labels.tolist() == expected.labels.tolist()
         assert np.array_equal(batch.scores, expected.scores, equal_nan=True)
+        logits[:, 2] += np.sum(batch.exits == 2)  # the last segment ran on those who were left and no others
         for n, exit in enumerate(batch.exits):
             assert batch.logits is not None
             assert np.array_equal(batch.logits[n, : exit + 1], logits[n, : exit + 1])

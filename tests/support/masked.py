@@ -1,6 +1,7 @@
 """A bundle with all that a blackboard allows: two inputs, whole numbers, a length that each call chooses, skips.
 
-Its ONNX graphs add and multiply small whole numbers, so that numpy knows every logit to the bit.
+Its ONNX graphs add and multiply small multiples of 1/4, so that numpy knows every logit to the bit. The last segment
+adds the number of samples it is run on to its logits, which changes no answer and tells who was computed.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def inputs(samples: int, tokens: int, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def logits(x: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Logits of the three exits by numpy, float32 (N, 3, 3)."""
+    """Logits of the three exits by numpy, float32 (N, 3, 3), but for what the last segment adds."""
     hidden = x * mask[..., None].astype(np.float32)
     first = hidden.sum(axis=1)
     second = (hidden * hidden).sum(axis=1)
@@ -51,7 +52,8 @@ def _model(reads: Sequence[str], writes: Sequence[str], nodes: Sequence[tuple[st
         return helper.make_tensor_value_info(name, element, ["batch", *shape])
 
     def node(operator: str, sources: str, output: str) -> Any:
-        options = {"Cast": {"to": TensorProto.FLOAT}, "ReduceSum": {"keepdims": 0}}.get(operator, {})
+        every = {"Cast": {"to": TensorProto.FLOAT}, "ReduceSum": {"keepdims": 0}, "Shape": {"end": 1}}
+        options = every.get(operator, {})
         return helper.make_node(operator, sources.split(), [output], **options)
 
     axes = [numpy_helper.from_array(np.array([axis]), name) for name, axis in (("one", 1), ("two", 2))]
@@ -73,7 +75,8 @@ def write(folder: Path) -> Path:
     ]
     third = [("Mul", "hidden x", "product"), ("ReduceSum", "product one", "sum"), ("Add", "trunk sum", "both")]
     third += [("ReduceSum", "mask one", "count"), ("Cast", "count", "real"), ("Unsqueeze", "real one", "column")]
-    third += [("ReduceSum", "x one", "all"), ("Mul", "all column", "weighed"), ("Add", "both weighed", "logits_2")]
+    third += [("ReduceSum", "x one", "all"), ("Mul", "all column", "weighed"), ("Add", "both weighed", "total")]
+    third += [("Shape", "trunk", "shape"), ("Cast", "shape", "samples"), ("Add", "total samples", "logits_2")]
     segments = [
         (SegmentSpec(("x", "mask"), ("hidden", "logits_0"), "logits_0"), first),
         (SegmentSpec(("hidden",), ("trunk", "logits_1"), "logits_1"), second),
