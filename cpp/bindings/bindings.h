@@ -5,6 +5,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include "eenet/runtime.h"
+
 namespace eenet::python {
 
 namespace py = pybind11;
@@ -19,6 +21,11 @@ void register_stream(py::module_& module);
 void register_result(py::module_& module);
 void register_stats(py::module_& module);
 void register_runtime(py::module_& module);
+
+using RuntimeClass = py::class_<Runtime, std::shared_ptr<Runtime>>;
+
+/// Adds the methods that classify, and the statistics of what they did.
+void def_infer(RuntimeClass& cls);
 
 /// Issues a Python warning of the named class of this module.
 /// @throws py::error_already_set if the caller has turned warnings into errors.

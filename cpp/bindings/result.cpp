@@ -1,17 +1,22 @@
+#include "result.h"
+
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <pybind11/stl.h>
 
-#include "eenet/runner.h"
-
-#include "arrays.h"
 #include "bindings.h"
+#include "util/text.h"
 
 namespace eenet::python {
 namespace {
+
+using namespace pybind11::literals;
 
 py::typing::Tuple<py::float_, py::ellipsis> get_scores(const Result& result) {
   py::tuple out(result.scores.size());
@@ -34,7 +39,81 @@ std::string repr(const Result& result) {
   return text;
 }
 
+py::array_t<float> copy_scores(const BatchResult& result) {
+  if (!result.scores.empty()) {
+    return copy_matrix(std::span<const float>(result.scores), result.size());
+  }
+  const std::vector<float> none(result.size() * result.num_exits,
+                                std::numeric_limits<float>::quiet_NaN());
+  return copy_matrix(std::span<const float>(none), result.size());
+}
+
+std::optional<py::array_t<float>> copy_logits(const BatchResult& result) {
+  if (result.logits.empty()) return std::nullopt;
+  const auto size = [](std::size_t count) { return static_cast<py::ssize_t>(count); };
+  return py::array_t<float>({size(result.size()), size(result.num_exits), size(result.num_classes)},
+                            result.logits.data());
+}
+
+Result get_item(const BatchAnswers& answers, py::ssize_t index) {
+  const auto size = static_cast<py::ssize_t>(answers.result.size());
+  if (index < -size || index >= size) {
+    throw py::index_error(cat("sample ", index, " of a batch of ", size));
+  }
+  return answers.result.at(static_cast<std::size_t>(index < 0 ? index + size : index));
+}
+
+/// Python's own iterator over a sequence: it asks for one item at a time.
+py::typing::Iterator<Result> iterate(py::handle answers) {
+  return py::reinterpret_steal<py::typing::Iterator<Result>>(PySeqIter_New(answers.ptr()));
+}
+
+std::string batch_repr(const BatchAnswers& answers) {
+  const BatchResult& result = answers.result;
+  std::vector<std::size_t> left(result.num_exits);
+  for (const std::int64_t exit : result.exits) ++left[static_cast<std::size_t>(exit)];
+  return cat("BatchResult(samples=", result.size(), ", exits taken=[", join(left),
+             "], latency_ms=", result.latency_ms, ")");
+}
+
+void register_batch_result(py::module_& module) {
+  py::class_<BatchAnswers>(module, "BatchResult",
+                           R"(The answers for the samples of a batch, in the order of the input.
+
+A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies.)")
+      .def_readonly("labels", &BatchAnswers::labels, "Indices of the answered classes, int64 (N,).")
+      .def_readonly("exits", &BatchAnswers::exits, "Indices of the exits taken, int64 (N,).")
+      .def_readonly("probabilities", &BatchAnswers::probabilities,
+                    "Probability of each class at the exit taken, float32 (N, C).")
+      .def_readonly("scores", &BatchAnswers::scores,
+                    "Confidence scores of the exits passed, the exit taken included, float32 "
+                    "(N, K); NaN where none was computed.")
+      .def_readonly("logits", &BatchAnswers::logits,
+                    "Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None "
+                    "unless `return_logits` was set.")
+      .def_property_readonly(
+          "latency_ms", [](const BatchAnswers& answers) { return answers.result.latency_ms; },
+          "Wall time of the batch from the input check to the last answer, without the Python "
+          "call.")
+      .def_property_readonly(
+          "backend_ms", [](const BatchAnswers& answers) { return answers.result.backend_ms; },
+          "The part of it inside ONNX Runtime.")
+      .def("__len__", [](const BatchAnswers& answers) { return answers.result.size(); })
+      .def("__getitem__", &get_item, "index"_a,
+           "The answer for one sample; its times are those of the batch.")
+      .def("__iter__", &iterate)
+      .def("__repr__", &batch_repr);
+}
+
 }  // namespace
+
+BatchAnswers::BatchAnswers(BatchResult answers)
+    : result(std::move(answers)),
+      labels(copy_array<std::int64_t>(result.labels)),
+      exits(copy_array<std::int64_t>(result.exits)),
+      probabilities(copy_matrix(std::span<const float>(result.probabilities), result.size())),
+      scores(copy_scores(result)),
+      logits(copy_logits(result)) {}
 
 void register_result(py::module_& module) {
   py::class_<Result>(module, "Result", "The answer for one sample. Arrays are copies.")
@@ -51,9 +130,11 @@ void register_result(py::module_& module) {
                              "Logits of the exits passed, float32 (exit + 1, C), or None unless "
                              "`return_logits` was set.")
       .def_readonly("latency_ms", &Result::latency_ms,
-                    "Wall time from the input check to the answer, without the Python call.")
+                    "Wall time from the input check to the answer, without the Python call; in a "
+                    "batch, that of the batch.")
       .def_readonly("backend_ms", &Result::backend_ms, "The part of it inside ONNX Runtime.")
       .def("__repr__", &repr);
+  register_batch_result(module);
 }
 
 }  // namespace eenet::python

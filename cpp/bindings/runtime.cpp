@@ -69,70 +69,6 @@ std::shared_ptr<Runtime> load(const PathArgument& path, std::optional<double> bu
   return runtime;
 }
 
-// --- infer ----------------------------------------------------------------------------------
-
-/// The caller's arrays in the manifest's order.
-std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgument& x) {
-  const auto check = [](const TensorSpec& spec, py::handle array) {
-    return in_context([&] { return cat("input ", quote_name(spec.name)); },
-                      [&] { return check_array(array, spec.dtype); });
-  };
-  const std::size_t count = manifest.inputs.size();
-  std::vector<CheckedArray> arrays;
-  arrays.reserve(count);
-  if (!py::isinstance<py::dict>(x)) {
-    if (count != 1) {
-      throw Error(ErrorCode::kInput,
-                  cat("x: one array came, a dict of ", count, " arrays by name expected"));
-    }
-    arrays.push_back(check(manifest.tensors[manifest.inputs.front()], x));
-    return arrays;
-  }
-  const auto named = py::reinterpret_borrow<py::dict>(x);
-  for (const std::size_t input : manifest.inputs) {
-    const TensorSpec& spec = manifest.tensors[input];
-    const py::str key(spec.name);
-    if (!named.contains(key)) {
-      throw Error(ErrorCode::kInput, cat("x: the input ", quote_name(spec.name), " is missing"));
-    }
-    arrays.push_back(check(spec, named[key]));
-  }
-  if (named.size() != count) {
-    throw Error(ErrorCode::kInput, cat("x: ", named.size(), " arrays came, ", count, " expected"));
-  }
-  return arrays;
-}
-
-std::optional<const ExitPolicy*> check_policy(const PolicyArgument& policy) {
-  if (policy.is(py::ellipsis())) return std::nullopt;
-  if (policy.is_none()) return nullptr;
-  if (!py::isinstance<ExitPolicy>(policy)) {
-    throw Error(ErrorCode::kInput, "policy: an ExitPolicy or None expected");
-  }
-  return policy.cast<const ExitPolicy*>();
-}
-
-std::size_t check_exit(std::int64_t exit) {
-  if (exit < 0) {
-    throw Error(ErrorCode::kInput, cat("forced_exit: ", exit, " came, an exit from 0 on expected"));
-  }
-  return static_cast<std::size_t>(exit);
-}
-
-Result infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-             std::optional<std::int64_t> forced_exit, bool return_logits) {
-  const std::vector<CheckedArray> arrays = check_inputs(runtime.model().manifest(), x);
-  std::vector<TensorView> views;
-  views.reserve(arrays.size());
-  for (const CheckedArray& array : arrays) views.push_back(array.view());
-  InferOptions options;
-  options.policy = check_policy(policy);
-  if (forced_exit) options.forced_exit = check_exit(*forced_exit);
-  options.return_logits = return_logits;
-  const py::gil_scoped_release released;
-  return runtime.infer(views, options);
-}
-
 // --- properties -----------------------------------------------------------------------------
 
 std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, double budget) {
@@ -211,8 +147,6 @@ std::string repr(const Runtime& runtime) {
 
 // --- registration ---------------------------------------------------------------------------
 
-using RuntimeClass = py::class_<Runtime, std::shared_ptr<Runtime>>;
-
 /// A property that is read from the manifest.
 template <typename Member>
 void def_manifest(RuntimeClass& cls, const char* name, Member Manifest::* member, const char* doc) {
@@ -237,6 +171,13 @@ void def_network(RuntimeClass& cls) {
       .def_property_readonly("inputs", &get_inputs,
                              "Name of each input to its dtype and shape without the batch axis; a "
                              "name in a shape is a dimension that each sample may choose.")
+      .def_property_readonly(
+          "max_batch",
+          [](const Runtime& runtime) {
+            const Manifest& manifest = runtime.model().manifest();
+            return manifest.symbols[manifest.batch_symbol].max;
+          },
+          "Most samples that `infer_batch` takes.")
       .def_property_readonly("preprocessing", &get_preprocessing,
                              "What the caller does to raw input before `infer`; see "
                              "docs/format.md.");
@@ -276,31 +217,6 @@ Raises:
         device takes.)");
 }
 
-void def_infer(RuntimeClass& cls) {
-  cls.def("infer", &infer, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "return_logits"_a = false,
-          R"(Classify one sample.
-
-Thread-safe; the GIL is released while it computes. The input is copied, never converted.
-
-Args:
-    x: Preprocessed input without a batch axis: a C-contiguous array of the dtype and shape in
-        `inputs`, or a dict with one for each name.
-    policy: When to stop. Left out: the active schedule. None: full depth, where the last exit
-        answers alone.
-    forced_exit: Leave at exactly this exit, whatever the scores, heads and scoring included: for
-        measuring what it costs. Such runs are not counted in `stats`.
-    return_logits: Copy the logits of every exit passed into the result.
-
-Raises:
-    InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
-    NonFiniteError: If an exit produced NaN or infinite logits.
-    BackendError: If ONNX Runtime failed.)")
-      .def("stats", &Runtime::stats, py::call_guard<py::gil_scoped_release>(),
-           "What was done since the load or the last `reset_stats`.")
-      .def("reset_stats", &Runtime::reset_stats, "Start counting anew.");
-}
-
 void register_load(py::module_& module) {
   module.def("load", &load, "path"_a, py::kw_only(), "budget_ms"_a = py::none(), "threads"_a = 1,
              "cost_profile"_a = py::none(),
@@ -333,7 +249,7 @@ void register_runtime(py::module_& module) {
   RuntimeClass cls(module, "Runtime",
                    R"(A loaded bundle, ready to classify. Made by `load`.
 
-Thread-safe: as many samples run at a time as there are threads calling. Does not survive a fork.)");
+Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.)");
   def_network(cls);
   def_budget(cls);
   def_infer(cls);

@@ -1,14 +1,18 @@
 #include "eenet/runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <new>
+#include <numeric>
 #include <string>
 #include <utility>
 
 #include "eenet/error.h"
 
-#include "util/finite.h"
+#include "inputs.h"
+#include "util/context.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -20,130 +24,134 @@ double milliseconds(Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-std::vector<std::int64_t> resolve(const TensorSpec& spec,
-                                  const std::vector<std::int64_t>& symbol_values) {
-  std::vector<std::int64_t> shape;
-  for (const Dim& dim : spec.shape) {
-    shape.push_back(dim.symbol ? symbol_values[*dim.symbol] : dim.size);
+std::int64_t resolve(const Dim& dim, const std::vector<std::int64_t>& symbol_values) {
+  return dim.symbol ? symbol_values[*dim.symbol] : dim.size;
+}
+
+std::size_t row_bytes(const TensorSpec& spec, const std::vector<std::int64_t>& symbol_values) {
+  std::size_t bytes = dtype_size(spec.dtype);
+  for (const Dim& dim : std::span(spec.shape).subspan(1)) {
+    bytes *= static_cast<std::size_t>(resolve(dim, symbol_values));
   }
-  return shape;
+  return bytes;
 }
 
-std::size_t count_elements(std::span<const std::int64_t> shape) {
-  std::size_t count = 1;
-  for (const std::int64_t dim : shape) count *= static_cast<std::size_t>(dim);
-  return count;
+std::vector<std::int64_t> largest_sample(const Manifest& manifest) {
+  std::vector<std::int64_t> values;
+  for (const Symbol& symbol : manifest.symbols) values.push_back(symbol.max);
+  values[manifest.batch_symbol] = 1;
+  return values;
 }
 
-[[noreturn]] void refuse(const TensorSpec& spec, const std::string& complaint) {
-  throw Error(ErrorCode::kInput, cat("input ", quote_name(spec.name), ": ", complaint));
-}
-
-/// Names the first value that made all_finite() fail, by its indices without the batch axis.
-[[noreturn]] void refuse_value(const TensorSpec& spec, std::span<const float> values,
-                               std::span<const std::int64_t> shape) {
-  std::size_t at = 0;
-  while (all_finite(values.subspan(at, 1))) ++at;
-  const float value = values[at];
-  std::vector<std::size_t> index(shape.size());
-  for (std::size_t i = shape.size(); i-- > 0; at /= static_cast<std::size_t>(shape[i])) {
-    index[i] = at % static_cast<std::size_t>(shape[i]);
-  }
-  refuse(spec, cat(value, " came at index (", join(index), "), finite numbers expected"));
-}
-
-/// How an input's shape reads in a message, as `(3, 32, 32)` or `(tokens <= 512)`.
-/// @param values Per symbol; 0 until an input decides it.
-std::string expected_shape(const Manifest& manifest, const TensorSpec& spec,
-                           const std::vector<std::int64_t>& values) {
-  const auto text = [&](const Dim& dim) {
-    if (!dim.symbol) return cat(dim.size);
-    const Symbol& symbol = manifest.symbols[*dim.symbol];
-    const std::int64_t decided = values[*dim.symbol];
-    return decided == 0 ? cat(symbol.name, " <= ", symbol.max) : cat(symbol.name, " = ", decided);
-  };
-  std::vector<std::string> dims;
-  for (const Dim& dim : std::span(spec.shape).subspan(1)) dims.push_back(text(dim));
-  return cat("(", join(dims), ")");
-}
-
-/// Refuses an input that is not of its tensor's dtype and shape, and notes the sizes of the
-/// symbolic dimensions it decides.
-/// @param values Per symbol; 0 until an input decides it.
-void match(const Manifest& manifest, const TensorSpec& spec, const TensorView& input,
-           std::vector<std::int64_t>& values) {
-  if (input.dtype != spec.dtype) {
-    refuse(spec, cat(dtype_name(input.dtype), " came, ", dtype_name(spec.dtype), " expected"));
-  }
-  bool fits = input.shape.size() + 1 == spec.shape.size();
-  for (std::size_t i = 0; fits && i < input.shape.size(); ++i) {
-    const Dim& dim = spec.shape[i + 1];
-    const std::int64_t size = input.shape[i];
-    if (dim.symbol && values[*dim.symbol] == 0) {
-      fits = size >= 1 && size <= manifest.symbols[*dim.symbol].max;
-      if (fits) values[*dim.symbol] = size;
-    } else {
-      fits = size == (dim.symbol ? values[*dim.symbol] : dim.size);
+/// Tensors that exist after each segment and that a later one reads.
+std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
+  std::vector<std::vector<std::size_t>> live(manifest.num_exits());
+  std::vector<std::size_t> there = manifest.inputs;
+  for (std::size_t k = 0; k < live.size(); ++k) {
+    const std::vector<std::size_t>& outputs = manifest.segments[k].outputs;
+    there.insert(there.end(), outputs.begin(), outputs.end());
+    const auto later = std::span(manifest.segments).subspan(k + 1);
+    for (const std::size_t tensor : there) {
+      const bool read = std::any_of(later.begin(), later.end(), [tensor](const SegmentSpec& each) {
+        return std::find(each.inputs.begin(), each.inputs.end(), tensor) != each.inputs.end();
+      });
+      if (read) live[k].push_back(tensor);
     }
   }
-  if (!fits) {
-    refuse(spec,
-           cat("shape (", join(input.shape), ") came, ", expected_shape(manifest, spec, values),
-               " expected: one sample, without a batch axis"));
-  }
+  return live;
+}
+
+/// The result of samples that have yet to be computed.
+BatchResult make_result(const Manifest& manifest, std::size_t samples, const RunOptions& options) {
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  BatchResult result;
+  result.num_exits = manifest.num_exits();
+  result.num_classes = manifest.num_classes();
+  result.labels.resize(samples);
+  result.exits.resize(samples);
+  result.probabilities.resize(samples * result.num_classes);
+  const std::size_t exits = samples * result.num_exits;
+  if (options.policy != nullptr) result.scores.resize(exits, kNone);
+  if (options.return_logits) result.logits.resize(exits * result.num_classes, kNone);
+  return result;
+}
+
+/// Copies what a sample leaves with.
+void take_answer(const ExitState& state, std::size_t sample, std::size_t exit,
+                 BatchResult& result) {
+  const std::span<const float> probabilities = state.probabilities();
+  result.labels[sample] = static_cast<std::int64_t>(state.label());
+  result.exits[sample] = static_cast<std::int64_t>(exit);
+  std::copy(probabilities.begin(), probabilities.end(),
+            result.probabilities.data() + sample * result.num_classes);
+  if (result.scores.empty()) return;
+  const std::span<const float> scores = state.scores(exit);
+  std::copy(scores.begin(), scores.end(), result.scores.data() + sample * result.num_exits);
 }
 
 }  // namespace
 
 Runner::Runner(std::shared_ptr<const Model> model)
     : model_(std::move(model)),
-      state_(model_->manifest().num_exits(), model_->manifest().num_classes()) {
+      live_(find_live(model_->manifest())),
+      symbol_values_(largest_sample(model_->manifest())),
+      buffers_(model_->manifest().tensors.size()),
+      bound_(model_->manifest().num_exits()) {
+  reserve(1);
+  for (std::size_t k = 0; k < bound_.size(); ++k) bind(k);
+}
+
+void Runner::reserve(std::size_t samples) {
   const Manifest& manifest = model_->manifest();
-  // The largest sample there may be, so that no later one needs more memory.
-  std::vector<std::int64_t> largest;
-  for (const Symbol& symbol : manifest.symbols) largest.push_back(symbol.max);
-  largest[manifest.batch_symbol] = 1;
-  for (const TensorSpec& spec : manifest.tensors) {
-    const std::size_t bytes = count_elements(resolve(spec, largest)) * dtype_size(spec.dtype);
+  if (samples <= states_.size()) return;
+  for (BoundSegment& each : bound_) each = {};
+  // For the largest samples there may be, so that no later ones need more memory.
+  const std::vector<std::int64_t> largest = largest_sample(manifest);
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const TensorSpec& spec = manifest.tensors[i];
+    const std::size_t bytes = samples * row_bytes(spec, largest);
     try {
-      buffers_.emplace_back(bytes);
+      buffers_[i] = AlignedBuffer(bytes);
     } catch (const std::bad_alloc&) {
       throw Error(ErrorCode::kBackend,
                   cat("tensor ", quote_name(spec.name), ": no memory for its ", bytes, " bytes"));
     }
   }
-  bind(std::move(largest));
-}
-
-void Runner::bind(std::vector<std::int64_t> symbol_values) {
-  const Manifest& manifest = model_->manifest();
-  const auto bound = [&](const std::vector<std::size_t>& tensors) {
-    std::vector<BoundTensor> out;
-    for (const std::size_t i : tensors) {
-      const TensorSpec& spec = manifest.tensors[i];
-      out.push_back({spec.name, spec.dtype, resolve(spec, symbol_values), buffers_[i].data()});
-    }
-    return out;
-  };
-  std::vector<std::unique_ptr<Binding>> bindings;
-  for (std::size_t k = 0; k < manifest.num_exits(); ++k) {
-    const SegmentSpec& spec = manifest.segments[k];
-    bindings.push_back(model_->segments()[k]->bind(bound(spec.inputs), bound(spec.outputs)));
-  }
-  bindings_ = std::move(bindings);
-  symbol_values_ = std::move(symbol_values);
+  in_flight_.reserve(samples);
+  staying_.reserve(samples);
+  // Last: its size says what the rest is made for.
+  states_.resize(samples, ExitState(manifest.num_exits(), manifest.num_classes()));
 }
 
 Result Runner::run(std::span<const TensorView> inputs, const RunOptions& options) {
+  return compute(inputs, options, InputLayout::kSample).at(0);
+}
+
+BatchResult Runner::run_batch(std::span<const TensorView> inputs, const RunOptions& options) {
+  return compute(inputs, options, InputLayout::kBatch);
+}
+
+BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions& options,
+                            InputLayout layout) {
   const auto start = Clock::now();
+  const Manifest& manifest = model_->manifest();
   check_options(inputs.size(), options);
-  load_inputs(inputs);
-  Result result;
-  state_.begin(options.policy);
-  advance(options, result);
-  const std::span<const float> probabilities = state_.probabilities();
-  result.probabilities.assign(probabilities.begin(), probabilities.end());
-  result.label = state_.label();
+  load_inputs(inputs, layout);
+  for (const std::size_t sample : in_flight_) states_[sample].begin(options.policy);
+  BatchResult result = make_result(manifest, in_flight_.size(), options);
+  const std::size_t last = options.forced_exit.value_or(manifest.num_exits() - 1);
+  Clock::duration in_backend{};
+  for (std::size_t k = 0; !in_flight_.empty(); ++k) {
+    const auto entered = Clock::now();
+    run_segment(k);
+    in_backend += Clock::now() - entered;
+    if (options.return_logits) copy_logits(k, result);
+    // At full depth the exits on the way have no say, and so nothing to be wrong about.
+    if (options.policy == nullptr && k < last) continue;
+    decide(k, options, result);
+    drop_leaving(k);
+  }
+  result.backend_ms = milliseconds(in_backend);
   result.latency_ms = milliseconds(Clock::now() - start);
   return result;
 }
@@ -163,50 +171,103 @@ void Runner::check_options(std::size_t num_inputs, const RunOptions& options) co
   }
 }
 
-void Runner::load_inputs(std::span<const TensorView> inputs) {
+void Runner::load_inputs(std::span<const TensorView> inputs, InputLayout layout) {
   const Manifest& manifest = model_->manifest();
-  std::vector<std::int64_t> symbol_values(manifest.symbols.size());
-  symbol_values[manifest.batch_symbol] = 1;
+  std::fill(symbol_values_.begin(), symbol_values_.end(), 0);
+  std::int64_t& samples = symbol_values_[manifest.batch_symbol];
+  if (layout == InputLayout::kSample) samples = 1;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    match(manifest, manifest.tensors[manifest.inputs[i]], inputs[i], symbol_values);
+    const TensorSpec& spec = manifest.tensors[manifest.inputs[i]];
+    match_input(manifest, spec, inputs[i], layout, symbol_values_);
   }
-  if (symbol_values != symbol_values_) bind(std::move(symbol_values));
+  reserve(static_cast<std::size_t>(samples));
   for (std::size_t i = 0; i < inputs.size(); ++i) copy_input(manifest.inputs[i], inputs[i]);
+  in_flight_.resize(static_cast<std::size_t>(samples));
+  std::iota(in_flight_.begin(), in_flight_.end(), std::size_t{0});
 }
 
 void Runner::copy_input(std::size_t tensor, const TensorView& input) {
-  const TensorSpec& spec = model_->manifest().tensors[tensor];
-  const std::size_t count = count_elements(input.shape);
+  const Manifest& manifest = model_->manifest();
+  const TensorSpec& spec = manifest.tensors[tensor];
+  const auto samples = static_cast<std::size_t>(symbol_values_[manifest.batch_symbol]);
+  const std::size_t bytes = samples * row_bytes(spec, symbol_values_);
   std::byte* const buffer = buffers_[tensor].data();
-  std::memcpy(buffer, input.data, count * dtype_size(spec.dtype));
+  std::memcpy(buffer, input.data, bytes);
   if (spec.dtype != DType::kFloat32) return;
   // Checked here rather than at the source, which may not be aligned.
-  const std::span<const float> values(reinterpret_cast<const float*>(buffer), count);
-  if (!all_finite(values)) refuse_value(spec, values, input.shape);
+  check_finite(spec, {reinterpret_cast<const float*>(buffer), bytes / sizeof(float)}, input.shape);
 }
 
-void Runner::advance(const RunOptions& options, Result& result) {
+void Runner::bind(std::size_t segment) {
   const Manifest& manifest = model_->manifest();
-  const std::size_t last = options.forced_exit.value_or(manifest.num_exits() - 1);
-  Clock::duration in_backend{};
-  for (std::size_t k = 0; k <= last; ++k) {
-    const auto start = Clock::now();
-    bindings_[k]->run();
-    in_backend += Clock::now() - start;
-    const std::byte* const buffer = buffers_[manifest.segments[k].exit].data();
-    const std::span<const float> logits(reinterpret_cast<const float*>(buffer),
-                                        manifest.num_classes());
-    if (options.return_logits) {
-      result.logits.insert(result.logits.end(), logits.begin(), logits.end());
+  const auto tensors = [&](const std::vector<std::size_t>& indices) {
+    std::vector<BoundTensor> out;
+    for (const std::size_t i : indices) {
+      const TensorSpec& spec = manifest.tensors[i];
+      out.push_back({spec.name, spec.dtype, {}, buffers_[i].data()});
+      for (const Dim& dim : spec.shape) out.back().shape.push_back(resolve(dim, symbol_values_));
     }
-    // At full depth the exits on the way have no say, and so nothing to be wrong about.
-    if (options.policy == nullptr && k < last) continue;
-    const ExitState::Step step = state_.step(k, logits);
-    if (options.policy != nullptr) result.scores.push_back(step.score);
-    result.exit = k;
-    if (step.accept && !options.forced_exit) break;
+    return out;
+  };
+  const SegmentSpec& spec = manifest.segments[segment];
+  auto binding = model_->segments()[segment]->bind(tensors(spec.inputs), tensors(spec.outputs));
+  bound_[segment] = {symbol_values_, std::move(binding)};
+}
+
+void Runner::run_segment(std::size_t segment) {
+  if (bound_[segment].symbol_values != symbol_values_) bind(segment);
+  bound_[segment].binding->run();
+}
+
+std::span<const float> Runner::logits(std::size_t exit, std::size_t row) const {
+  const Manifest& manifest = model_->manifest();
+  const std::byte* const buffer = buffers_[manifest.segments[exit].exit].data();
+  const std::size_t classes = manifest.num_classes();
+  return {reinterpret_cast<const float*>(buffer) + row * classes, classes};
+}
+
+void Runner::copy_logits(std::size_t exit, BatchResult& result) const {
+  for (std::size_t row = 0; row < in_flight_.size(); ++row) {
+    const std::span<const float> from = logits(exit, row);
+    const std::size_t place = in_flight_[row] * result.num_exits + exit;
+    std::copy(from.begin(), from.end(), result.logits.data() + place * result.num_classes);
   }
-  result.backend_ms = milliseconds(in_backend);
+}
+
+void Runner::decide(std::size_t exit, const RunOptions& options, BatchResult& result) {
+  staying_.clear();
+  for (std::size_t row = 0; row < in_flight_.size(); ++row) {
+    const bool accepted = step(exit, row, result.size()).accept;
+    if (options.forced_exit ? exit == *options.forced_exit : accepted) {
+      take_answer(states_[in_flight_[row]], in_flight_[row], exit, result);
+    } else {
+      staying_.push_back(row);
+    }
+  }
+}
+
+ExitState::Step Runner::step(std::size_t exit, std::size_t row, std::size_t samples) {
+  const std::size_t sample = in_flight_[row];
+  const auto work = [&] { return states_[sample].step(exit, logits(exit, row)); };
+  if (samples == 1) return work();
+  return in_context([sample] { return cat("sample ", sample); }, work);
+}
+
+void Runner::drop_leaving(std::size_t exit) {
+  const Manifest& manifest = model_->manifest();
+  const std::size_t rows = staying_.size();
+  if (rows == in_flight_.size()) return;
+  for (const std::size_t tensor : live_[exit]) {
+    std::byte* const data = buffers_[tensor].data();
+    const std::size_t bytes = row_bytes(manifest.tensors[tensor], symbol_values_);
+    for (std::size_t to = 0; to < rows; ++to) {
+      // Rows only move to the front, each over one that has left or has moved before.
+      if (staying_[to] != to) std::memcpy(data + to * bytes, data + staying_[to] * bytes, bytes);
+    }
+  }
+  for (std::size_t to = 0; to < rows; ++to) in_flight_[to] = in_flight_[staying_[to]];
+  in_flight_.resize(rows);
+  symbol_values_[manifest.batch_symbol] = static_cast<std::int64_t>(rows);
 }
 
 }  // namespace eenet

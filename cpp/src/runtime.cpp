@@ -39,7 +39,7 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budge
   const Lease first(*this);
 }
 
-Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& options) {
+RunOptions Runtime::run_options(const InferOptions& options) const {
   RunOptions run{nullptr, options.forced_exit, options.return_logits};
   const std::int64_t active = active_.load(std::memory_order_relaxed);
   if (options.policy) {
@@ -48,9 +48,25 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
     const auto& schedules = model_->budgets().schedules();
     run.policy = schedules[static_cast<std::size_t>(active)]->exit_policy.get();
   }
+  return run;
+}
+
+Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& options) {
+  const RunOptions run = run_options(options);
   Lease lease(*this);
   Result result = lease.runner().run(inputs, run);
   if (!options.forced_exit) stats_.record(result.exit, result.latency_ms);
+  return result;
+}
+
+BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const InferOptions& options) {
+  const RunOptions run = run_options(options);
+  Lease lease(*this);
+  BatchResult result = lease.runner().run_batch(inputs, run);
+  if (options.forced_exit) return result;
+  for (const std::int64_t exit : result.exits) {
+    stats_.record(static_cast<std::size_t>(exit), result.latency_ms);
+  }
   return result;
 }
 

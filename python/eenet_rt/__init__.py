@@ -5,6 +5,7 @@ The work is done in C++; this package needs numpy and, to load a bundle, ONNX Ru
 
 from eenet_rt._core import (
     BackendError,
+    BatchResult,
     BudgetError,
     BudgetWarning,
     BundleError,
@@ -35,6 +36,7 @@ from eenet_rt._core import (
 
 __all__ = [
     "BackendError",
+    "BatchResult",
     "BudgetError",
     "BudgetWarning",
     "BundleError",

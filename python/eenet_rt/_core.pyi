@@ -11,6 +11,7 @@ import typing
 
 __all__: list[str] = [
     "BackendError",
+    "BatchResult",
     "BudgetError",
     "BudgetWarning",
     "BundleError",
@@ -305,7 +306,7 @@ class Result:
     @property
     def latency_ms(self) -> float:
         """
-        Wall time from the input check to the answer, without the Python call.
+        Wall time from the input check to the answer, without the Python call; in a batch, that of the batch.
         """
     @property
     def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
@@ -321,6 +322,55 @@ class Result:
     def scores(self) -> tuple[float, ...]:
         """
         Confidence score of each exit passed, the exit taken included (0 for a disabled exit and the last one); empty at full depth.
+        """
+
+class BatchResult:
+    """
+    The answers for the samples of a batch, in the order of the input.
+
+    A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies.
+    """
+    def __getitem__(self, index: typing.SupportsInt | typing.SupportsIndex) -> Result:
+        """
+        The answer for one sample; its times are those of the batch.
+        """
+    def __iter__(self) -> collections.abc.Iterator[Result]: ...
+    def __len__(self) -> int: ...
+    def __repr__(self) -> str: ...
+    @property
+    def backend_ms(self) -> float:
+        """
+        The part of it inside ONNX Runtime.
+        """
+    @property
+    def exits(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Indices of the exits taken, int64 (N,).
+        """
+    @property
+    def labels(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        Indices of the answered classes, int64 (N,).
+        """
+    @property
+    def latency_ms(self) -> float:
+        """
+        Wall time of the batch from the input check to the last answer, without the Python call.
+        """
+    @property
+    def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
+        """
+        Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None unless `return_logits` was set.
+        """
+    @property
+    def probabilities(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Probability of each class at the exit taken, float32 (N, C).
+        """
+    @property
+    def scores(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Confidence scores of the exits passed, the exit taken included, float32 (N, K); NaN where none was computed.
         """
 
 class Stats:
@@ -368,7 +418,7 @@ class Runtime:
     """
     A loaded bundle, ready to classify. Made by `load`.
 
-    Thread-safe: as many samples run at a time as there are threads calling. Does not survive a fork.
+    Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
     """
     def __repr__(self) -> str: ...
     def infer(
@@ -397,6 +447,36 @@ class Runtime:
             InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
             NonFiniteError: If an exit produced NaN or infinite logits.
             BackendError: If ONNX Runtime failed.
+        """
+    def infer_batch(
+        self,
+        x: numpy.typing.NDArray[typing.Any] | dict[str, numpy.typing.NDArray[typing.Any]],
+        *,
+        policy: ExitPolicy | None = ...,
+        forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        return_logits: bool = False,
+    ) -> BatchResult:
+        """
+        Classify a batch; each sample leaves at its own exit.
+
+        After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
+        while it computes. The input is copied, never converted. Memory grows with the largest batch so far
+        and is kept.
+
+        Args:
+            x: Preprocessed input as for `infer`, with the batch axis in front: 1 to `max_batch` samples.
+            policy: As for `infer`.
+            forced_exit: As for `infer`.
+            return_logits: As for `infer`.
+
+        Returns:
+            The answers in the order of the input: what `infer` answers one by one, but for the last bits
+            of the logits, which may move a sample whose score is next to a threshold.
+
+        Raises:
+            InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+            NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
+            BackendError: If ONNX Runtime failed, or there is no memory for the batch.
         """
     def reset_stats(self) -> None:
         """
@@ -447,6 +527,11 @@ class Runtime:
     def inputs(self) -> dict[str, tuple[str, tuple[int | str, ...]]]:
         """
         Name of each input to its dtype and shape without the batch axis; a name in a shape is a dimension that each sample may choose.
+        """
+    @property
+    def max_batch(self) -> int:
+        """
+        Most samples that `infer_batch` takes.
         """
     @property
     def model(self) -> str:

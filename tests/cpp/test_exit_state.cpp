@@ -381,5 +381,16 @@ TEST(FullDepth, LastExitAnswersAlone) {
   EXPECT_NEAR(state.probabilities()[0], 0.75, kNear);
 }
 
+TEST(Score, StaysKnownForEveryExitPassed) {
+  const ExitPolicy policy(maximum_policy(3, 2, {2, kInf, 0}));
+  ExitState state(3, 2);
+  state.begin(&policy);
+  for (std::size_t k = 0; k < 3; ++k) state.step(k, std::vector<float>{ln(3), 0});
+  EXPECT_EQ(state.scores(0).size(), 1U);
+  EXPECT_NEAR(state.scores(2)[0], 0.75, kNear);
+  EXPECT_EQ(state.scores(2)[1], 0);  // disabled
+  EXPECT_EQ(state.scores(2)[2], 0);  // the last
+}
+
 }  // namespace
 }  // namespace eenet

@@ -34,6 +34,11 @@ class ExitState {
   std::size_t label() const noexcept { return label_; }
   /// Its probabilities (C). Valid until the next step.
   std::span<const float> probabilities() const noexcept { return {features_.data(), num_classes_}; }
+  /// Scores of the exits stepped so far, as emitted, `exit` being the last of them. With a policy
+  /// only. Valid until the next step.
+  std::span<const float> scores(std::size_t exit) const noexcept {
+    return {features_.data() + num_features(num_classes_), exit + 1};
+  }
   /// Features of the exit of the last step: p (C), max, 1 + sum p ln p / ln C, vote, margin.
   /// With a policy only. Valid until the next step.
   std::span<const float> features() const noexcept {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "eenet/model.h"
+#include "eenet/result.h"
 #include "eenet/runner.h"
 #include "eenet/stats.h"
 
@@ -26,7 +27,8 @@ struct InferOptions {
 
 /// A model in use: the schedule in force, statistics, and a free list of Runners.
 ///
-/// Thread-safe. As many samples run at a time as there are threads calling.
+/// Thread-safe. As many samples or batches run at a time as there are threads calling. Each Runner
+/// keeps buffers for the largest batch that it has run.
 class Runtime {
  public:
   /// @param budget As for set_budget(); none: the bundle's active schedule.
@@ -35,6 +37,9 @@ class Runtime {
 
   /// Classifies one sample; see Runner::run().
   Result infer(std::span<const TensorView> inputs, const InferOptions& options = {});
+
+  /// Classifies a batch, every sample under the same schedule; see Runner::run_batch().
+  BatchResult infer_batch(std::span<const TensorView> inputs, const InferOptions& options = {});
 
   /// Puts the schedule with the largest budget <= `budget` in force, without a reload. Samples
   /// under way keep the schedule they started with.
@@ -54,6 +59,8 @@ class Runtime {
   class Lease;  // Borrows a Runner for one call.
 
   static constexpr std::int64_t kFullDepth = -1;
+
+  RunOptions run_options(const InferOptions& options) const;
 
   std::shared_ptr<const Model> model_;
   std::atomic<std::int64_t> active_;  // Index of the schedule in force, or kFullDepth.

@@ -1,0 +1,44 @@
+"""Throughput of ``infer_batch`` at several batch sizes, one thread.
+
+Run: python benchmarks/batch.py [--model densenet121] [--samples 1280]
+
+Against the same batches at full depth, and against what early exits can give at best: the sum over segments of the
+samples that reach one times what it takes a sample at that many samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from common import MODELS, machine, write
+from latency import prepare
+
+
+def measure(model: str, samples: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(model, Path(folder))
+        command = [sys.executable, str(Path(__file__).with_name("batch_worker.py")), folder, str(samples)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--samples", type=int, default=1280, help="per batch size")
+    arguments = parser.parse_args()
+    before = machine()["load_average"]
+    result = {model: measure(model, arguments.samples) for model in arguments.model or MODELS}
+    write("batch", {"load_average_before": before, "models": result})
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

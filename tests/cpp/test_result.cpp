@@ -1,0 +1,55 @@
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "eenet/result.h"
+
+namespace eenet {
+namespace {
+
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+
+/// Two samples, three exits, two classes: one left at exit 1, one at exit 0.
+BatchResult make_batch() {
+  BatchResult batch;
+  batch.num_exits = 3;
+  batch.num_classes = 2;
+  batch.labels = {1, 0};
+  batch.exits = {1, 0};
+  batch.probabilities = {0.25F, 0.75F, 0.5F, 0.5F};
+  batch.scores = {0.1F, 0.2F, kNone, 0.3F, kNone, kNone};
+  batch.logits = {1, 2, 3, 4, kNone, kNone, 5, 6, kNone, kNone, kNone, kNone};
+  batch.latency_ms = 4;
+  batch.backend_ms = 3;
+  return batch;
+}
+
+TEST(BatchResult, GivesOneSampleOnlyWhatItPassed) {
+  const BatchResult batch = make_batch();
+  EXPECT_EQ(batch.size(), 2U);
+  const Result first = batch.at(0);
+  EXPECT_EQ(first.label, 1U);
+  EXPECT_EQ(first.exit, 1U);
+  EXPECT_EQ(first.probabilities, (std::vector<float>{0.25F, 0.75F}));
+  EXPECT_EQ(first.scores, (std::vector<float>{0.1F, 0.2F}));
+  EXPECT_EQ(first.logits, (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(first.latency_ms, 4);
+  EXPECT_EQ(first.backend_ms, 3);
+  const Result second = batch.at(1);
+  EXPECT_EQ(second.label, 0U);
+  EXPECT_EQ(second.exit, 0U);
+  EXPECT_EQ(second.scores, (std::vector<float>{0.3F}));
+  EXPECT_EQ(second.logits, (std::vector<float>{5, 6}));
+}
+
+TEST(BatchResult, HasNoScoresAtFullDepth) {
+  BatchResult batch = make_batch();
+  batch.scores.clear();
+  batch.logits.clear();
+  EXPECT_TRUE(batch.at(1).scores.empty());
+  EXPECT_TRUE(batch.at(1).logits.empty());
+}
+
+}  // namespace
+}  // namespace eenet
