@@ -57,27 +57,36 @@ def _answer(wall: float, result: eenet_rt.Result) -> Answer:
 
 
 class Policy:
-    """The active schedule in vectorised numpy: linear scorers on feature spec 1, no combiner."""
+    """The active schedule in vectorised numpy: a combiner, and linear scorers on feature spec 1."""
 
     def __init__(self, folder: Path) -> None:
         import eenet_rt
 
         file = eenet_rt.read_schedules(str(folder / "exits.eenet" / "scheduler.safetensors"))
         policy = file.schedules[file.active].exit_policy
-        assert policy.combiner is None
-        assert policy.clamp
+        assert policy.combiner is not None
+        weight, bias = policy.combiner
+        self.combiner = weight.astype(np.float64), bias.astype(np.float64)
+        self.limits = (0.0, 1.0) if policy.clamp else (-np.inf, np.inf)
         self.scorers = [(weight[0].astype(np.float64), float(bias[0])) for weight, bias in policy.scorers]
         self.thresholds = policy.thresholds
         self.log_classes = np.log(policy.num_classes)
         self.classes = policy.num_classes
 
     def begin(self) -> None:
+        self.logits: list[np.ndarray] = []
         self.votes = np.zeros(self.classes, np.int64)
         self.scores: list[float] = []
 
-    def accepts(self, k: int, logits: np.ndarray) -> bool:
+    def combine(self, k: int, logits: np.ndarray) -> np.ndarray:
+        """What exit k answers with, by its logits and those of the exits before it."""
+        self.logits.append(logits)
+        weight, bias = self.combiner
+        return sum((w * z for w, z in zip(weight[k], self.logits, strict=False)), bias[k])
+
+    def accepts(self, k: int, combined: np.ndarray) -> bool:
         """Whether the sample leaves at exit k, which is not the last one."""
-        shifted = logits - logits.max()
+        shifted = combined - combined.max()
         log_p = shifted - np.log(np.exp(shifted).sum())
         p = np.exp(log_p)
         first = int(p.argmax())
@@ -88,7 +97,8 @@ class Policy:
         weight, bias = self.scorers[k]
         features = np.concatenate((p, confidence, self.scores))
         enabled = self.thresholds[k] < np.inf
-        score = min(max(float(weight @ features) + bias, 0.0), 1.0) if enabled else 0.0
+        low, high = self.limits
+        score = min(max(float(weight @ features) + bias, low), high) if enabled else 0.0
         self.scores.append(score)
         return enabled and score >= self.thresholds[k]
 
@@ -125,10 +135,11 @@ def driven_from_python(folder: Path, model: str) -> Callable[[int], Answer]:
         policy.begin()
         for k, (session, binding) in enumerate(segments):
             session.run_with_iobinding(binding)
-            if k == last or policy.accepts(k, logits[k]):
+            combined = policy.combine(k, logits[k])
+            if k == last or policy.accepts(k, combined):
                 break
-        shifted = np.exp(logits[k] - logits[k].max())
-        return k, int(logits[k].argmax()), shifted / shifted.sum()
+        shifted = np.exp(combined - combined.max())
+        return k, int(combined.argmax()), shifted / shifted.sum()
 
     return timed(infer_one, inputs)
 
@@ -152,10 +163,11 @@ def pytorch_eager(folder: Path, model: str) -> Callable[[int], Answer]:
         for k in range(last + 1):
             outputs = network.run_segment(k, trunk)
             trunk, logits = outputs[0], outputs[-1]
-            if k == last or policy.accepts(k, logits[0].numpy()):
+            combined = policy.combine(k, logits[0].numpy())
+            if k == last or policy.accepts(k, combined):
                 break
-        p = logits[0].softmax(0).numpy()
-        return k, int(p.argmax()), p
+        shifted = np.exp(combined - combined.max())
+        return k, int(combined.argmax()), shifted / shifted.sum()
 
     return timed(infer_one, np.load(folder / "inputs.npy"))
 
