@@ -105,7 +105,8 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
     """
     with tempfile.TemporaryDirectory() as folder:
         samples = Path(folder) / "inputs.npz"
-        np.savez(samples, **inputs)  # type: ignore[arg-type]
+        arrays: dict[str, Any] = {**inputs}  # numpy's stubs take any keyword for its one option
+        np.savez(samples, **arrays)
         command = [sys.executable, "-m", "eenet.profiling", str(samples), str(options.threads), str(options.repeats)]
         command += [str(path) for path in (bundle, static_bundle) if path is not None]
         done = subprocess.run(command, capture_output=True, text=True)

@@ -17,7 +17,7 @@ NEAR = 1e-4  # how near a threshold a score must be for a sample to leave elsewh
 
 def in_batches(runtime: eenet_rt.Runtime, inputs: np.ndarray, size: int, **options: object) -> list[np.ndarray]:
     """Exits, labels, probabilities and scores of all batches."""
-    batches = [runtime.infer_batch(inputs[i : i + size], **options) for i in range(0, len(inputs), size)]  # type: ignore[arg-type]
+    batches = [runtime.infer_batch(inputs[i : i + size], **options) for i in range(0, len(inputs), size)]
     names = ("exits", "labels", "probabilities", "scores")
     return [np.concatenate([getattr(batch, name) for batch in batches]) for name in names]
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright.sync_api import sync_playwright
 
 import eenet_rt
 from conftest import TrainedBundle
@@ -117,9 +118,8 @@ def test_figures_are_those_of_the_library(made: Made) -> None:
 def browser() -> Iterator[Any]:
     """Headless Chromium, Debian's; ``make test`` installs it."""
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed: pages are not looked at")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no pages are looked at")
-    with sync_api.sync_playwright() as playwright:
+        pytest.fail("chromium is not installed: run the tests with `make test`")
+    with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield chromium
         chromium.close()

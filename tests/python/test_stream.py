@@ -157,7 +157,7 @@ def test_schedules_come_in_the_order_of_their_budgets(case: Case) -> None:
 )
 def test_bad_options(case: Case, options: dict[str, object], message: str) -> None:
     with pytest.raises(eenet_rt.InputError, match=message):
-        eenet_rt.replay_stream(case.stream.logits, case.schedules, case.budget, **options)  # type: ignore[arg-type]
+        eenet_rt.replay_stream(case.stream.logits, case.schedules, case.budget, **options)
 
 
 def test_bad_input(case: Case) -> None:
@@ -174,7 +174,7 @@ def test_bad_input(case: Case) -> None:
     refused(eenet_rt.InputError, "float64 came, float32 expected", logits=logits.astype(np.float64))
     refused(eenet_rt.InputError, "schedule 0: policy: one for", logits=np.ascontiguousarray(logits[:, :2]))
     refused(eenet_rt.InputError, "schedules: none came", schedules=[])
-    refused(eenet_rt.InputError, r"schedules\[1\]: None came", schedules=[schedules[0], None])  # type: ignore[list-item]
+    refused(eenet_rt.InputError, r"schedules\[1\]: None came", schedules=[schedules[0], None])
     for budget in (0.5 * costs[0], float("nan"), -1.0):
         refused(eenet_rt.BudgetError, r"budget: .* expected", budget=budget)
     refused(eenet_rt.BudgetError, "at most .* expected, the cost of full depth", budget=2 * costs[-1])

@@ -31,7 +31,7 @@ def train(cifar10: ImageSet, folder: Path, config: TrainingConfig = CONFIG, stop
     images = cifar10[:600]
     trainer = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder)
     if stop_after is not None:
-        trainer._log = lambda line: _interrupt(line["epoch"] == stop_after)  # type: ignore[method-assign]
+        trainer._log = lambda line: _interrupt(line["epoch"] == stop_after)
     trainer.fit()
     return trainer
 

@@ -86,7 +86,7 @@ def write(folder: Path) -> Path:
         model="masked",
         class_names=("zero", "one", "two"),
         preprocessing={"kind": "none"},
-        tensors={name: Tensor(dtype, shape) for name, (dtype, shape) in _TENSORS.items()},  # type: ignore[arg-type]
+        tensors={name: Tensor(dtype, shape) for name, (dtype, shape) in _TENSORS.items()},
         inputs=("x", "mask"),
         segments=tuple(Segment(spec, _model(spec.inputs, spec.outputs, nodes)) for spec, nodes in segments),
         parameters=(1, 2, 3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,7 +102,7 @@ def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
                 f"{total.sum()} samples: {total[0]} right (blue frame), {total[1]} wrong but right at the last exit "
                 f"(orange dashed frame), {total[2]} wrong at both (no frame). Mean exit "
                 f"{ours.exits[members].mean():.2f}, over all classes {ours.exits.mean():.2f}.",
-                lambda scheme, strips=strips: _draw(strips, images, scheme),  # type: ignore[misc]
+                partial(_draw, strips, images),
             )
         )
     return pictures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 from collections.abc import Callable, Iterator
@@ -94,8 +95,8 @@ def require_libraries() -> None:
         UserError: one of them is not installed.
     """
     with extra("report"):
-        import jinja2  # noqa: F401
-        import matplotlib  # noqa: F401
+        for library in ("jinja2", "matplotlib"):
+            importlib.import_module(library)
 
 
 @contextmanager

@@ -39,11 +39,11 @@ def temperature_combiner(predictions: Predictions) -> Combiner:
         optimiser.zero_grad()
         scaled = log_p * logarithm.exp()[:, None]
         value = sum((F.cross_entropy(scaled[:, k], labels) for k in range(exits)), start=torch.zeros(()))
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
     with one_thread():
-        optimiser.step(loss)  # type: ignore[no-untyped-call]
+        optimiser.step(loss)
     return np.diag(logarithm.detach().exp().numpy()), np.zeros((exits, classes), np.float32)
 
 
@@ -59,8 +59,8 @@ def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> tuple[NDArray[np.flo
         combined = torch.einsum("njc,j->nc", log_p, weight) + bias
         penalty = _BIAS_PENALTY * bias.square().sum() + _WEIGHT_PENALTY * (weight - alone).square().sum()
         value = F.cross_entropy(combined, labels) + penalty / samples
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value
 
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
+    optimiser.step(loss)
     return weight.detach().numpy(), bias.detach().numpy()

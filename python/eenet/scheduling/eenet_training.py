@@ -172,7 +172,7 @@ class _Turn:
             if loss.item() < best:
                 best, state = loss.item(), copy.deepcopy(self._module.state_dict())
             adam.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             adam.step()
             decay.step()
         self._module.load_state_dict(state)
