@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "eenet/provider.h"
 #include "eenet/segment.h"
 
 namespace eenet {
@@ -31,14 +32,17 @@ class Backend {
 struct OnnxRuntimeOptions {
   /// Threads that compute one sample. One pool serves the process: the first call fixes it.
   int threads = 1;
-  /// Libraries to try after EENET_ORT_LIB and a copy that the process already has.
-  std::vector<std::string> library_paths;
+  /// In order of preference. Parts of the network that none of them takes are an error: `cpu`,
+  /// which takes everything, must be asked for like any other, and comes last.
+  std::vector<ProviderSpec> providers = {{"cpu"}};
+  OnnxRuntimeFiles files = {};
 };
 
-/// ONNX Runtime on the CPU, opened at run time.
+/// ONNX Runtime, opened at run time, with the execution providers asked for and no other.
 ///
-/// The library, its environment and its threads stay until the process ends.
-/// @throws Error(kBackend) if no usable library is found.
+/// The library, its environment and threads, and plug-ins stay until the process ends.
+/// @throws Error(kInput) if a provider or an option of one is unknown.
+/// @throws Error(kBackend) if no usable library is found, or a provider is not there.
 /// @throws Error(kConfiguration) if the process already runs with another number of threads, or
 ///   was forked from one that had loaded the library.
 std::shared_ptr<const Backend> open_onnxruntime(const OnnxRuntimeOptions& options);

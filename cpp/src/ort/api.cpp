@@ -65,13 +65,41 @@ void take_session_functions(const Table& table, Functions& out) {
   table.take(out.BindOutput, 137);
 }
 
+void take_provider_functions(const Table& table, Functions& out) {
+  table.take(out.GetAvailableProviders, 125);
+  table.take(out.ReleaseAvailableProviders, 126);
+  table.take(out.SessionOptionsAppendExecutionProvider_TensorRT_V2, 170);
+  table.take(out.CreateTensorRTProviderOptions, 171);
+  table.take(out.UpdateTensorRTProviderOptions, 172);
+  table.take(out.ReleaseTensorRTProviderOptions, 174);
+  table.take(out.SessionOptionsAppendExecutionProvider_CUDA_V2, 204);
+  table.take(out.CreateCUDAProviderOptions, 205);
+  table.take(out.UpdateCUDAProviderOptions, 206);
+  table.take(out.ReleaseCUDAProviderOptions, 208);
+}
+
+void take_plugin_functions(const Table& table, Functions& out) {
+  table.take(out.GetKeyValue, 297);
+  table.take(out.RegisterExecutionProviderLibrary, 301);
+  table.take(out.GetEpDevices, 303);
+  table.take(out.SessionOptionsAppendExecutionProvider_V2, 304);
+  table.take(out.HardwareDevice_Type, 307);
+  table.take(out.EpDevice_EpName, 312);
+  table.take(out.EpDevice_EpMetadata, 314);
+  table.take(out.EpDevice_Device, 316);
+}
+
 }  // namespace
 
-Functions read_functions(const void* table) {
+Functions read_functions(const void* table, std::uint32_t api_version) {
   const Table slots{static_cast<const void* const*>(table)};
   Functions out{};
+  out.api_version = api_version;
   take_process_functions(slots, out);
   take_session_functions(slots, out);
+  take_provider_functions(slots, out);
+  // The table of an older version ends before them.
+  if (api_version >= kPluginApi) take_plugin_functions(slots, out);
   return out;
 }
 

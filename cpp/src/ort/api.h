@@ -11,14 +11,19 @@ namespace eenet::ort {
 // of functions only ever grows at its end, so each function is found by its position.
 
 struct Allocator;
+struct CudaOptions;
 struct Env;
+struct EpDevice;
+struct HardwareDevice;
 struct IoBinding;
+struct KeyValuePairs;
 struct MemoryInfo;
 struct RunOptions;
 struct Session;
 struct SessionOptions;
 struct Status;
 struct TensorInfo;
+struct TensorRtOptions;
 struct ThreadingOptions;
 struct TypeInfo;
 struct Value;
@@ -29,6 +34,7 @@ enum GraphOptimizationLevel : int { kEnableAll = 99 };
 enum ExecutionMode : int { kSequential = 0 };
 enum AllocatorType : int { kArena = 1 };
 enum MemoryType : int { kDefault = 0 };
+enum HardwareType : int { kCpu = 0, kGpu = 1, kNpu = 2 };
 
 /// What the library exports; everything else is reached through it.
 struct ApiBase {
@@ -36,8 +42,13 @@ struct ApiBase {
   const char* (*get_version)();
 };
 
+/// The interface version from which on providers can be plugged in.
+constexpr std::uint32_t kPluginApi = 23;
+
 /// The functions used, under the names of the official table.
 struct Functions {
+  std::uint32_t api_version;
+
   const char* (*GetErrorMessage)(const Status*);
   void (*ReleaseStatus)(Status*);
 
@@ -56,6 +67,32 @@ struct Functions {
   Status* (*DisablePerSessionThreads)(SessionOptions*);
   Status* (*AddSessionConfigEntry)(SessionOptions*, const char*, const char*);
   void (*ReleaseSessionOptions)(SessionOptions*);
+
+  Status* (*GetAvailableProviders)(char***, int*);
+  Status* (*ReleaseAvailableProviders)(char**, int);
+  Status* (*CreateCUDAProviderOptions)(CudaOptions**);
+  Status* (*UpdateCUDAProviderOptions)(CudaOptions*, const char* const*, const char* const*,
+                                       std::size_t);
+  Status* (*SessionOptionsAppendExecutionProvider_CUDA_V2)(SessionOptions*, const CudaOptions*);
+  void (*ReleaseCUDAProviderOptions)(CudaOptions*);
+  Status* (*CreateTensorRTProviderOptions)(TensorRtOptions**);
+  Status* (*UpdateTensorRTProviderOptions)(TensorRtOptions*, const char* const*, const char* const*,
+                                           std::size_t);
+  Status* (*SessionOptionsAppendExecutionProvider_TensorRT_V2)(SessionOptions*,
+                                                               const TensorRtOptions*);
+  void (*ReleaseTensorRTProviderOptions)(TensorRtOptions*);
+
+  // Null below kPluginApi.
+  Status* (*RegisterExecutionProviderLibrary)(Env*, const char*, const char*);
+  Status* (*GetEpDevices)(const Env*, const EpDevice* const**, std::size_t*);
+  Status* (*SessionOptionsAppendExecutionProvider_V2)(SessionOptions*, Env*, const EpDevice* const*,
+                                                      std::size_t, const char* const*,
+                                                      const char* const*, std::size_t);
+  const char* (*EpDevice_EpName)(const EpDevice*);
+  const KeyValuePairs* (*EpDevice_EpMetadata)(const EpDevice*);
+  const HardwareDevice* (*EpDevice_Device)(const EpDevice*);
+  HardwareType (*HardwareDevice_Type)(const HardwareDevice*);
+  const char* (*GetKeyValue)(const KeyValuePairs*, const char*);
 
   Status* (*CreateSessionFromArray)(const Env*, const void*, std::size_t, const SessionOptions*,
                                     Session**);
@@ -90,8 +127,8 @@ struct Functions {
   void (*ReleaseIoBinding)(IoBinding*);
 };
 
-/// Finds the functions in the table that get_api() returned.
-Functions read_functions(const void* table);
+/// Finds the functions in the table that get_api() returned for this version.
+Functions read_functions(const void* table, std::uint32_t api_version);
 
 /// An object of the library, released with the function that belongs to it.
 template <typename T>

@@ -22,14 +22,16 @@ std::string element_name(int type) {
 
 }  // namespace
 
-OrtSegment::OrtSegment(const Environment& environment, std::string name,
+OrtSegment::OrtSegment(const Environment& environment, const SessionSetup& setup, std::string name,
                        std::span<const std::byte> bytes)
     : environment_(environment),
+      setup_(setup),
       name_(std::move(name)),
       session_(make(environment.functions(), environment.functions().ReleaseSession, name_,
-                    environment.functions().CreateSessionFromArray, environment.env(),
+                    environment.functions().CreateSessionFromArray,
+                    static_cast<const Env*>(environment.env()),
                     static_cast<const void*>(bytes.data()), bytes.size(),
-                    environment.session_options())) {
+                    static_cast<const SessionOptions*>(setup.options.get()))) {
   const Functions& api = environment.functions();
   inputs_ =
       read_ports(api.SessionGetInputCount, api.SessionGetInputTypeInfo, api.SessionGetInputName);
@@ -73,16 +75,19 @@ Port OrtSegment::read_port(std::size_t index, GetType get_type, GetName get_name
 
 std::unique_ptr<Binding> OrtSegment::bind(std::span<const BoundTensor> inputs,
                                           std::span<const BoundTensor> outputs) const {
-  auto binding = std::make_unique<OrtBinding>(environment_, session_.get(), name_);
+  auto binding =
+      std::make_unique<OrtBinding>(environment_, session_.get(), name_, setup_.copies_inputs);
   for (const BoundTensor& tensor : inputs) binding->bind_input(tensor);
   for (const BoundTensor& tensor : outputs) binding->bind_output(tensor);
   return binding;
 }
 
-OrtBinding::OrtBinding(const Environment& environment, Session* session, const std::string& name)
+OrtBinding::OrtBinding(const Environment& environment, Session* session, const std::string& name,
+                       bool copies_inputs)
     : environment_(environment),
       session_(session),
       name_(name),
+      copies_inputs_(copies_inputs),
       binding_(make(environment.functions(), environment.functions().ReleaseIoBinding, name,
                     environment.functions().CreateIoBinding, session)) {}
 
@@ -97,8 +102,13 @@ const Value* OrtBinding::wrap(const BoundTensor& tensor) {
 }
 
 void OrtBinding::bind_input(const BoundTensor& tensor) {
+  inputs_.push_back({tensor.name, wrap(tensor)});
+  if (!copies_inputs_) bind_input(inputs_.back());
+}
+
+void OrtBinding::bind_input(const Input& input) {
   const Functions& api = environment_.functions();
-  check(api, api.BindInput(binding_.get(), tensor.name.c_str(), wrap(tensor)), name_);
+  check(api, api.BindInput(binding_.get(), input.name.c_str(), input.value), name_);
 }
 
 void OrtBinding::bind_output(const BoundTensor& tensor) {
@@ -109,6 +119,9 @@ void OrtBinding::bind_output(const BoundTensor& tensor) {
 void OrtBinding::run() {
   Environment::check_fork();
   const Functions& api = environment_.functions();
+  if (copies_inputs_) {
+    for (const Input& input : inputs_) bind_input(input);
+  }
   Status* const status = api.RunWithBinding(session_, environment_.run_options(), binding_.get());
   if (status != nullptr) check(api, status, name_);
 }

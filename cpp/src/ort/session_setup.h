@@ -1,0 +1,20 @@
+#pragma once
+
+#include <vector>
+
+#include "ort/provider.h"
+
+namespace eenet::ort {
+
+/// How every session of a backend is opened and run.
+struct SessionSetup {
+  Handle<SessionOptions> options;
+  /// An input is copied when it is bound, rather than read where it is on every run.
+  bool copies_inputs = false;
+};
+
+/// @throws Error(kInput) if a provider does not know an option, Error(kBackend) if it fails.
+SessionSetup make_session_setup(const Environment& environment,
+                                const std::vector<Provider>& providers);
+
+}  // namespace eenet::ort
