@@ -88,7 +88,8 @@ void register_providers(py::module_& module) {
 Whether a device that one needs works is only known when it is asked for.
 
 Returns:
-    Short name of each to a dictionary: `onnxruntime_name`; `onnxruntime_version`; `library`, the file that holds it.
+    Short name of each to a dictionary: `onnxruntime_name`; `onnxruntime_version`; `library`, the
+    file that holds it.
 
 Raises:
     BackendError: If ONNX Runtime is missing or too old.)");

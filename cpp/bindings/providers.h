@@ -34,8 +34,8 @@ namespace pybind11::detail {
 
 template <>
 struct handle_type_name<eenet::python::ProvidersArgument> {
-  static constexpr auto name = const_name(
-      "collections.abc.Sequence[str | tuple[str, collections.abc.Mapping[str, str | int]]]");
+  static constexpr auto name =
+      const_name("collections.abc.Sequence[str | tuple[str, dict[str, str | int]]]");
 };
 
 }  // namespace pybind11::detail

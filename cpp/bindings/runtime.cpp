@@ -255,8 +255,9 @@ Args:
     threads: Threads that compute one sample. The first load of a process fixes it.
     cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
         bundle's profiles.
-    providers: Execution providers in order of preference, each a name or (name, {option: value}); `eenet_rt.providers()`
-        lists those that are here. Parts of the network that none of them takes are an error: the last may be `cpu`.
+    providers: Execution providers in order of preference, each a name or (name, {option: value});
+        `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
+        add `cpu` as the last one where it may take over.
 
 Raises:
     BundleError: If the bundle is damaged, inconsistent or not understood.
@@ -265,7 +266,8 @@ Raises:
     BackendError: If ONNX Runtime or a provider is missing or too old, or refuses a segment.
     ConfigurationError: If the process already runs with another number of threads, or was forked
         from one that had loaded a bundle.
-    InputError: If `cost_profile` does not fit the network, or a provider or an option of one is unknown.
+    InputError: If `cost_profile` does not fit the network, or a provider or an option of one is
+        unknown.
 
 Warns:
     ProfileWarning: If no profile fits this device, so that budgets in ms are refused.

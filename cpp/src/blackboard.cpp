@@ -49,13 +49,30 @@ std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
   return live;
 }
 
+/// Which tensors the host has nothing to do with: neither inputs nor logits.
+std::vector<bool> find_hidden(const Manifest& manifest) {
+  std::vector<bool> hidden(manifest.tensors.size(), true);
+  for (const std::size_t input : manifest.inputs) hidden[input] = false;
+  for (const SegmentSpec& segment : manifest.segments) hidden[segment.exit] = false;
+  return hidden;
+}
+
+void keep_rows(std::byte* data, std::span<const std::size_t> rows, std::size_t row_bytes) {
+  for (std::size_t to = 0; to < rows.size(); ++to) {
+    // Rows only move to the front, each over one that has left or has moved before.
+    if (rows[to] != to) std::memcpy(data + to * row_bytes, data + rows[to] * row_bytes, row_bytes);
+  }
+}
+
 }  // namespace
 
 Blackboard::Blackboard(const Model& model)
     : model_(model),
       live_(find_live(model.manifest())),
+      hidden_(find_hidden(model.manifest())),
       symbol_values_(largest_sample(model.manifest())),
       buffers_(model.manifest().tensors.size()),
+      device_buffers_(buffers_.size()),
       bound_(model.manifest().num_exits()) {
   reserve(1);
   for (std::size_t k = 0; k < bound_.size(); ++k) bind(k);
@@ -69,16 +86,24 @@ void Blackboard::reserve(std::size_t samples) {
   // For the largest samples there may be, so that no later ones need more memory.
   const std::vector<std::int64_t> largest = largest_sample(manifest);
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
-    const TensorSpec& spec = manifest.tensors[i];
-    const std::size_t bytes = samples * row_bytes(spec, largest);
-    try {
-      buffers_[i] = AlignedBuffer(bytes);
-    } catch (const std::bad_alloc&) {
-      throw Error(ErrorCode::kBackend,
-                  cat("tensor ", quote_name(spec.name), ": no memory for its ", bytes, " bytes"));
-    }
+    reserve(i, samples * row_bytes(manifest.tensors[i], largest));
   }
   capacity_ = samples;
+}
+
+void Blackboard::reserve(std::size_t tensor, std::size_t bytes) {
+  if (hidden_[tensor]) {
+    device_buffers_[tensor].reset();  // Before the next one: devices have little memory.
+    device_buffers_[tensor] = model_.backend().allocate(bytes);
+    if (device_buffers_[tensor]) return;
+  }
+  try {
+    buffers_[tensor] = AlignedBuffer(bytes);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::kBackend,
+                cat("tensor ", quote_name(model_.manifest().tensors[tensor].name),
+                    ": no memory for its ", bytes, " bytes"));
+  }
 }
 
 std::size_t Blackboard::load(std::span<const TensorView> inputs, InputLayout layout) {
@@ -132,7 +157,9 @@ void Blackboard::bind(std::size_t segment) {
     std::vector<BoundTensor> out;
     for (const std::size_t i : indices) {
       const TensorSpec& spec = manifest.tensors[i];
-      out.push_back({spec.name, spec.dtype, {}, buffers_[i].data()});
+      const DeviceBuffer* const device = device_buffers_[i].get();
+      void* const data = device != nullptr ? device->data() : buffers_[i].data();
+      out.push_back({spec.name, spec.dtype, {}, data, device != nullptr});
       for (const Dim& dim : spec.shape) out.back().shape.push_back(resolve(dim, symbol_values_));
     }
     return out;
@@ -157,11 +184,11 @@ std::span<const float> Blackboard::logits(std::size_t exit, std::size_t row) con
 void Blackboard::keep(std::size_t exit, std::span<const std::size_t> rows) {
   const Manifest& manifest = model_.manifest();
   for (const std::size_t tensor : live_[exit]) {
-    std::byte* const data = buffers_[tensor].data();
     const std::size_t bytes = row_bytes(manifest.tensors[tensor], symbol_values_);
-    for (std::size_t to = 0; to < rows.size(); ++to) {
-      // Rows only move to the front, each over one that has left or has moved before.
-      if (rows[to] != to) std::memcpy(data + to * bytes, data + rows[to] * bytes, bytes);
+    if (device_buffers_[tensor]) {
+      device_buffers_[tensor]->keep_rows(rows, bytes);
+    } else {
+      keep_rows(buffers_[tensor].data(), rows, bytes);
     }
   }
   symbol_values_[manifest.batch_symbol] = static_cast<std::int64_t>(rows.size());

@@ -57,20 +57,20 @@ def test_openvino_gives_the_logits_of_the_cpu(bundle: TrainedBundle) -> None:
 
 def test_openvino_takes_the_exits_of_the_cpu(bundle: TrainedBundle) -> None:
     """Wherever no score on the way is within CLOSE of its threshold; the others are counted and few."""
-    inputs = bundle.inputs[:200]
+    inputs = bundle.inputs[:100]
     cpu, openvino = (eenet_rt.load(bundle.path, providers=[name]) for name in ("cpu", "openvino"))
     logits = every_logit(cpu, inputs)
     for schedule in cpu.schedules:
         policy = schedule.exit_policy
         ours = [openvino.infer(x, policy=policy) for x in inputs]
-        theirs = [cpu.infer(x, policy=policy) for x in inputs]
+        theirs = eenet_rt.replay(logits, policy)
         distance = np.abs(eenet_rt.scores(logits, policy)[:, :-1] - schedule.thresholds[:-1])
-        near = np.array([distance[n, : r.exit + 1].min(initial=1) < CLOSE for n, r in enumerate(theirs)])
+        near = np.array([distance[n, : exit + 1].min(initial=1) < CLOSE for n, exit in enumerate(theirs.exits)])
         print(f"{bundle.path.name}, budget {schedule.budget:.3f}: {near.sum()} of {len(inputs)} near a threshold")
-        assert near.sum() <= 10
+        assert near.sum() <= 5
         for n in np.flatnonzero(~near):
-            assert ours[n].exit == theirs[n].exit
-            assert ours[n].label == theirs[n].label
+            assert ours[n].exit == theirs.exits[n]
+            assert ours[n].label == theirs.labels[n]
     assert len({result.exit for result in ours}) > 1, "the test says nothing if all samples leave at one exit"
 
 
@@ -84,6 +84,20 @@ def test_openvino_takes_batches(bundle: TrainedBundle) -> None:
         for n, exit in enumerate(results.exits):
             assert np.abs(results.logits[n, : exit + 1] - logits[start + n, : exit + 1]).max() < USUAL
             assert np.isnan(results.logits[n, exit + 1 :]).all()
+
+
+def test_features_may_go_through_host_memory(tiny: TrainedBundle) -> None:
+    """They stay in the device's memory unless it is told otherwise; OpenVINO has such memory for a processor, too."""
+    inputs = tiny.inputs[:40]
+    device, host = (
+        eenet_rt.load(tiny.path, providers=[("openvino", {"device_memory": place})]) for place in ("1", "0")
+    )
+    assert np.array_equal(every_logit(device, inputs), every_logit(host, inputs))
+    for size in (40, 9, 40, 1):
+        ours, theirs = (runtime.infer_batch(inputs[:size], return_logits=True) for runtime in (device, host))
+        assert ours.exits.tolist() == theirs.exits.tolist()
+        assert np.nanmax(np.abs(ours.logits - theirs.logits)) < USUAL
+        assert size == 1 or len(set(ours.exits)) > 1
 
 
 def test_openvino_counts_statistics(tiny: TrainedBundle) -> None:
@@ -208,7 +222,7 @@ def test_names_of_onnxruntime(tiny: TrainedBundle, official: str, short: str) ->
         ([("openvino", [])], ("providers[0]", "list came", "dictionary")),
         (["cpu", "CPUExecutionProvider"], ("cpu", "twice")),
         (["cpu", "openvino"], ("openvino", "after 'cpu'", "last")),
-        ([("openvino", {"nonsense": "1"})], ("openvino", "nonsense", "device_type, load_config")),
+        ([("openvino", {"nonsense": "1"})], ("openvino", "nonsense", "device_memory, device_type, load_config")),
         ([("openvino", {"num_of_threads": 1})], ("openvino", "num_of_threads", "device_type, load_config")),
         ([("cpu", {"arena": "1"})], ("cpu", "arena", "none expected")),
         ([("openvino", {"load_config": {}})], ("providers[0]", "load_config", "dict came", "str or int")),
@@ -219,6 +233,9 @@ def test_names_of_onnxruntime(tiny: TrainedBundle, official: str, short: str) ->
         ([("openvino", {"load_config": '{"CPU": 1}'})], ("load_config", "CPU", "number", "object")),
         ([("openvino", {"load_config": '{"GPU": {}}'})], ("load_config", "GPU", "CPU expected")),
         ([("openvino", {"device_type": "TPU"})], ("device_type", "TPU", "CPU, GPU or NPU")),
+        ([("openvino", {"device_memory": "yes"})], ("device_memory", "yes", "0 or 1")),
+        (["cuda", ("openvino", {"device_memory": "1"})], ("openvino", "device_memory", "first provider")),
+        ([("cpu", {"device_memory": "1"})], ("cpu", "device_memory", "none expected")),
     ],
 )
 def test_what_is_not_understood_is_refused(providers: Any, words: tuple[str, ...]) -> None:

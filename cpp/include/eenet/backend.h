@@ -11,7 +11,7 @@
 
 namespace eenet {
 
-/// An inference library that opens segments. Thread-safe.
+/// An inference library that opens segments. Thread-safe; outlives what it opens and allocates.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -27,6 +27,11 @@ class Backend {
   /// @throws Error(kBackend) if the library refuses it.
   virtual std::unique_ptr<Segment> open(const std::string& name,
                                         std::span<const std::byte> bytes) const = 0;
+
+  /// Memory for a tensor that goes from segment to segment and never to the host.
+  /// @return Null: such tensors are in host memory, like all others.
+  /// @throws Error(kBackend) if there is no memory.
+  virtual std::unique_ptr<DeviceBuffer> allocate(std::size_t /*bytes*/) const { return nullptr; }
 };
 
 struct OnnxRuntimeOptions {

@@ -25,7 +25,9 @@ void take_process_functions(const Table& table, Functions& out) {
   table.take(out.SetSessionLogSeverityLevel, 22);
   table.take(out.SetSessionGraphOptimizationLevel, 23);
   table.take(out.CreateRunOptions, 39);
+  table.take(out.CreateMemoryInfo, 68);
   table.take(out.CreateCpuMemoryInfo, 69);
+  table.take(out.AllocatorAlloc, 75);
   table.take(out.AllocatorFree, 76);
   table.take(out.GetAllocatorWithDefaultOptions, 78);
   table.take(out.ReleaseEnv, 92);
@@ -58,6 +60,8 @@ void take_session_functions(const Table& table, Functions& out) {
   table.take(out.ReleaseSession, 95);
   table.take(out.ReleaseValue, 96);
   table.take(out.ReleaseTypeInfo, 98);
+  table.take(out.CreateAllocator, 131);
+  table.take(out.ReleaseAllocator, 132);
   table.take(out.RunWithBinding, 133);
   table.take(out.CreateIoBinding, 134);
   table.take(out.ReleaseIoBinding, 135);
@@ -87,6 +91,7 @@ void take_plugin_functions(const Table& table, Functions& out) {
   table.take(out.EpDevice_EpName, 312);
   table.take(out.EpDevice_EpMetadata, 314);
   table.take(out.EpDevice_Device, 316);
+  table.take(out.EpDevice_MemoryInfo, 374);
 }
 
 }  // namespace

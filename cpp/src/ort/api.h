@@ -5,36 +5,12 @@
 #include <memory>
 #include <string>
 
+#include "ort/api_types.h"
+
 namespace eenet::ort {
 
 // ONNX Runtime's C interface, as far as it is called. No package ships its headers, and the table
 // of functions only ever grows at its end, so each function is found by its position.
-
-struct Allocator;
-struct CudaOptions;
-struct Env;
-struct EpDevice;
-struct HardwareDevice;
-struct IoBinding;
-struct KeyValuePairs;
-struct MemoryInfo;
-struct RunOptions;
-struct Session;
-struct SessionOptions;
-struct Status;
-struct TensorInfo;
-struct TensorRtOptions;
-struct ThreadingOptions;
-struct TypeInfo;
-struct Value;
-
-enum ElementType : int { kFloat = 1, kInt64 = 7 };
-enum LoggingLevel : int { kFatal = 4 };
-enum GraphOptimizationLevel : int { kEnableAll = 99 };
-enum ExecutionMode : int { kSequential = 0 };
-enum AllocatorType : int { kArena = 1 };
-enum MemoryType : int { kDefault = 0 };
-enum HardwareType : int { kCpu = 0, kGpu = 1, kNpu = 2 };
 
 /// What the library exports; everything else is reached through it.
 struct ApiBase {
@@ -91,6 +67,7 @@ struct Functions {
   const char* (*EpDevice_EpName)(const EpDevice*);
   const KeyValuePairs* (*EpDevice_EpMetadata)(const EpDevice*);
   const HardwareDevice* (*EpDevice_Device)(const EpDevice*);
+  const MemoryInfo* (*EpDevice_MemoryInfo)(const EpDevice*, DeviceMemoryType);
   HardwareType (*HardwareDevice_Type)(const HardwareDevice*);
   const char* (*GetKeyValue)(const KeyValuePairs*, const char*);
 
@@ -111,7 +88,11 @@ struct Functions {
   void (*ReleaseTypeInfo)(TypeInfo*);
 
   Status* (*GetAllocatorWithDefaultOptions)(Allocator**);
+  Status* (*CreateAllocator)(const Session*, const MemoryInfo*, Allocator**);
+  Status* (*AllocatorAlloc)(Allocator*, std::size_t, void**);
   Status* (*AllocatorFree)(Allocator*, void*);
+  void (*ReleaseAllocator)(Allocator*);
+  Status* (*CreateMemoryInfo)(const char*, AllocatorType, int, MemoryType, MemoryInfo**);
   Status* (*CreateCpuMemoryInfo)(AllocatorType, MemoryType, MemoryInfo**);
   void (*ReleaseMemoryInfo)(MemoryInfo*);
   Status* (*CreateTensorWithDataAsOrtValue)(const MemoryInfo*, void*, std::size_t,

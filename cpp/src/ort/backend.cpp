@@ -5,6 +5,7 @@
 
 #include "eenet/error.h"
 
+#include "ort/device_memory.h"
 #include "ort/environment.h"
 #include "ort/provider.h"
 #include "ort/segment.h"
@@ -19,7 +20,12 @@ class OrtBackend : public Backend {
   OrtBackend(const ort::Environment& environment, std::vector<ort::Provider> providers)
       : environment_(environment),
         providers_(std::move(providers)),
-        setup_(make_session_setup(environment, providers_)) {}
+        setup_(make_session_setup(environment, providers_)) {
+    if (!setup_.device_memory) return;
+    const std::vector<ort::Provider> gathering = {gathering_provider(providers_.front())};
+    memory_ = std::make_unique<ort::DeviceMemory>(environment,
+                                                  make_session_setup(environment, gathering));
+  }
 
   std::string provider() const override { return providers_.front().key; }
 
@@ -36,10 +42,15 @@ class OrtBackend : public Backend {
     return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes);
   }
 
+  std::unique_ptr<DeviceBuffer> allocate(std::size_t bytes) const override {
+    return memory_ ? memory_->allocate(bytes) : nullptr;
+  }
+
  private:
   const ort::Environment& environment_;
   std::vector<ort::Provider> providers_;
   ort::SessionSetup setup_;
+  std::unique_ptr<ort::DeviceMemory> memory_;  // Null: tensors are in host memory.
 };
 
 }  // namespace

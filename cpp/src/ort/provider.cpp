@@ -56,6 +56,13 @@ void refuse_graphs(const std::map<std::string, std::string>& options) {
   }
 }
 
+bool take_device_memory(std::map<std::string, std::string>& options) {
+  const std::string value = take_option(options, kDeviceMemoryOption, "1");
+  if (value == "0" || value == "1") return value == "1";
+  throw Error(ErrorCode::kInput, cat("option '", kDeviceMemoryOption, "': ", quote_name(value),
+                                     " came, 0 or 1 expected"));
+}
+
 const EpDevice* find_device(const Environment& environment, const KnownProvider& known,
                             const DeviceType& wanted) {
   const Functions& api = environment.functions();
@@ -70,7 +77,8 @@ const EpDevice* find_device(const Environment& environment, const KnownProvider&
 }
 
 void complete_openvino(Provider& provider, const DeviceType& type, int threads) {
-  constexpr std::array<std::string_view, 2> kOptions = {kDeviceTypeOption, "load_config"};
+  constexpr std::array<std::string_view, 3> kOptions = {kDeviceMemoryOption, kDeviceTypeOption,
+                                                        "load_config"};
   // The plug-in itself passes over options that it does not know.
   check_known(provider.options, kOptions);
   std::string& config = provider.options["load_config"];
@@ -110,25 +118,38 @@ void open_builtin(const Environment& environment, Provider& provider) {
 
 Provider open_provider(const Environment& environment, const OnnxRuntimeOptions& options,
                        const KnownProvider& known, const ProviderSpec& spec) {
-  Provider provider{&known, spec.options, nullptr, std::string(known.name), {}};
+  Provider provider{&known, spec.options, nullptr, std::string(known.name), {}, false};
+  if (known.kind == ProviderKind::kCpu) {
+    check_known(provider.options, {});
+    return provider;
+  }
+  provider.device_memory = take_device_memory(provider.options);
+  refuse_graphs(provider.options);
   switch (known.kind) {
     case ProviderKind::kCpu:
-      check_known(provider.options, {});
       break;
     case ProviderKind::kCuda:
       // Left to itself it multiplies in TF32, and a bundle promises float32.
       provider.options.emplace("use_tf32", "0");
       [[fallthrough]];
     case ProviderKind::kTensorRt:
-      refuse_graphs(provider.options);
       open_builtin(environment, provider);
       break;
     case ProviderKind::kPlugin:
-      refuse_graphs(provider.options);
       open_plugin(environment, options, provider);
       break;
   }
   return provider;
+}
+
+/// Tensors go from segment to segment where the first provider has them.
+void check_first(const std::vector<ProviderSpec>& specs) {
+  for (const ProviderSpec& spec : std::span(specs).subspan(1)) {
+    if (!spec.options.contains(kDeviceMemoryOption)) continue;
+    throw Error(ErrorCode::kInput,
+                cat("provider ", quote_name(spec.name), ": option '", kDeviceMemoryOption,
+                    "' came, which only the first provider takes"));
+  }
 }
 
 }  // namespace
@@ -136,12 +157,24 @@ Provider open_provider(const Environment& environment, const OnnxRuntimeOptions&
 std::vector<Provider> open_providers(const Environment& environment,
                                      const OnnxRuntimeOptions& options) {
   const std::vector<const KnownProvider*> known = check_providers(options.providers);
+  check_first(options.providers);
   std::vector<Provider> out;
   for (std::size_t i = 0; i < known.size(); ++i) {
     out.push_back(in_context(cat("provider '", known[i]->name, "'"), [&] {
       return open_provider(environment, options, *known[i], options.providers[i]);
     }));
   }
+  return out;
+}
+
+Provider gathering_provider(const Provider& provider) {
+  Provider out = provider;
+  // TensorRT would build an engine, and the CUDA provider has the same memory.
+  if (provider.known->kind == ProviderKind::kTensorRt) out.known = &known_provider("cuda");
+  // Of the options, those that say where and how it computes; others may be about segments.
+  std::erase_if(out.options, [](const auto& option) {
+    return option.first != "device_id" && option.first != "load_config";
+  });
   return out;
 }
 

@@ -75,19 +75,18 @@ Port OrtSegment::read_port(std::size_t index, GetType get_type, GetName get_name
 
 std::unique_ptr<Binding> OrtSegment::bind(std::span<const BoundTensor> inputs,
                                           std::span<const BoundTensor> outputs) const {
-  auto binding =
-      std::make_unique<OrtBinding>(environment_, session_.get(), name_, setup_.copies_inputs);
+  auto binding = std::make_unique<OrtBinding>(environment_, setup_, session_.get(), name_);
   for (const BoundTensor& tensor : inputs) binding->bind_input(tensor);
   for (const BoundTensor& tensor : outputs) binding->bind_output(tensor);
   return binding;
 }
 
-OrtBinding::OrtBinding(const Environment& environment, Session* session, const std::string& name,
-                       bool copies_inputs)
+OrtBinding::OrtBinding(const Environment& environment, const SessionSetup& setup, Session* session,
+                       const std::string& name)
     : environment_(environment),
+      setup_(setup),
       session_(session),
       name_(name),
-      copies_inputs_(copies_inputs),
       binding_(make(environment.functions(), environment.functions().ReleaseIoBinding, name,
                     environment.functions().CreateIoBinding, session)) {}
 
@@ -95,15 +94,21 @@ const Value* OrtBinding::wrap(const BoundTensor& tensor) {
   const Functions& api = environment_.functions();
   std::size_t bytes = dtype_size(tensor.dtype);
   for (const std::int64_t dim : tensor.shape) bytes *= static_cast<std::size_t>(dim);
-  values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue,
-                         environment_.cpu_memory(), tensor.data, bytes, tensor.shape.data(),
-                         tensor.shape.size(), tensor.dtype == DType::kInt64 ? kInt64 : kFloat));
+  const MemoryInfo* const memory =
+      tensor.on_device ? setup_.device_memory.get() : environment_.cpu_memory();
+  values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue, memory,
+                         tensor.data, bytes, tensor.shape.data(), tensor.shape.size(),
+                         tensor.dtype == DType::kInt64 ? kInt64 : kFloat));
   return values_.back().get();
 }
 
 void OrtBinding::bind_input(const BoundTensor& tensor) {
-  inputs_.push_back({tensor.name, wrap(tensor)});
-  if (!copies_inputs_) bind_input(inputs_.back());
+  const Input input{tensor.name, wrap(tensor)};
+  if (setup_.copies_inputs && !tensor.on_device) {
+    copied_inputs_.push_back(input);
+  } else {
+    bind_input(input);
+  }
 }
 
 void OrtBinding::bind_input(const Input& input) {
@@ -119,9 +124,7 @@ void OrtBinding::bind_output(const BoundTensor& tensor) {
 void OrtBinding::run() {
   Environment::check_fork();
   const Functions& api = environment_.functions();
-  if (copies_inputs_) {
-    for (const Input& input : inputs_) bind_input(input);
-  }
+  for (const Input& input : copied_inputs_) bind_input(input);
   Status* const status = api.RunWithBinding(session_, environment_.run_options(), binding_.get());
   if (status != nullptr) check(api, status, name_);
 }

@@ -23,6 +23,8 @@ class OrtSegment : public Segment {
   std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
                                 std::span<const BoundTensor> outputs) const override;
 
+  const Session* session() const noexcept { return session_.get(); }
+
  private:
   using GetCount = decltype(Functions::SessionGetInputCount);
   using GetType = decltype(Functions::SessionGetInputTypeInfo);
@@ -42,9 +44,8 @@ class OrtSegment : public Segment {
 /// Fixed inputs and outputs of a session.
 class OrtBinding : public Binding {
  public:
-  /// @param copies_inputs As in SessionSetup.
-  OrtBinding(const Environment& environment, Session* session, const std::string& name,
-             bool copies_inputs);
+  OrtBinding(const Environment& environment, const SessionSetup& setup, Session* session,
+             const std::string& name);
 
   void bind_input(const BoundTensor& tensor);
   void bind_output(const BoundTensor& tensor);
@@ -60,10 +61,10 @@ class OrtBinding : public Binding {
   void bind_input(const Input& input);
 
   const Environment& environment_;
+  const SessionSetup& setup_;
   Session* session_;
   const std::string& name_;
-  bool copies_inputs_;
-  std::vector<Input> inputs_;
+  std::vector<Input> copied_inputs_;  // To be bound anew before every run.
   std::vector<Handle<Value>> values_;
   Handle<IoBinding> binding_;
 };

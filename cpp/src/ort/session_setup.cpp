@@ -1,5 +1,7 @@
 #include "ort/session_setup.h"
 
+#include <cstdlib>
+
 #include "eenet/error.h"
 
 #include "util/context.h"
@@ -102,12 +104,34 @@ Handle<SessionOptions> make_options(const Environment& environment,
   return options;
 }
 
+std::shared_ptr<const MemoryInfo> cuda_memory(const Functions& api, const Provider& provider) {
+  const auto id = provider.options.find("device_id");
+  const int device = id == provider.options.end() ? 0 : std::atoi(id->second.c_str());
+  Handle<MemoryInfo> info = make(api, api.ReleaseMemoryInfo, "device memory", api.CreateMemoryInfo,
+                                 "Cuda", kDevice, device, kDefault);
+  return {info.release(), info.get_deleter()};
+}
+
+std::shared_ptr<const MemoryInfo> plugin_memory(const Functions& api, const Provider& provider) {
+  const MemoryInfo* info = api.EpDevice_MemoryInfo(provider.device, kDeviceOnly);
+  // A processor has no other memory than the host's, but may want it allocated its way.
+  if (info == nullptr) info = api.EpDevice_MemoryInfo(provider.device, kHostAccessible);
+  if (info == nullptr) return nullptr;
+  return {info, [](const MemoryInfo*) {}};  // The environment's.
+}
+
+std::shared_ptr<const MemoryInfo> device_memory(const Functions& api, const Provider& provider) {
+  if (!provider.device_memory) return nullptr;
+  return provider.device == nullptr ? cuda_memory(api, provider) : plugin_memory(api, provider);
+}
+
 }  // namespace
 
 SessionSetup make_session_setup(const Environment& environment,
                                 const std::vector<Provider>& providers) {
-  SessionSetup setup{make_options(environment, providers),
-                     providers.front().known->kind != ProviderKind::kCpu};
+  const Provider& first = providers.front();
+  SessionSetup setup{make_options(environment, providers), first.known->kind != ProviderKind::kCpu,
+                     device_memory(environment.functions(), first)};
   for (const Provider& provider : providers) {
     in_context(cat("provider '", provider.known->name, "'"),
                [&] { append(environment, setup.options.get(), provider); });
