@@ -15,7 +15,7 @@ from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
-from eenet.profiling import ProfileOptions
+from eenet.profiling import PROVIDERS, ProfileOptions
 from eenet.scheduling import POLICIES
 from eenet.scheduling.grid import COMBINE, UNITS
 from eenet.zoo import zoo_folder
@@ -60,6 +60,7 @@ def _parser() -> ArgumentParser:
         help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
         f"{options.combine})",
     )  # fmt: skip
+    parser.add_argument("--provider", choices=PROVIDERS, default=profile.provider, help="to measure (default: cpu)")
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
@@ -103,7 +104,7 @@ def _export(arguments: argparse.Namespace) -> None:
         policy=arguments.policy,
         combine=arguments.combine,
         seed=arguments.seed,
-        profile=ProfileOptions(arguments.threads, arguments.repeats),
+        profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
     )
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = export_bundle(

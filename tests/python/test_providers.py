@@ -19,6 +19,9 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from eenet.errors import UserError
+from eenet.profiling import PROVIDERS, ProfileOptions, measure
+from eenet.scheduling.refitting import RefitOptions, refit_bundle
 from support.bundles import edit_manifest, list_files
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"
@@ -213,7 +216,7 @@ def test_names_of_onnxruntime(tiny: TrainedBundle, official: str, short: str) ->
 @pytest.mark.parametrize(
     ("providers", "words"),
     [
-        (["fpga"], ("fpga", "cpu, openvino, cuda, tensorrt, nv_tensorrt_rtx")),
+        (["fpga"], ("fpga", ", ".join(PROVIDERS))),
         ([], ("none came", "at least one")),
         ("cpu", ("str came", "list")),
         (None, ("NoneType came", "list")),
@@ -342,7 +345,24 @@ def test_costs_of_the_cpu_are_not_those_of_openvino(spare: Path) -> None:
     assert runtime.profile is None
     with pytest.raises(eenet_rt.BudgetError):
         runtime.set_budget(1.0)
-    edit_manifest(spare, lambda manifest: manifest["profiles"][0].update(provider="openvino"))
-    profile = eenet_rt.load(spare, providers=["openvino"]).profile
-    assert profile is not None
-    assert profile["provider"] == "openvino"
+
+
+def test_refitting_for_openvino(spare: Path) -> None:
+    options = RefitOptions((1.5,), costs=(1.0, 2.0, 3.0), profile=ProfileOptions(provider="openvino"))
+    refit_bundle(spare, None, options, print)
+    runtime = eenet_rt.load(spare, budget_ms=1.5, providers=["openvino"])
+    assert runtime.profile is not None
+    assert (runtime.profile["provider"], list(runtime.profile["costs"])) == ("openvino", [1.0, 2.0, 3.0])
+    cpu = eenet_rt.load(spare)
+    assert cpu.profile is not None
+    assert cpu.profile["provider"] == "cpu"
+
+
+def test_measuring_openvino(tiny: TrainedBundle) -> None:
+    inputs = {"image": tiny.inputs[:4]}
+    profile = measure(tiny.path, inputs, ProfileOptions(repeats=5, provider="openvino"))
+    assert profile.provider == "openvino"
+    assert len(profile.costs) == 3
+    assert list(profile.costs) == sorted(profile.costs)
+    with pytest.raises(UserError, match="provider 'cuda'"):
+        measure(tiny.path, inputs, ProfileOptions(repeats=5, provider="cuda"))
