@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -112,20 +112,17 @@ def test_openvino_counts_statistics(tiny: TrainedBundle) -> None:
     assert stats.mean_cost == pytest.approx(np.mean(exits) + 1)
 
 
-def test_openvino_on_several_threads(tiny: TrainedBundle) -> None:
+def test_openvino_for_several_callers(tiny: TrainedBundle) -> None:
     runtime = eenet_rt.load(tiny.path, providers=["openvino"])
-    expected = [runtime.infer(x).exit for x in tiny.inputs[:60]]
-    found: dict[int, list[int]] = {}
+    inputs = tiny.inputs[:60]
 
-    def work(caller: int) -> None:
-        found[caller] = [runtime.infer(x).exit for x in tiny.inputs[:60]]
+    def work() -> list[int]:
+        return [runtime.infer(x).exit for x in inputs] + runtime.infer_batch(inputs).exits.tolist()
 
-    callers = [threading.Thread(target=work, args=(caller,)) for caller in range(4)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert all(found[caller] == expected for caller in range(4))
+    expected = work()
+    with ThreadPoolExecutor(4) as pool:
+        callers = [pool.submit(work) for _ in range(4)]
+    assert [caller.result() for caller in callers] == [expected] * 4
 
 
 BUSY = """

@@ -110,8 +110,10 @@ Functions read_functions(const void* table, std::uint32_t api_version) {
 
 void check(const Functions& functions, Status* status, const std::string& what) {
   if (status == nullptr) return;
-  const std::string message = cat(what, ": ONNX Runtime: ", functions.GetErrorMessage(status));
+  std::string message = cat(what, ": ONNX Runtime: ", functions.GetErrorMessage(status));
   functions.ReleaseStatus(status);
+  // OpenVINO ends its messages with empty lines.
+  message.erase(message.find_last_not_of('\n') + 1);
   throw Error(ErrorCode::kBackend, message);
 }
 
