@@ -5,9 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/manifest.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// A bundle folder: its parsed manifest and access to its files.
 ///

@@ -5,7 +5,9 @@
 #include <span>
 #include <vector>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// Merges the logits of exits 0..k into the answer of exit k: z_k = sum_j w_kj log_softmax_j + b_k.
 ///

@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// The decision core for one sample: combine, features, score, accept.
 ///

@@ -7,9 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/tensor.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// A named dimension that the caller's input decides, and the largest value it may take.
 struct Symbol {

@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "eenet/explanation.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// Why a sample left where it did.
 enum class StopReason : std::uint8_t {

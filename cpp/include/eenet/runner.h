@@ -9,12 +9,13 @@
 
 #include "eenet/exit_policy.h"
 #include "eenet/exit_state.h"
+#include "eenet/export.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
 #include "eenet/segment_times.h"
 #include "eenet/tensor.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 class Blackboard;
 enum class InputLayout : int;

@@ -9,13 +9,14 @@
 #include <span>
 
 #include "eenet/controller.h"
+#include "eenet/export.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
 #include "eenet/runner.h"
 #include "eenet/segment_times.h"
 #include "eenet/stats.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 template <typename T>
 class FreeList;

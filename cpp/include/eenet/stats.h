@@ -7,9 +7,10 @@
 #include <optional>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/result.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// Counts of values in buckets whose width grows with the value, so that every quantile is known
 /// to 1.6 %. Lock-free.
