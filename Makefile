@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 OLDEST_ONNXRUNTIME := 1.19.2
 PACKAGE_SOURCES := $(shell git ls-files CMakeLists.txt pyproject.toml README.md LICENSE NOTICE cmake cpp python export 2>/dev/null)
-CPP_SOURCES := $(shell git ls-files cpp tests/cpp CMakeLists.txt 2>/dev/null)
+CPP_SOURCES := $(shell git ls-files cpp cmake tests/cpp CMakeLists.txt 2>/dev/null)
+CONFIGURE_TESTS := $(BIN)/cmake -S . -DEENET_BUILD_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
 BUNDLE := build/demo/densenet121.eenet
 
 .PHONY: demo test system lint test-cpp test-python test-sdist bench clean
@@ -28,7 +29,7 @@ $(BUNDLE): $(VENV)/.wheel
 test: system lint test-cpp test-sdist test-python
 
 system:
-	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev chromium
+	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev nlohmann-json3-dev pkg-config chromium
 
 $(VENV)/.created: requirements/constraints.txt
 	@tools/system_packages.sh $(PYTHON) g++ make git
@@ -58,13 +59,13 @@ lint: $(VENV)/.dev
 	@echo "== lint: ruff, mypy, clang-format, gersemi, stubs"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lint.sh
 
-build/tests/.built: $(VENV)/.dev $(CPP_SOURCES)
+build/tests/.built: $(VENV)/.dev $(CPP_SOURCES) | system
 	@echo "== build the C++ tests"
-	@$(BIN)/cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DEENET_BUILD_PYTHON=OFF -DEENET_BUILD_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
+	@$(CONFIGURE_TESTS) -B build/tests -DCMAKE_BUILD_TYPE=Release
 	@$(BIN)/cmake --build build/tests --parallel
 	@touch $@
 
-test-cpp: system build/tests/.built
+test-cpp: build/tests/.built
 	@echo "== C++ tests"
 	@$(BIN)/ctest --test-dir build/tests --output-on-failure
 
@@ -75,9 +76,10 @@ test-sdist: $(VENV)/.dev
 	@$(BIN)/python tools/compare_wheels.py dist/eenet-*.whl build/sdist/eenet-*.whl
 
 # From another folder, so that the installed wheel is imported and never the source tree.
-test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest
+test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 	@echo "== Python tests, against the installed wheel"
 	@mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDEST="$(CURDIR)/$(VENV)/onnxruntime-oldest" \
+		EENET_TEST_CPP_BUILD="$(CURDIR)/build/tests" \
 		"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)" "$(CURDIR)/tests"
 
 bench: $(VENV)/.dev

@@ -26,3 +26,17 @@ function(eenet_target_options target)
     target_link_options(${target} PUBLIC -fsanitize=address,undefined)
   endif()
 endfunction()
+
+# What each of the runtime's libraries is, static or shared: the public headers, and what they need.
+function(eenet_library_options target)
+  target_include_directories(
+    ${target}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cpp/include> $<INSTALL_INTERFACE:include>
+  )
+  target_link_libraries(${target} PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+  eenet_target_options(${target})
+  if(NOT EENET_INSTALL)
+    # No shared library is made of these objects, so nothing needs to be seen from outside.
+    target_compile_definitions(${target} PUBLIC EENET_HIDDEN)
+  endif()
+endfunction()
