@@ -20,4 +20,16 @@ option(
   ${EENET_FOR_CPP_USERS}
 )
 option(EENET_WERROR "Treat warnings as errors" ${EENET_BUILD_TESTS})
-option(EENET_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+set(
+  EENET_SANITIZE
+  ""
+  CACHE STRING
+  "Sanitizers to build with, as GCC takes them: address,undefined or thread"
+)
+set_property(CACHE EENET_SANITIZE PROPERTY STRINGS "" "address,undefined" "thread")
+set(
+  EENET_GTEST_SOURCE
+  ""
+  CACHE PATH
+  "Folder of GoogleTest's sources to build it from, in place of an installed one"
+)

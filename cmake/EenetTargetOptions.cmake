@@ -22,8 +22,8 @@ function(eenet_target_options target)
       $<$<BOOL:${EENET_WERROR}>:-Werror>
   )
   if(EENET_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all)
-    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+    target_compile_options(${target} PRIVATE -fsanitize=${EENET_SANITIZE} -fno-sanitize-recover=all)
+    target_link_options(${target} PUBLIC -fsanitize=${EENET_SANITIZE})
   endif()
 endfunction()
 
