@@ -149,8 +149,8 @@ eenet::LoadOptions load_options(const eenet_load_options& given) {
 
 eenet::NamedTensor named_tensor(const eenet_tensor& given) {
   if (given.dtype != EENET_FLOAT32 && given.dtype != EENET_INT64) {
-    throw Error(ErrorCode::kInput, cat("dtype ", static_cast<int>(given.dtype),
-                                       " came, EENET_FLOAT32 or EENET_INT64 expected"));
+    throw Error(ErrorCode::kInput,
+                cat("dtype ", given.dtype, " came, EENET_FLOAT32 or EENET_INT64 expected"));
   }
   require(given.data, "data");
   if (given.rank > 0) require(given.shape, "shape");

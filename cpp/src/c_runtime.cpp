@@ -51,7 +51,7 @@ void eenet_runtime::describe_inputs() {
       shape.push_back(dim.symbol ? -1 : dim.size);
       largest.push_back(dim.symbol ? manifest.symbols[*dim.symbol].max : dim.size);
     }
-    inputs_.push_back({spec.name.c_str(), static_cast<eenet_dtype>(spec.dtype), shape.size(),
+    inputs_.push_back({spec.name.c_str(), static_cast<std::int64_t>(spec.dtype), shape.size(),
                        shape.data(), largest.data()});
   }
 }

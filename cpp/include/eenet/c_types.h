@@ -46,7 +46,7 @@ typedef struct eenet_load_options {
 /// An input of the network. This struct does not grow.
 typedef struct eenet_input {
   const char* name;
-  eenet_dtype dtype;
+  int64_t dtype;             ///< An eenet_dtype.
   size_t rank;               ///< Without the batch axis.
   const int64_t* shape;      ///< -1 where each sample decides.
   const int64_t* max_shape;  ///< The largest size of each dimension.
@@ -73,7 +73,7 @@ typedef struct eenet_info {
 /// Row-major memory of the caller, read during the call only. This struct does not grow.
 typedef struct eenet_tensor {
   const char* name;  ///< Of the input; NULL: the one in this place.
-  eenet_dtype dtype;
+  int64_t dtype;     ///< An eenet_dtype.
   size_t rank;
   const int64_t* shape;  ///< Of one sample, without a batch axis.
   const void* data;      ///< Need not be aligned.
