@@ -1,6 +1,6 @@
 """Fails unless an eenet-run for another machine answers as that of this one does on sample images of a shipped network.
 
-Run: python tools/compare_eenet_run.py NAME.eenet --native eenet-run --other "qemu-aarch64 eenet-run --ort-lib PATH"
+Run: python tools/compare_eenet_run.py NAME.eenet --native eenet-run --other "qemu_aarch64.sh eenet-run --ort-lib PATH"
 """
 
 from __future__ import annotations

@@ -13,8 +13,7 @@ bin=$(dirname "$python")
   --log-level=WARNING -Wno-deprecated
 "$bin/cmake" --build $build --parallel --target eenet_tests eenet_run >$build/build.log || { tail -n 40 $build/build.log; exit 1; }
 
-qemu=(qemu-aarch64 -L /usr/aarch64-linux-gnu)
-"${qemu[@]}" $build/tests/cpp/eenet_tests --gtest_brief=1
+tools/qemu_aarch64.sh $build/tests/cpp/eenet_tests --gtest_brief=1
 
 library=$(ls $build/onnxruntime/onnxruntime/capi/libonnxruntime.so.* 2>/dev/null || true)
 if [ -z "$library" ]; then
@@ -24,4 +23,5 @@ if [ -z "$library" ]; then
   "$python" -m zipfile --extract $build/wheels/onnxruntime-*.whl $build/onnxruntime
   library=$(ls $build/onnxruntime/onnxruntime/capi/libonnxruntime.so.*)
 fi
-"$python" tools/compare_eenet_run.py "$bundle" --native "$native" --other "${qemu[*]} $build/cpp/tools/eenet-run --ort-lib $library"
+"$python" tools/compare_eenet_run.py "$bundle" --native "$native" \
+  --other "tools/qemu_aarch64.sh $build/cpp/tools/eenet-run --ort-lib $library"
