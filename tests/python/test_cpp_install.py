@@ -237,3 +237,18 @@ def test_configures_without_python(tmp_path: Path) -> None:
     assert "nlohmann_json_DIR:PATH=/" in cache
     done = run(*configure, "-B", tmp_path / "b", "-DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON", status=1)
     assert "nlohmann-json3-dev" in done.stderr
+
+
+def test_joins_another_project(tmp_path: Path) -> None:
+    text = f"""cmake_minimum_required(VERSION 3.22)
+project(other LANGUAGES CXX)
+add_subdirectory("{ROOT}" eenet)
+add_executable(other other.cpp)
+target_link_libraries(other PRIVATE eenet::eenet)
+if(TARGET eenet_shared OR TARGET eenet_run OR TARGET eenet_tests)
+  message(FATAL_ERROR "more than the static library is built")
+endif()
+"""
+    (tmp_path / "CMakeLists.txt").write_text(text)
+    (tmp_path / "other.cpp").write_text("int main() {}\n")
+    run(CMAKE, "-S", tmp_path, "-B", tmp_path / "build", f"-DPython_EXECUTABLE={sys.executable}")
