@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, module) {
   register_replay(module);
   register_stream(module);
   register_result(module);
+  register_slice(module);
   register_stats(module);
   register_runtime(module);
   module.def("device_name", &eenet::device_name,

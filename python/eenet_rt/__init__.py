@@ -32,6 +32,7 @@ from eenet_rt._core import (
     replay,
     replay_stream,
     scores,
+    slice_bundle,
 )
 
 __all__ = [
@@ -63,4 +64,5 @@ __all__ = [
     "replay",
     "replay_stream",
     "scores",
+    "slice_bundle",
 ]
