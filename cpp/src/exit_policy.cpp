@@ -123,6 +123,12 @@ const std::string& ExitPolicy::digest() const {
   return digest_->text;
 }
 
+ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
+  Parts parts = parts_;
+  parts.thresholds = std::move(thresholds);
+  return ExitPolicy(std::move(parts));
+}
+
 void ExitPolicy::check_network(std::size_t num_exits, std::size_t num_classes) const {
   if (parts_.num_exits == num_exits && parts_.num_classes == num_classes) return;
   throw Error(ErrorCode::kInput,

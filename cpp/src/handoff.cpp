@@ -230,6 +230,23 @@ Handoff decode_handoff(std::span<const std::byte> bytes) {
   return HandoffReader(bytes).read();
 }
 
+void check_handoff(const Manifest& manifest, const Handoff& handoff) {
+  if (handoff.network != manifest.network()) {
+    throw Error(ErrorCode::kInput, cat("hand-off: one of network ", handoff.network, " came, of ",
+                                       manifest.network(), " expected"));
+  }
+  if (handoff.num_exits != manifest.num_exits() || handoff.num_classes != manifest.num_classes()) {
+    throw Error(ErrorCode::kInput, cat("hand-off: ", handoff.num_exits, " exits and ",
+                                       handoff.num_classes, " classes came, ", manifest.num_exits(),
+                                       " and ", manifest.num_classes(), " expected"));
+  }
+  if (handoff.next_exit < manifest.first_exit() || handoff.next_exit >= manifest.end_exit()) {
+    throw Error(ErrorCode::kConfiguration,
+                cat("hand-off: goes on with exit ", handoff.next_exit, ", the bundle holds exits ",
+                    manifest.first_exit(), " to ", manifest.end_exit() - 1));
+  }
+}
+
 std::vector<std::uint16_t> to_half(const std::string& name, std::span<const float> values) {
   std::vector<std::uint16_t> halves(values.size());
   std::transform(values.begin(), values.end(), halves.begin(), to_float16);

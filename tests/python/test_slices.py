@@ -11,7 +11,7 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.bundle import Bundle
-from eenet.scheduling.cli import main as schedule_main
+from support import schedule_command
 from support.bundles import contents, edit_manifest
 
 
@@ -42,8 +42,9 @@ def test_tools_read_a_slice(tiny: TrainedBundle, head: Path) -> None:
 
 def test_refit_refuses_a_slice(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = contents(head)
-    assert schedule_main(["refit", "--bundle", str(head), "--budget-ms", "1"]) == 2
-    assert "is a slice, expected a whole bundle" in capsys.readouterr().err
+    status, _, error = schedule_command.run(capsys, "refit", head, "--budget-ms", 1)
+    assert (status, error.count("\n")) == (2, 1)
+    assert "is a slice, expected a whole bundle" in error
     assert contents(head) == before
 
 

@@ -1,12 +1,15 @@
-"""A reader of hand-offs by ``docs/handoff.md`` that shares nothing with the runtime's, and what it takes to spoil one."""
+"""A reader of hand-offs by ``docs/handoff.md``, which shares nothing with the runtime's; and how to seal a spoilt one."""
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
+
+import eenet_rt
 
 _DTYPES = (np.dtype("<f4"), np.dtype("<i8"), np.dtype("<f2"))
 
@@ -61,6 +64,18 @@ def read(data: bytes) -> Handoff:
     assert list(tensors) == sorted(tensors)
     assert reader.at == len(body)
     return Handoff(network.hex(), digest.hex(), exits, next_exit, thresholds, labels, scores, logits, tensors)
+
+
+def digest(policy: eenet_rt.ExitPolicy) -> str:
+    """Of a policy, by its definition."""
+    data = struct.pack("<IIBB", policy.num_exits, policy.num_classes, policy.clamp, policy.combiner is not None)
+    for array in policy.combiner or ():
+        data += array.astype("<f4").tobytes()
+    for weight, bias, *output in policy.scorers:
+        out_weight, out_bias = output or (np.zeros(0), np.zeros(1))
+        data += struct.pack("<II", weight.size, out_weight.size)
+        data += b"".join(each.astype("<f4").tobytes() for each in (weight, bias, out_weight, out_bias))
+    return hashlib.sha256(data).hexdigest()
 
 
 def sealed(data: bytes) -> bytes:

@@ -87,6 +87,9 @@ class ExitPolicy {
   /// SHA-256 of combiner, scorers and clamp, whatever the thresholds; lower-case hex. By it another
   /// machine finds the same rule; docs/handoff.md defines it. Computed when it is first asked for.
   const std::string& digest() const;
+  /// The same rule with other thresholds.
+  /// @throws Error(kSchedule) as the constructor.
+  ExitPolicy with_thresholds(std::vector<double> thresholds) const;
   /// @throws Error(kInput) unless the policy is made for a network of this size.
   void check_network(std::size_t num_exits, std::size_t num_classes) const;
 

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "eenet/manifest.h"
+
 namespace eenet {
 
 /// How the numbers of a tensor travel; the values are those of the format.
@@ -52,6 +54,10 @@ std::vector<std::byte> encode_handoff(const Handoff& handoff);
 /// @param bytes Borrowed by the result's tensors.
 /// @throws Error(kInput) if they are damaged, of another version, or contradict themselves.
 Handoff decode_handoff(std::span<const std::byte> bytes);
+
+/// @throws Error(kInput) if it is of another network, Error(kConfiguration) if the bundle does not
+///   hold its next exit.
+void check_handoff(const Manifest& manifest, const Handoff& handoff);
 
 /// The numbers rounded to half precision.
 /// @param name Of the tensor, for messages.
