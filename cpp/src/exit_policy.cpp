@@ -126,7 +126,9 @@ const std::string& ExitPolicy::digest() const {
 ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
   Parts parts = parts_;
   parts.thresholds = std::move(thresholds);
-  return ExitPolicy(std::move(parts));
+  ExitPolicy policy(std::move(parts));
+  policy.digest_ = digest_;
+  return policy;
 }
 
 void ExitPolicy::check_network(std::size_t num_exits, std::size_t num_classes) const {

@@ -148,6 +148,16 @@ TEST(ExitPolicy, DigestIsThatOfItsNumbers) {
             "256c758bbd7c011582c4ff12f4f6519caefa3384a011630ab1a742f01e59b41f");
 }
 
+TEST(ExitPolicy, OtherThresholdsAreCheckedLikeTheFirst) {
+  const ExitPolicy policy(numbered_parts());
+  const ExitPolicy other = policy.with_thresholds({1, kInf, 3});
+  EXPECT_EQ(other.thresholds()[0], 1);
+  EXPECT_TRUE(other.disabled(1));
+  EXPECT_EQ(&other.digest(), &policy.digest());
+  expect_error(ErrorCode::kSchedule, {"thresholds", "2 came"},
+               [&] { policy.with_thresholds({1, 2}); });
+}
+
 TEST(ExitPolicy, DigestTellsRulesApartButNotThresholds) {
   const std::string digest = ExitPolicy(numbered_parts()).digest();
   ExitPolicy::Parts parts = numbered_parts();

@@ -152,6 +152,14 @@ def test_wrong_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize("exits", ["", "2", "0-2", ":2", "0:", "-1:2", "0:2:3"])
+def test_exits_that_are_no_range(capsys: pytest.CaptureFixture[str], exits: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--model", "tiny", f"--exits={exits}"])
+    assert caught.value.code == 2
+    assert f"got {exits!r}, expected BEGIN:END, as 0:2 for exits 0 and 1" in capsys.readouterr().err
+
+
 def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = zoo_folder("densenet121") / "validation.npz"
     assert main(arguments(run, tmp_path, "--predictions", str(other))) == 2
