@@ -97,10 +97,14 @@ class Bundle:
                 files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
             )
 
-    @property
-    def is_slice(self) -> bool:
-        """Whether it holds a part of the network only."""
-        return self.network != self.id
+    def require_whole(self) -> None:
+        """For work that needs all exits of the network.
+
+        Raises:
+            UserError: it is a slice.
+        """
+        if self.network != self.id:
+            raise UserError(f"{self.folder} is a slice, expected the bundle of the whole network")
 
     def path(self, name: str) -> Path:
         """Of a file that the manifest lists.

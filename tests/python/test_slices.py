@@ -10,7 +10,9 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from eenet.benchmark.cli import main as bench
 from eenet.bundle import Bundle
+from eenet.errors import UserError
 from support import schedule_command
 from support.bundles import contents, edit_manifest
 
@@ -35,7 +37,9 @@ def test_files_are_those_of_the_bundle(tiny: TrainedBundle, head: Path) -> None:
 
 def test_tools_read_a_slice(tiny: TrainedBundle, head: Path) -> None:
     whole, part = Bundle.open(tiny.path), Bundle.open(head)
-    assert (whole.is_slice, part.is_slice) == (False, True)
+    whole.require_whole()
+    with pytest.raises(UserError, match=r"head\.eenet is a slice, expected the bundle of the whole network"):
+        part.require_whole()
     assert (part.network, part.num_exits) == (whole.id, 3)
     assert part.id != whole.id
 
@@ -44,8 +48,13 @@ def test_refit_refuses_a_slice(head: Path, capsys: pytest.CaptureFixture[str]) -
     before = contents(head)
     status, _, error = schedule_command.run(capsys, "refit", head, "--budget-ms", 1)
     assert (status, error.count("\n")) == (2, 1)
-    assert "is a slice, expected a whole bundle" in error
+    assert "is a slice, expected the bundle of the whole network" in error
     assert contents(head) == before
+
+
+def test_bench_refuses_a_slice(head: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench([str(head)]) == 2
+    assert "is a slice, expected the bundle of the whole network" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("begin", "end"), [(0, 0), (1, 1), (2, 1), (0, 4), (3, 4), (0, 3), (-1, 2), (0, -1)])

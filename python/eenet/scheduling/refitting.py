@@ -64,8 +64,7 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
         eenet_rt.EenetError: the bundle is damaged.
     """
     bundle = Bundle.open(path.resolve())
-    if bundle.is_slice:
-        raise UserError(f"{path} is a slice, expected a whole bundle: refit that, and slice it anew")
+    bundle.require_whole()
     target = bundle.folder if out is None else out.resolve()
     if target.exists() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
