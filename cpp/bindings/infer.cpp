@@ -8,6 +8,7 @@
 #include <pybind11/stl.h>
 
 #include "eenet/error.h"
+#include "eenet/handoff.h"
 #include "eenet/runtime.h"
 
 #include "arrays.h"
@@ -27,6 +28,7 @@ std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgu
     return in_context([&] { return cat("input ", quote_name(spec.name)); },
                       [&] { return check_array(array, spec.dtype); });
   };
+  check_begins(manifest);
   const std::size_t count = manifest.inputs.size();
   std::vector<CheckedArray> arrays;
   arrays.reserve(count);

@@ -247,6 +247,13 @@ void check_handoff(const Manifest& manifest, const Handoff& handoff) {
   }
 }
 
+void check_begins(const Manifest& manifest) {
+  if (manifest.first_exit() == 0) return;
+  throw Error(ErrorCode::kConfiguration,
+              cat("this bundle holds exits ", manifest.first_exit(), " to ",
+                  manifest.end_exit() - 1, ": it only resumes what was begun elsewhere"));
+}
+
 std::vector<std::uint16_t> to_half(const std::string& name, std::span<const float> values) {
   std::vector<std::uint16_t> halves(values.size());
   std::transform(values.begin(), values.end(), halves.begin(), to_float16);

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t kListedContributions = 8;
 
-double milliseconds(std::chrono::steady_clock::duration duration) {
+double milliseconds(Runner::Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
@@ -122,11 +122,7 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
                             InputLayout layout) {
   const auto start = Clock::now();
   const Manifest& manifest = model_->manifest();
-  if (manifest.first_exit() > 0) {
-    throw Error(ErrorCode::kConfiguration,
-                cat("this bundle holds exits ", manifest.first_exit(), " to ",
-                    manifest.end_exit() - 1, ": it only resumes what was begun elsewhere"));
-  }
+  check_begins(manifest);
   check_options(options, 0);
   const std::size_t samples = blackboard_->load(inputs, layout);
   begin(samples, options.policy);
@@ -135,8 +131,7 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
   return result;
 }
 
-Result Runner::resume(const Handoff& handoff, const RunOptions& options) {
-  const auto start = Clock::now();
+Result Runner::resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start) {
   check_options(options, handoff.next_exit);
   blackboard_->load(handoff);
   begin(1, options.policy);

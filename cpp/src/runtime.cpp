@@ -132,11 +132,12 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
 }
 
 Result Runtime::resume(std::span<const std::byte> handoff, const InferOptions& options) {
+  const auto start = Runner::Clock::now();
   const Handoff decoded = decode_handoff(handoff);
   check_handoff(model_->manifest(), decoded);
   const auto policy = find_policy(decoded, model_->budgets().schedules(), options.policy);
   Lease lease(*this);
-  Result result = lease.runner().resume(decoded, {options, policy.get(), &times_});
+  Result result = lease.runner().resume(decoded, {options, policy.get(), &times_}, start);
   if (!options.forced_exit) record(result, nullptr);
   return result;
 }

@@ -59,6 +59,10 @@ Handoff decode_handoff(std::span<const std::byte> bytes);
 ///   hold its next exit.
 void check_handoff(const Manifest& manifest, const Handoff& handoff);
 
+/// @throws Error(kConfiguration) if the bundle does not begin with exit 0, so that no sample can
+///   begin there.
+void check_begins(const Manifest& manifest);
+
 /// The numbers rounded to half precision.
 /// @param name Of the tensor, for messages.
 /// @throws Error(kInput) if a finite number is beyond what half precision holds.

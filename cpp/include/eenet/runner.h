@@ -53,6 +53,8 @@ struct RunOptions : CallOptions {
 /// its own Runner.
 class Runner {
  public:
+  using Clock = std::chrono::steady_clock;
+
   /// @throws Error(kBackend) if the buffers for one sample cannot be had or bound.
   explicit Runner(std::shared_ptr<const Model> model);
   ~Runner();
@@ -81,13 +83,12 @@ class Runner {
   /// Goes on with a sample that was handed on, as if it had begun here.
   /// @param handoff That check_handoff() lets pass.
   /// @param options With the policy that the sample began with.
+  /// @param start What latency and deadline count from.
   /// @throws Error(kInput) if its tensors are not those that are live before its next exit.
   /// @throws Error as run() else.
-  Result resume(const Handoff& handoff, const RunOptions& options);
+  Result resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start);
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
   void check_options(const RunOptions& options, std::size_t first_exit) const;
