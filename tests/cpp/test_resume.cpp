@@ -1,5 +1,6 @@
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <map>
 #include <memory>
@@ -276,6 +277,25 @@ TEST_F(ResumeTest, RefusesTensorsThatAreNotThose) {
     t[0].transport = Transport::kInt64;
     t[0].data = std::as_bytes(std::span(whole_numbers));
   });
+}
+
+TEST_F(ResumeTest, RefusesACutAfterWhichADimensionIsUnknown) {
+  // The same segments, but exit 2 also writes a tensor as long as the network's input.
+  std::ifstream file(network_.path() / "manifest.json");
+  nlohmann::json manifest = nlohmann::json::parse(file);
+  manifest["symbols"]["tokens"] = {{"max", 3}};
+  manifest["tensors"]["x"]["shape"][1] = "tokens";
+  manifest["tensors"]["extra"] = {{"dtype", "float32"}, {"shape", {"batch", "tokens"}}};
+  manifest["segments"][2]["outputs"].push_back("extra");
+  const test::TemporaryFolder other;
+  std::filesystem::copy(network_.path(), other.path());
+  other.write("manifest.json", manifest.dump());
+  const test::SegmentFunction nothing = [](auto, auto) {};
+  const auto backend = std::make_shared<test::TestBackend>(
+      parse_manifest(manifest.dump()), std::vector<test::SegmentFunction>(3, nothing));
+  Runtime runtime(Model::load(other.path(), EchoNetwork::default_options(), backend));
+  expect_error(ErrorCode::kConfiguration, {"hand-off", "'extra'", "before exit 1", "'tokens'"},
+               [&] { runtime.resume(handoff()); });
 }
 
 TEST_F(ResumeTest, TensorsThatLeadNowhereAreAnError) {
