@@ -34,6 +34,7 @@ from eenet_rt._core import (
     replay,
     replay_stream,
     scores,
+    slice_bundle,
 )
 
 __all__ = [
@@ -67,4 +68,5 @@ __all__ = [
     "replay",
     "replay_stream",
     "scores",
+    "slice_bundle",
 ]
