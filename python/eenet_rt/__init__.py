@@ -35,6 +35,7 @@ from eenet_rt._core import (
     replay,
     replay_stream,
     scores,
+    slice_bundle,
 )
 
 __all__ = [
@@ -69,4 +70,5 @@ __all__ = [
     "replay",
     "replay_stream",
     "scores",
+    "slice_bundle",
 ]

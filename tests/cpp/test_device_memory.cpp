@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -8,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include "eenet/runner.h"
+#include "eenet/runtime.h"
+#include "eenet/slice.h"
 
 #include "test_backend.h"
 
@@ -44,6 +47,14 @@ class TestBuffer : public DeviceBuffer {
     }
     std::fill(bytes_.begin(), bytes_.end(), kForgotten);
     std::copy(kept.begin(), kept.end(), bytes_.begin());
+  }
+
+  void read_row(std::size_t row, std::span<std::byte> out) override {
+    std::memcpy(out.data(), bytes_.data() + row * out.size(), out.size());
+  }
+
+  void write_row(std::span<std::byte> row) override {
+    std::memcpy(bytes_.data(), row.data(), row.size());
   }
 
  private:
@@ -147,6 +158,24 @@ TEST_F(DeviceMemory, IsGivenBackBeforeMoreIsTaken) {
             (std::vector<std::int64_t>{2, 0}));
   constexpr std::size_t kRows = 2 * 9 * sizeof(float);
   EXPECT_EQ(log_.allocated, (std::vector<std::size_t>{kRows, kRows}));
+}
+
+TEST_F(DeviceMemory, IsReadToHandOnAndWrittenToResume) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path head = folder.path() / "head";
+  slice_bundle(network_.path(), 0, 1, head);
+  const auto backend = std::make_shared<DeviceBackend>(network_.backend(), log_);
+  const auto open = [&backend](const std::filesystem::path& path) {
+    return std::make_unique<Runtime>(Model::load(path, EchoNetwork::default_options(), backend));
+  };
+  const auto first = open(head);
+  const auto whole = open(network_.path());
+  const EchoInput input({confident(0, 0.8), confident(1, 0.75), confident(2, 0.5)});
+  const Result result = first->infer(std::vector{input.sample()});
+  ASSERT_FALSE(result.complete());
+  const Result resumed = whole->resume(result.handoff);
+  EXPECT_EQ(resumed.exit, 1U);
+  EXPECT_EQ(resumed.label, 1U);
 }
 
 }  // namespace

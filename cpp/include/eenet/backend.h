@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/provider.h"
 #include "eenet/segment.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// An inference library that opens segments. Thread-safe; outlives what it opens and allocates.
 class Backend {

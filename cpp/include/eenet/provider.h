@@ -5,7 +5,9 @@
 #include <utility>
 #include <vector>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// An execution provider of ONNX Runtime, asked for by name.
 struct ProviderSpec {

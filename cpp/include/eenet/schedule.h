@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// An exit policy fitted for one budget, and how it was fitted. Immutable.
 struct Schedule {

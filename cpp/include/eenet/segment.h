@@ -7,9 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/tensor.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// An input or output of a loaded segment, as the backend sees it.
 struct Port {
@@ -30,6 +31,14 @@ class DeviceBuffer {
   /// @param rows Ascending.
   /// @throws Error(kBackend) with the library's own words.
   virtual void keep_rows(std::span<const std::size_t> rows, std::size_t row_bytes) = 0;
+
+  /// Copies a row to the host.
+  /// @throws Error(kBackend) with the library's own words.
+  virtual void read_row(std::size_t row, std::span<std::byte> out) = 0;
+
+  /// Copies the first row from the host.
+  /// @throws Error(kBackend) with the library's own words.
+  virtual void write_row(std::span<std::byte> row) = 0;
 };
 
 /// Memory that a binding reads or writes on every run.

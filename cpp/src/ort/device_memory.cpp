@@ -26,12 +26,19 @@ class DeviceMemory::Buffer : public DeviceBuffer {
     if (rows.empty()) return;
     // There and back again: what gathers must not write over what it reads, and the address stays.
     if (!spare_) spare_ = memory_.allocate_block(bytes_);
-    const std::size_t width =
-        row_bytes / sizeof(float);  // Of any type: rows are copied as they are.
     std::vector<std::int64_t> indices(rows.begin(), rows.end());
-    memory_.gather(block_.get(), indices, width, spare_.get());
+    memory_.gather({block_.get(), true}, indices, row_bytes, {spare_.get(), true});
     std::iota(indices.begin(), indices.end(), std::int64_t{0});
-    memory_.gather(spare_.get(), indices, width, block_.get());
+    memory_.gather({spare_.get(), true}, indices, row_bytes, {block_.get(), true});
+  }
+
+  void read_row(std::size_t row, std::span<std::byte> out) override {
+    const auto index = static_cast<std::int64_t>(row);
+    memory_.gather({block_.get(), true}, {index}, out.size(), {out.data(), false});
+  }
+
+  void write_row(std::span<std::byte> row) override {
+    memory_.gather({row.data(), false}, {0}, row.size(), {block_.get(), true});
   }
 
  private:
@@ -65,15 +72,16 @@ DeviceMemory::Block DeviceMemory::allocate_block(std::size_t bytes) const {
           }};
 }
 
-void DeviceMemory::gather(void* from, std::vector<std::int64_t>& rows, std::size_t width,
-                          void* to) const {
-  const auto columns = static_cast<std::int64_t>(width);
+void DeviceMemory::gather(Place from, std::vector<std::int64_t> rows, std::size_t row_bytes,
+                          Place to) const {
+  // Elements of every type are as many whole floats, and are copied as they are.
+  const auto width = static_cast<std::int64_t>(row_bytes / sizeof(float));
   const auto kept = static_cast<std::int64_t>(rows.size());
   const BoundTensor inputs[] = {
-      {"data", DType::kFloat32, {rows.back() + 1, columns}, from, true},
+      {"data", DType::kFloat32, {rows.back() + 1, width}, from.data, from.on_device},
       {"rows", DType::kInt64, {kept}, rows.data(), false},
   };
-  const BoundTensor output{"kept", DType::kFloat32, {kept, columns}, to, true};
+  const BoundTensor output{"kept", DType::kFloat32, {kept, width}, to.data, to.on_device};
   gather_.bind(inputs, {&output, 1})->run();
 }
 
