@@ -160,6 +160,11 @@ class Schedule:
     """
     def __repr__(self) -> str: ...
     @property
+    def agreement(self) -> numpy.typing.NDArray[numpy.float64] | None:
+        """
+        Share of the calibration samples leaving at each exit that the last exit answers alike, float64 (K,), or None.
+        """
+    @property
     def budget(self) -> float:
         """
         Mean cost per sample asked for, in `unit`.
@@ -193,6 +198,16 @@ class Schedule:
     def policy(self) -> str:
         """
         Name of the policy that was fitted: information only.
+        """
+    @property
+    def score_edges(self) -> numpy.typing.NDArray[numpy.float32] | None:
+        """
+        Borders of the bins of calibration scores at each exit but the last, float32 (K-1, B-1), or None.
+        """
+    @property
+    def score_shares(self) -> numpy.typing.NDArray[numpy.float64] | None:
+        """
+        Share of the calibration samples that reached an exit in each bin of scores there, float64 (K-1, B), or None.
         """
     @property
     def thresholds(self) -> numpy.typing.NDArray[numpy.float64]:

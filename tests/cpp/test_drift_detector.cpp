@@ -135,7 +135,8 @@ TEST(DriftDetector, NamesTheCategoryThatMoved) {
 TEST(DriftDetector, RecentAddsUpTheLatestBlocks) {
   DriftDetector detector({{0.2, 0.4}, {}});
   for (std::uint64_t i = 0; i < 20; ++i) detector.update(std::array<std::uint64_t, 2>{i, 1});
-  EXPECT_EQ(detector.recent(), (std::vector<std::uint64_t>{12 + 13 + 14 + 15 + 16 + 17 + 18 + 19, 8}));
+  EXPECT_EQ(detector.recent(),
+            (std::vector<std::uint64_t>{12 + 13 + 14 + 15 + 16 + 17 + 18 + 19, 8}));
 }
 
 TEST(DriftDetector, NothingToBetAgainstIsNoEvidence) {

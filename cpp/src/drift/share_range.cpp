@@ -16,7 +16,8 @@ double upper_tail(double deviations) {
 }  // namespace
 
 double simultaneous_deviations(std::size_t count) {
-  const double tail = kCalibrationError / (2 * static_cast<double>(std::max<std::size_t>(count, 1)));
+  const double tail =
+      kCalibrationError / (2 * static_cast<double>(std::max<std::size_t>(count, 1)));
   double low = 0;
   double high = 38;  // Where the tail is no longer a normal double.
   for (int i = 0; i < 60; ++i) {
