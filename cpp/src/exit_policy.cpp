@@ -89,6 +89,12 @@ ExitPolicy::ExitPolicy(Parts parts) : parts_(std::move(parts)) {
   }
 }
 
+ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
+  Parts parts = parts_;
+  parts.thresholds = std::move(thresholds);
+  return ExitPolicy(std::move(parts));
+}
+
 bool ExitPolicy::disabled(std::size_t exit) const noexcept {
   return parts_.thresholds[exit] == std::numeric_limits<double>::infinity();
 }

@@ -74,6 +74,10 @@ class ExitPolicy {
   /// @throws Error(kSchedule) if a size is wrong, a weight is not finite or a threshold is NaN.
   explicit ExitPolicy(Parts parts);
 
+  /// The same with other thresholds.
+  /// @throws Error(kSchedule) as the constructor.
+  ExitPolicy with_thresholds(std::vector<double> thresholds) const;
+
   std::size_t num_exits() const noexcept { return parts_.num_exits; }
   std::size_t num_classes() const noexcept { return parts_.num_classes; }
   const Combiner* combiner() const noexcept { return parts_.combiner.get(); }

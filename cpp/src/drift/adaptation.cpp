@@ -1,0 +1,158 @@
+#include "drift/adaptation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace eenet {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+constexpr std::size_t kFewest = 32;  // Scores that a threshold is set by.
+
+}  // namespace
+
+double quota_threshold(std::vector<float> scores, std::size_t quota) {
+  if (quota >= scores.size()) return -std::numeric_limits<double>::infinity();
+  std::sort(scores.begin(), scores.end(), std::greater<>());
+  const float stays = scores[quota];
+  // Of scores that are as high as one that stays, none leaves.
+  const auto end = std::find(scores.begin(), scores.end(), stays);
+  if (end == scores.begin()) return std::numeric_limits<double>::max();
+  return (static_cast<double>(*(end - 1)) + static_cast<double>(stays)) / 2;
+}
+
+Adaptation::Adaptation(std::shared_ptr<const Schedule> schedule, std::vector<double> costs)
+    : schedule_(std::move(schedule)),
+      costs_(std::move(costs)),
+      scores_(kWindow * (costs_.size() - 1)),
+      exits_(kWindow),
+      policy_(schedule_->exit_policy) {
+  while (first_ + 1 < costs_.size() && policy_->disabled(first_)) ++first_;
+}
+
+void Adaptation::record(std::size_t exit, std::span<const float> scores) noexcept {
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  const std::size_t row = count_.fetch_add(1, kRelaxed) % kWindow;
+  const std::size_t width = costs_.size() - 1;
+  for (std::size_t k = 0; k < width; ++k) {
+    scores_[row * width + k].store(k <= exit ? scores[k] : kNone, kRelaxed);
+  }
+  exits_[row].store(static_cast<std::uint32_t>(exit), kRelaxed);
+}
+
+Adaptation::Window Adaptation::window() const {
+  Window out;
+  for (const auto& exit : exits_) out.exits.push_back(exit.load(kRelaxed));
+  for (const auto& score : scores_) out.scores.push_back(score.load(kRelaxed));
+  return out;
+}
+
+Adaptation::Step Adaptation::advance(bool reached, bool drifted) {
+  const std::uint64_t count = count_.load(kRelaxed);
+  if (!adapted()) {
+    barred_ = barred_ && drifted;
+    wanted_ = (wanted_ || reached) && !barred_;
+    if (!wanted_ || count < std::max<std::uint64_t>(next_, kWindow)) return Step::kNone;
+    const Window window = this->window();
+    distance_ = distance(mean_cost(window));
+    drifted_share_ = first_share(window);
+    adapt(window);
+    return Step::kAdapted;
+  }
+  if (count < next_) return Step::kNone;
+  const Window window = this->window();
+  const bool own_would_do = this->own_would_do(window);
+  const bool no_better = distance(mean_cost(window)) >= distance_;
+  if (!own_would_do && !no_better) {
+    adapt(window);
+    return Step::kAdapted;
+  }
+  barred_ = !own_would_do;
+  wanted_ = false;
+  policy_ = schedule_->exit_policy;
+  // The samples of new thresholds are no measure of what the old ones do.
+  next_ = count + kWindow;
+  return Step::kRolledBack;
+}
+
+void Adaptation::adapt(const Window& window) {
+  const std::span<const double> own = schedule_->exit_policy->thresholds();
+  const std::span<const double> now = policy_->thresholds();
+  std::vector<double> thresholds(now.begin(), now.end());
+  const std::vector<double>& planned = schedule_->calibration_shares;
+  double staying = 1;  // Planned share of the samples that reach the exit.
+  for (std::size_t k = 0; k + 1 < costs_.size(); ++k) {
+    const double leaving = staying > 0 ? planned[k] / staying : 0;
+    staying -= planned[k];
+    if (own[k] == std::numeric_limits<double>::infinity()) continue;
+    std::vector<float> scores = scores_at(window, k, thresholds);
+    if (scores.size() < kFewest) continue;
+    const double quota = std::round(leaving * static_cast<double>(scores.size()));
+    thresholds[k] = quota_threshold(std::move(scores), static_cast<std::size_t>(quota));
+  }
+  policy_ = std::make_shared<const ExitPolicy>(policy_->with_thresholds(std::move(thresholds)));
+  next_ = count_.load(kRelaxed) + kWindow;
+}
+
+/// Scores of the samples that come to this exit under new thresholds, as far as they came to it
+/// under those that were in force.
+std::vector<float> Adaptation::scores_at(const Window& window, std::size_t exit,
+                                         const std::vector<double>& thresholds) const {
+  const std::size_t width = costs_.size() - 1;
+  std::vector<float> out;
+  for (std::size_t row = 0; row < kWindow; ++row) {
+    const float* const scores = window.scores.data() + row * width;
+    bool comes = !std::isnan(scores[exit]);
+    for (std::size_t k = 0; k < exit; ++k) {
+      comes = comes && !(static_cast<double>(scores[k]) >= thresholds[k]);
+    }
+    if (comes) out.push_back(scores[exit]);
+  }
+  return out;
+}
+
+double Adaptation::mean_cost(const Window& window) const {
+  double sum = 0;
+  for (const std::size_t exit : window.exits) sum += costs_[exit];
+  return sum / static_cast<double>(kWindow);
+}
+
+double Adaptation::distance(double cost) const {
+  const std::vector<double>& shares = schedule_->calibration_shares;
+  return std::abs(cost - std::inner_product(shares.begin(), shares.end(), costs_.begin(), 0.0));
+}
+
+/// What the schedule's own threshold lets leave at the first exit that has a say.
+double Adaptation::first_share(const Window& window) const {
+  const double threshold = schedule_->exit_policy->thresholds()[first_];
+  std::size_t leaving = 0;
+  for (std::size_t row = 0; row < kWindow; ++row) {
+    const float score = window.scores[row * (costs_.size() - 1) + first_];
+    leaving += static_cast<double>(score) >= threshold ? 1 : 0;
+  }
+  return static_cast<double>(leaving) / static_cast<double>(kWindow);
+}
+
+/// How far the share of a window may be off that of the calibration set, in 19 of 20 cases.
+double Adaptation::tolerance() const {
+  const double share = schedule_->calibration_shares[first_];
+  const double samples =
+      1 / static_cast<double>(schedule_->calibration_samples) + 1 / static_cast<double>(kWindow);
+  return 2 * std::sqrt(share * (1 - share) * samples);
+}
+
+/// Whether the schedule's own thresholds would let as many leave as planned, having let more or
+/// fewer leave when they were replaced.
+bool Adaptation::own_would_do(const Window& window) const {
+  const double planned = schedule_->calibration_shares[first_];
+  const double now = first_share(window);
+  if (std::abs(drifted_share_ - planned) <= tolerance()) return false;
+  return std::abs(now - planned) <= tolerance() &&
+         std::abs(now - planned) < std::abs(now - drifted_share_);
+}
+
+}  // namespace eenet

@@ -1,0 +1,135 @@
+#include <array>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "drift/adaptation.h"
+#include "drift_streams.h"
+
+namespace eenet {
+namespace {
+
+using test::kInf;
+using test::Stream;
+using Step = Adaptation::Step;
+
+constexpr std::size_t kWindow = Adaptation::kWindow;
+
+/// Runs samples through what is in force.
+/// @return Their mean cost.
+double run(Adaptation& adaptation, Stream& stream, std::size_t samples, double power) {
+  double cost = 0;
+  for (std::size_t i = 0; i < samples; ++i) {
+    const Stream::Sample sample = stream.next(*adaptation.policy(), power);
+    adaptation.record(sample.exit, sample.scores);
+    cost += static_cast<double>(sample.exit + 1);
+  }
+  return cost / static_cast<double>(samples);
+}
+
+TEST(QuotaThreshold, IsHalfWayBetweenNeighbours) {
+  EXPECT_DOUBLE_EQ(quota_threshold({0.5F, 1, 0.25F, 0.75F}, 2), 0.625);
+  EXPECT_EQ(quota_threshold({0.5F, 1}, 2), -kInf);
+  EXPECT_EQ(quota_threshold({}, 0), -kInf);
+}
+
+TEST(QuotaThreshold, TiesLeaveWholeOrStayWhole) {
+  const std::vector<float> scores = {0.5F, 1, 0.5F, 0.5F, 0.25F};
+  for (const std::size_t quota : {1U, 2U, 3U}) {
+    EXPECT_DOUBLE_EQ(quota_threshold(scores, quota), 0.75) << quota;
+  }
+  EXPECT_DOUBLE_EQ(quota_threshold(scores, 4), 0.375);
+}
+
+TEST(QuotaThreshold, NobodyLeavingDoesNotDisableTheExit) {
+  for (const double threshold : {quota_threshold({1, 0.5F}, 0), quota_threshold({1, 1, 1}, 2)}) {
+    EXPECT_TRUE(std::isfinite(threshold));
+    EXPECT_GT(threshold, std::numeric_limits<float>::max());
+  }
+}
+
+TEST(Adaptation, KeepsThePlanAndComesBack) {
+  Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
+  Stream stream;
+  EXPECT_EQ(adaptation.advance(true, true), Step::kNone) << "no window yet";
+  EXPECT_NEAR(run(adaptation, stream, kWindow, 3), 2.7, 0.1);
+  EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted) << "the alarm waits for the window";
+  EXPECT_TRUE(adaptation.adapted());
+  double cost = 0;
+  for (int window = 0; window < 8; ++window) {
+    EXPECT_EQ(adaptation.advance(false, true), Step::kNone) << "the next window has yet to come";
+    cost += run(adaptation, stream, kWindow, 3) / 8;
+    EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted);
+  }
+  EXPECT_NEAR(cost, 2.12, 0.05);
+  // Thresholds of the planned shares of u^3.
+  EXPECT_NEAR(adaptation.policy()->thresholds()[0], std::pow(0.7, 3), 0.05);
+  EXPECT_NEAR(adaptation.policy()->thresholds()[1], std::pow(0.6, 3), 0.07);
+  int windows = 0;
+  while (adaptation.adapted() && windows < 4) {
+    run(adaptation, stream, kWindow, 1);
+    const Step step = adaptation.advance(false, true);
+    EXPECT_NE(step, Step::kNone);
+    ++windows;
+  }
+  EXPECT_LE(windows, 3);
+  EXPECT_EQ(adaptation.policy()->thresholds()[0], 0.7);
+}
+
+TEST(Adaptation, NewDriftIsAdaptedToAfterAReturn) {
+  Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
+  Stream stream;
+  run(adaptation, stream, kWindow, 3);
+  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  for (int i = 0; i < 4 && adaptation.adapted(); ++i) {
+    run(adaptation, stream, kWindow, 1);
+    adaptation.advance(false, true);
+  }
+  ASSERT_FALSE(adaptation.adapted());
+  run(adaptation, stream, kWindow / 2, 3);
+  EXPECT_EQ(adaptation.advance(true, true), Step::kNone) << "half of the window is of before";
+  run(adaptation, stream, kWindow / 2, 3);
+  EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted);
+}
+
+TEST(Adaptation, RollsBackWhatDoesNoBetterAndThenWaitsForTheDriftToEnd) {
+  Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
+  Stream stream;
+  run(adaptation, stream, kWindow, 1.5);
+  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  // Far easier at once: the thresholds for harder samples are further off than before.
+  run(adaptation, stream, kWindow, 0.2);
+  EXPECT_EQ(adaptation.advance(false, true), Step::kRolledBack);
+  run(adaptation, stream, kWindow, 0.2);
+  EXPECT_EQ(adaptation.advance(true, true), Step::kNone);
+  EXPECT_EQ(adaptation.advance(false, false), Step::kNone);
+  EXPECT_EQ(adaptation.advance(true, true), Step::kAdapted);
+}
+
+TEST(Adaptation, DisabledExitsStayDisabledAndTheOthersAdapt) {
+  auto schedule = test::uniform_schedule();
+  schedule->exit_policy =
+      std::make_shared<const ExitPolicy>(schedule->exit_policy->with_thresholds({kInf, 0.6, 0}));
+  schedule->calibration_shares = {0, 0.4, 0.6};
+  Adaptation adaptation(schedule, {1, 2, 3});
+  Stream stream;
+  run(adaptation, stream, kWindow, 3);
+  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  EXPECT_EQ(adaptation.policy()->thresholds()[0], kInf);
+  EXPECT_NEAR(adaptation.policy()->thresholds()[1], std::pow(0.6, 3), 0.06);
+}
+
+TEST(Adaptation, AnExitThatFewReachKeepsItsThreshold) {
+  Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
+  const std::array<float, 1> sure = {1};
+  for (std::size_t i = 0; i < kWindow; ++i) adaptation.record(0, sure);
+  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  EXPECT_GT(adaptation.policy()->thresholds()[0], 1e300) << "all are tied, so that none leaves";
+  EXPECT_EQ(adaptation.policy()->thresholds()[1], 0.6);
+}
+
+}  // namespace
+}  // namespace eenet
