@@ -59,23 +59,28 @@ std::optional<const ExitPolicy*> check_policy(const PolicyArgument& policy) {
   return policy.cast<const ExitPolicy*>();
 }
 
-std::size_t check_exit(std::int64_t exit) {
-  if (exit < 0) {
-    throw Error(ErrorCode::kInput, cat("forced_exit: ", exit, " came, an exit from 0 on expected"));
+using Exit = std::optional<std::int64_t>;
+
+std::optional<std::size_t> check_exit(const char* what, Exit exit) {
+  if (!exit) return std::nullopt;
+  if (*exit < 0) {
+    throw Error(ErrorCode::kInput, cat(what, ": ", *exit, " came, an exit from 0 on expected"));
   }
-  return static_cast<std::size_t>(exit);
+  return static_cast<std::size_t>(*exit);
 }
 
 /// The arguments of a call, checked; keeps the caller's arrays.
 struct Call {
   Call(const Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-       std::optional<std::int64_t> forced_exit, bool return_logits)
+       Exit forced_exit, Exit max_exit, bool return_logits, bool explain)
       : arrays(check_inputs(runtime.model().manifest(), x)) {
     views.reserve(arrays.size());
     for (const CheckedArray& array : arrays) views.push_back(array.view());
     options.policy = check_policy(policy);
-    if (forced_exit) options.forced_exit = check_exit(*forced_exit);
+    options.forced_exit = check_exit("forced_exit", forced_exit);
+    options.max_exit = check_exit("max_exit", max_exit);
     options.return_logits = return_logits;
+    options.explain = explain;
   }
 
   std::vector<CheckedArray> arrays;
@@ -84,15 +89,17 @@ struct Call {
 };
 
 Result infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-             std::optional<std::int64_t> forced_exit, bool return_logits) {
-  const Call call(runtime, x, policy, forced_exit, return_logits);
+             Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms, bool return_logits,
+             bool explain) {
+  Call call(runtime, x, policy, forced_exit, max_exit, return_logits, explain);
+  call.options.deadline_ms = deadline_ms;
   const py::gil_scoped_release released;
   return runtime.infer(call.views, call.options);
 }
 
 BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-                         std::optional<std::int64_t> forced_exit, bool return_logits) {
-  const Call call(runtime, x, policy, forced_exit, return_logits);
+                         Exit forced_exit, Exit max_exit, bool return_logits, bool explain) {
+  const Call call(runtime, x, policy, forced_exit, max_exit, return_logits, explain);
   BatchResult result;
   {
     const py::gil_scoped_release released;
@@ -101,11 +108,20 @@ BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyA
   return BatchAnswers(std::move(result));
 }
 
+std::vector<double> get_segment_p95_ms(const Runtime& runtime) {
+  std::vector<double> out;
+  for (std::size_t k = 0; k < runtime.model().manifest().num_exits(); ++k) {
+    out.push_back(runtime.segment_times().p95_ms(k));
+  }
+  return out;
+}
+
 }  // namespace
 
 void def_infer(RuntimeClass& cls) {
   cls.def("infer", &infer, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "return_logits"_a = false,
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
+          "return_logits"_a = false, "explain"_a = false,
           R"(Classify one sample.
 
 Thread-safe; the GIL is released while it computes. The input is copied, never converted.
@@ -113,18 +129,27 @@ Thread-safe; the GIL is released while it computes. The input is copied, never c
 Args:
     x: Preprocessed input without a batch axis: a C-contiguous array of the dtype and shape in
         `inputs`, or a dict with one for each name.
-    policy: When to stop. Left out: the active schedule. None: full depth, where the last exit
-        answers alone.
+    policy: When to stop. Left out: the schedule or controller in force. None: full depth, where the
+        last exit answers alone.
     forced_exit: Leave at exactly this exit, whatever the scores, heads and scoring included: for
         measuring what it costs. Such runs are not counted in `stats`.
+    max_exit: Leave at this exit at the latest.
+    deadline_ms: Time from the call on. A segment that would miss it by the 95 % quantile of its
+        recent times (`segment_p95_ms`) is not begun, and the deepest exit passed answers:
+        `Result.stopped_by` is then `deadline`.
     return_logits: Copy the logits of every exit passed into the result.
+    explain: Take the decisions of the exits passed apart, see `Result.explanations`.
 
 Raises:
-    InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+    InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value, an exit is
+        not one of the network's, `deadline_ms` is not positive, or `forced_exit` came with
+        `max_exit` or `deadline_ms`.
+    BudgetError: If not even the first exit would keep the deadline.
     NonFiniteError: If an exit produced NaN or infinite logits.
     BackendError: If ONNX Runtime failed.)");
   cls.def("infer_batch", &infer_batch, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "return_logits"_a = false,
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_logits"_a = false,
+          "explain"_a = false,
           R"(Classify a batch; each sample leaves at its own exit.
 
 After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
@@ -133,21 +158,27 @@ and is kept.
 
 Args:
     x: Preprocessed input as for `infer`, with the batch axis in front: 1 to `max_batch` samples.
-    policy: As for `infer`.
+    policy: As for `infer`; one schedule for the whole batch.
     forced_exit: As for `infer`.
+    max_exit: As for `infer`.
     return_logits: As for `infer`.
+    explain: As for `infer`; the explanations are in the items of the result.
 
 Returns:
     The answers in the order of the input: what `infer` answers one by one, but for the last bits
     of the logits, which may move a sample whose score is next to a threshold.
 
 Raises:
-    InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+    InputError: As `infer`.
     NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
     BackendError: If ONNX Runtime failed, or there is no memory for the batch.)");
   cls.def("stats", &Runtime::stats, py::call_guard<py::gil_scoped_release>(),
           "What was done since the load or the last `reset_stats`.")
-      .def("reset_stats", &Runtime::reset_stats, "Start counting anew.");
+      .def("reset_stats", &Runtime::reset_stats, "Start counting anew.")
+      .def_property_readonly("segment_p95_ms", &get_segment_p95_ms,
+                             "95 % quantile of the last 256 times of each segment on single "
+                             "samples, exit head and decision included: what deadlines are kept "
+                             "by. At first from the warm-up at load.");
 }
 
 }  // namespace eenet::python

@@ -12,6 +12,7 @@ PYBIND11_MODULE(_core, module) {
   register_schedule(module);
   register_replay(module);
   register_stream(module);
+  register_explanation(module);
   register_result(module);
   register_stats(module);
   register_runtime(module);

@@ -39,6 +39,13 @@ std::string repr(const Result& result) {
   return text;
 }
 
+/// Names of why each sample left.
+py::typing::List<py::str> get_stops(const BatchAnswers& answers) {
+  py::typing::List<py::str> out;
+  for (const StopReason reason : answers.result.stopped_by) out.append(stop_reason_name(reason));
+  return out;
+}
+
 py::array_t<float> copy_scores(const BatchResult& result) {
   if (!result.scores.empty()) {
     return copy_matrix(std::span<const float>(result.scores), result.size());
@@ -91,6 +98,14 @@ A sequence of one `Result` a sample, and arrays over all of them. The arrays are
       .def_readonly("logits", &BatchAnswers::logits,
                     "Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None "
                     "unless `return_logits` was set.")
+      .def_property_readonly("stopped_by", &get_stops,
+                             "Why each sample left where it did, as in `Result`.")
+      .def_property_readonly(
+          "schedule", [](const BatchAnswers& answers) { return answers.result.schedule; },
+          "Index of the schedule in force; None under another policy or at full depth.")
+      .def_property_readonly(
+          "segment_ms", [](const BatchAnswers& answers) { return answers.result.segment_ms; },
+          "Wall time of each segment that was run, exit head and decisions included.")
       .def_property_readonly(
           "latency_ms", [](const BatchAnswers& answers) { return answers.result.latency_ms; },
           "Wall time of the batch from the input check to the last answer, without the Python "
@@ -129,6 +144,17 @@ void register_result(py::module_& module) {
       .def_property_readonly("logits", &get_logits,
                              "Logits of the exits passed, float32 (exit + 1, C), or None unless "
                              "`return_logits` was set.")
+      .def_property_readonly(
+          "stopped_by", [](const Result& result) { return stop_reason_name(result.stopped_by); },
+          "Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, "
+          "`deadline` or `forced_exit`.")
+      .def_readonly("schedule", &Result::schedule,
+                    "Index of the schedule in force; None under another policy or at full depth.")
+      .def_readonly("explanations", &Result::explanations,
+                    "The decision of each exit passed, if `explain` was set; empty at full depth.")
+      .def_readonly("segment_ms", &Result::segment_ms,
+                    "Wall time of each segment passed, its exit head and the decision included; in "
+                    "a batch, that of the batch.")
       .def_readonly("latency_ms", &Result::latency_ms,
                     "Wall time from the input check to the answer, without the Python call; in a "
                     "batch, that of the batch.")

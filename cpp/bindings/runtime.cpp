@@ -1,5 +1,6 @@
 #include "eenet/runtime.h"
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -71,9 +72,18 @@ std::shared_ptr<Runtime> load(const PathArgument& path, std::optional<double> bu
 
 // --- properties -----------------------------------------------------------------------------
 
-std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, double budget) {
-  if (!runtime.set_budget(budget)) warn_full_depth(runtime);
-  return or_none(runtime.schedule());
+std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, double budget,
+                                                    std::optional<std::int64_t> horizon,
+                                                    std::optional<std::int64_t> window,
+                                                    std::optional<std::int64_t> neighbours) {
+  const auto& schedules = runtime.model().budgets().schedules();
+  if (horizon || window) {
+    return without_const(schedules[runtime.set_budget({budget, horizon, window, neighbours})]);
+  }
+  const std::optional<std::size_t> chosen = runtime.set_budget(budget);
+  if (chosen) return without_const(schedules[*chosen]);
+  warn_full_depth(runtime);
+  return std::nullopt;
 }
 
 std::vector<std::shared_ptr<Schedule>> get_schedules(const Runtime& runtime) {
@@ -192,7 +202,11 @@ void def_budget(RuntimeClass& cls) {
           "costs.")
       .def_property_readonly(
           "schedule", [](const Runtime& runtime) { return or_none(runtime.schedule()); },
-          "The schedule in force; None: full depth.")
+          "The schedule in force, under a controller the one for the next sample; None: full "
+          "depth.")
+      .def_property_readonly("surplus", &Runtime::surplus,
+                             "What the controller has left over, in the unit of the schedules, "
+                             "negative for a debt; None without a controller.")
       .def_property_readonly("costs", &get_costs,
                              "Cost of a sample leaving at each exit, in the unit of the schedules "
                              "(ms without any); None if no profile fits this device.")
@@ -200,21 +214,32 @@ void def_budget(RuntimeClass& cls) {
                              "Cost of the network without early exits, if it was measured.")
       .def_property_readonly("profile", &get_profile,
                              "The cost profile in force, as in the manifest, or None.")
-      .def("set_budget", &set_budget, "budget"_a,
+      .def("set_budget", &set_budget, "budget"_a, py::kw_only(), "horizon"_a = py::none(),
+           "window"_a = py::none(), "neighbours"_a = 1,
            R"(Put the schedule with the largest budget that does not exceed `budget` in force.
 
-Takes effect with the next sample, without a reload, on every thread.
+Takes effect with the next sample, without a reload, on every thread. With a horizon or window a
+controller keeps the mean cost of the samples from now on at the budget, whatever the data, by
+switching between schedules (paper, "Adapting to Dynamic Budget Settings"; see `replay_stream`).
+Calls of `infer` with a policy or forced exit of their own are not in its account. A batch runs under
+one schedule.
 
 Args:
     budget: Mean cost per sample, in the unit of the schedules: ms unless they say otherwise.
+    horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
+        surplus or debt carries over.
+    window: Samples over which a surplus or debt is to be worked off.
+    neighbours: Number of schedules that a controller may use on either side of the one that it
+        starts from; None: all.
 
 Returns:
-    The schedule in force; None if the budget is above the full cost and full depth is in force,
-    with a BudgetWarning.
+    The schedule in force, the one that a controller starts from; None if the budget is above the
+    full cost and full depth is in force, with a BudgetWarning.
 
 Raises:
-    BudgetError: If the budget cannot be met (with the feasible range), or nothing says what this
-        device takes.)");
+    BudgetError: If the budget cannot be met (with the feasible range), with a controller also if it
+        is above the full cost, or nothing says what this device takes.
+    InputError: If `horizon`, `window` or `neighbours` is out of range.)");
 }
 
 void register_load(py::module_& module) {

@@ -123,7 +123,12 @@ Model::Model(Manifest manifest, std::shared_ptr<const Backend> backend, Schedule
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options) {
-  const auto backend = open_onnxruntime({options.threads, options.library_paths});
+  return load(path, options, open_onnxruntime({options.threads, options.library_paths}));
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
+                                         const LoadOptions& options,
+                                         std::shared_ptr<const Backend> backend) {
   return in_context(cat("bundle ", quote_name(path.native())), [&]() {
     const Bundle bundle = Bundle::open(path);
     const Manifest& manifest = bundle.manifest();

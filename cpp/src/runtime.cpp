@@ -2,85 +2,160 @@
 
 #include <utility>
 
+#include "util/free_list.h"
+
 namespace eenet {
+namespace {
+
+// The first run of a segment plans its memory; the others say how long a run takes.
+constexpr int kWarmUpRuns = 3;
+
+}  // namespace
+
+struct Runtime::Caller {
+  explicit Caller(std::shared_ptr<const Model> model) : runner(std::move(model)) {}
+
+  Runner runner;
+  std::uint64_t version = 0;
+  std::shared_ptr<Mode> mode;
+};
 
 class Runtime::Lease {
  public:
-  explicit Lease(Runtime& runtime) : runtime_(runtime) {
-    {
-      const std::lock_guard lock(runtime_.mutex_);
-      if (!runtime_.idle_.empty()) {
-        runner_ = std::move(runtime_.idle_.back());
-        runtime_.idle_.pop_back();
-      }
-    }
-    if (!runner_) runner_ = std::make_unique<Runner>(runtime_.model_);
+  explicit Lease(Runtime& runtime) : runtime_(runtime), caller_(runtime.idle_->take()) {
+    if (!caller_) caller_ = std::make_unique<Caller>(runtime_.model_);
+    // Before the mode: one that is newer than its version is looked at again, never missed.
+    const std::uint64_t version = runtime_.version_.load(std::memory_order_acquire);
+    if (caller_->version == version) return;
+    caller_->mode = runtime_.mode();
+    caller_->version = version;
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  ~Lease() {
-    const std::lock_guard lock(runtime_.mutex_);
-    runtime_.idle_.push_back(std::move(runner_));
-  }
+  ~Lease() { runtime_.idle_->put(std::move(caller_)); }
 
-  Runner& runner() noexcept { return *runner_; }
+  Runner& runner() noexcept { return caller_->runner; }
+  Mode& mode() noexcept { return *caller_->mode; }
 
  private:
   Runtime& runtime_;
-  std::unique_ptr<Runner> runner_;
+  std::unique_ptr<Caller> caller_;
+};
+
+/// What one call is to do.
+struct Runtime::Plan {
+  RunOptions options;
+  std::optional<std::size_t> schedule;  // If it is what is in force that decides.
+  Controller* controller = nullptr;     // If it is to know what the call costs.
 };
 
 Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budget)
     : model_(std::move(model)),
-      active_(model_->active() ? static_cast<std::int64_t>(*model_->active()) : kFullDepth),
-      stats_(model_->manifest().num_exits()) {
+      stats_(model_->manifest().num_exits()),
+      times_(model_->manifest().num_exits()),
+      idle_(std::make_unique<FreeList<Caller>>()) {
+  put_in_force({model_->active(), nullptr});
   if (budget) set_budget(*budget);
-  // Made now, so that what is wrong with the buffers is said at load and the first sample is fast.
-  const Lease first(*this);
+  // Made now, so that what is wrong with the buffers is said at load.
+  Lease first(*this);
+  for (int run = 0; run < kWarmUpRuns; ++run) {
+    const std::vector<double> times = first.runner().warm_up();
+    for (std::size_t k = 0; run > 0 && k < times.size(); ++k) times_.record(k, times[k]);
+  }
 }
 
-RunOptions Runtime::run_options(const InferOptions& options) const {
-  RunOptions run{nullptr, options.forced_exit, options.return_logits};
-  const std::int64_t active = active_.load(std::memory_order_relaxed);
+Runtime::~Runtime() = default;
+
+Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
+  Plan plan{{options, nullptr, &times_}, std::nullopt, nullptr};
   if (options.policy) {
-    run.policy = *options.policy;
-  } else if (active != kFullDepth) {
-    const auto& schedules = model_->budgets().schedules();
-    run.policy = schedules[static_cast<std::size_t>(active)]->exit_policy.get();
+    plan.options.policy = *options.policy;
+    return plan;
   }
-  return run;
+  plan.schedule = mode.schedule;
+  if (mode.controller) {
+    plan.schedule = mode.controller->choose();
+    if (!options.forced_exit) plan.controller = mode.controller.get();
+  }
+  if (plan.schedule) {
+    plan.options.policy = model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
+  }
+  return plan;
 }
 
 Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& options) {
-  const RunOptions run = run_options(options);
   Lease lease(*this);
-  Result result = lease.runner().run(inputs, run);
-  if (!options.forced_exit) stats_.record(result.exit, result.latency_ms);
+  const Plan plan = this->plan(options, lease.mode());
+  Result result = lease.runner().run(inputs, plan.options);
+  result.schedule = plan.schedule;
+  if (options.forced_exit) return result;
+  record(result.exit, result.stopped_by, result.latency_ms, plan.controller);
+  for (std::size_t k = 0; k < result.segment_ms.size(); ++k) {
+    stats_.record_segment(k, 1, result.segment_ms[k]);
+    times_.record(k, result.segment_ms[k]);
+  }
   return result;
 }
 
 BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const InferOptions& options) {
-  const RunOptions run = run_options(options);
   Lease lease(*this);
-  BatchResult result = lease.runner().run_batch(inputs, run);
+  const Plan plan = this->plan(options, lease.mode());
+  BatchResult result = lease.runner().run_batch(inputs, plan.options);
+  result.schedule = plan.schedule;
   if (options.forced_exit) return result;
-  for (const std::int64_t exit : result.exits) {
-    stats_.record(static_cast<std::size_t>(exit), result.latency_ms);
+  std::vector<std::size_t> reached(result.segment_ms.size());
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto exit = static_cast<std::size_t>(result.exits[i]);
+    record(exit, result.stopped_by[i], result.latency_ms, plan.controller);
+    for (std::size_t k = 0; k <= exit; ++k) ++reached[k];
+  }
+  for (std::size_t k = 0; k < reached.size(); ++k) {
+    stats_.record_segment(k, reached[k], result.segment_ms[k]);
   }
   return result;
 }
 
+void Runtime::record(std::size_t exit, StopReason reason, double latency_ms,
+                     Controller* controller) {
+  stats_.record(exit, reason, latency_ms);
+  if (controller != nullptr) controller->record(exit);
+}
+
+void Runtime::put_in_force(Mode mode) {
+  auto next = std::make_shared<Mode>(std::move(mode));
+  const std::lock_guard lock(mutex_);
+  mode_ = std::move(next);
+  version_.fetch_add(1, std::memory_order_release);
+}
+
+std::shared_ptr<Mode> Runtime::mode() const {
+  const std::lock_guard lock(mutex_);
+  return mode_;
+}
+
 std::optional<std::size_t> Runtime::set_budget(double budget) {
   const std::optional<std::size_t> chosen = model_->budgets().choose(budget);
-  active_.store(chosen ? static_cast<std::int64_t>(*chosen) : kFullDepth,
-                std::memory_order_relaxed);
+  put_in_force({chosen, nullptr});
   return chosen;
 }
 
+std::size_t Runtime::set_budget(const ControllerOptions& options) {
+  auto controller = std::make_unique<Controller>(model_->budgets(), options);
+  const std::size_t target = model_->budgets().choose(options.budget).value();
+  put_in_force({target, std::move(controller)});
+  return target;
+}
+
 std::shared_ptr<const Schedule> Runtime::schedule() const {
-  const std::int64_t active = active_.load(std::memory_order_relaxed);
-  if (active == kFullDepth) return nullptr;
-  return model_->budgets().schedules()[static_cast<std::size_t>(active)];
+  const std::shared_ptr<Mode> mode = this->mode();
+  const std::optional<std::size_t> index =
+      mode->controller ? mode->controller->choose() : mode->schedule;
+  return index ? model_->budgets().schedules()[*index] : nullptr;
+}
+
+std::optional<double> Runtime::surplus() const {
+  const std::shared_ptr<Mode> mode = this->mode();
+  return mode->controller ? std::optional(mode->controller->surplus()) : std::nullopt;
 }
 
 Stats Runtime::stats() const {

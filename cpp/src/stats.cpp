@@ -9,6 +9,17 @@ namespace {
 constexpr auto kRelaxed = std::memory_order_relaxed;
 constexpr double kNsPerMs = 1e6;
 
+LatencySummary summarise(const LatencyHistogram& latencies) {
+  LatencySummary out;
+  out.count = latencies.count();
+  if (out.count == 0) return out;
+  out.mean_ms = latencies.mean_ms();
+  out.p50_ms = latencies.quantile_ms(0.50);
+  out.p90_ms = latencies.quantile_ms(0.90);
+  out.p99_ms = latencies.quantile_ms(0.99);
+  return out;
+}
+
 }  // namespace
 
 std::size_t LatencyHistogram::bucket(std::uint64_t nanoseconds) noexcept {
@@ -27,9 +38,9 @@ double LatencyHistogram::midpoint(std::size_t bucket) noexcept {
   return std::ldexp(static_cast<double>(leading) + 0.5, shift);
 }
 
-void LatencyHistogram::record(std::uint64_t nanoseconds) noexcept {
-  buckets_[bucket(nanoseconds)].fetch_add(1, kRelaxed);
-  sum_.fetch_add(nanoseconds, kRelaxed);
+void LatencyHistogram::record(std::uint64_t nanoseconds, std::uint64_t times) noexcept {
+  buckets_[bucket(nanoseconds)].fetch_add(times, kRelaxed);
+  sum_.fetch_add(nanoseconds * times, kRelaxed);
 }
 
 void LatencyHistogram::reset() noexcept {
@@ -59,14 +70,23 @@ double LatencyHistogram::quantile_ms(double quantile) const noexcept {
   return 0;
 }
 
-void StatsRecorder::record(std::size_t exit, double latency_ms) noexcept {
+void StatsRecorder::record(std::size_t exit, StopReason reason, double latency_ms) noexcept {
   exits_[exit].fetch_add(1, kRelaxed);
+  stops_[static_cast<std::size_t>(reason)].fetch_add(1, kRelaxed);
   latencies_.record(static_cast<std::uint64_t>(latency_ms * kNsPerMs));
+}
+
+void StatsRecorder::record_segment(std::size_t segment, std::size_t samples,
+                                   double milliseconds) noexcept {
+  const double each = milliseconds / static_cast<double>(samples);
+  segments_[segment].record(static_cast<std::uint64_t>(each * kNsPerMs), samples);
 }
 
 void StatsRecorder::reset() noexcept {
   for (auto& count : exits_) count.store(0, kRelaxed);
+  for (auto& count : stops_) count.store(0, kRelaxed);
   latencies_.reset();
+  for (auto& segment : segments_) segment.reset();
 }
 
 Stats StatsRecorder::summary(const std::vector<double>& costs) const {
@@ -78,12 +98,10 @@ Stats StatsRecorder::summary(const std::vector<double>& costs) const {
     stats.count += count;
     if (!costs.empty()) cost += static_cast<double>(count) * costs[exit];
   }
-  if (stats.count == 0) return stats;
-  if (!costs.empty()) stats.mean_cost = cost / static_cast<double>(stats.count);
-  stats.mean_latency_ms = latencies_.mean_ms();
-  stats.p50_ms = latencies_.quantile_ms(0.50);
-  stats.p90_ms = latencies_.quantile_ms(0.90);
-  stats.p99_ms = latencies_.quantile_ms(0.99);
+  for (std::size_t i = 0; i < kStopReasons; ++i) stats.stops[i] = stops_[i].load(kRelaxed);
+  if (stats.count > 0 && !costs.empty()) stats.mean_cost = cost / static_cast<double>(stats.count);
+  stats.latency = summarise(latencies_);
+  for (const LatencyHistogram& segment : segments_) stats.segments.push_back(summarise(segment));
   return stats;
 }
 

@@ -17,8 +17,10 @@ __all__: list[str] = [
     "BundleError",
     "ConfigurationError",
     "EenetError",
+    "ExitExplanation",
     "ExitPolicy",
     "InputError",
+    "LatencySummary",
     "NonFiniteError",
     "ProfileWarning",
     "Replay",
@@ -298,6 +300,60 @@ class StreamReplay:
         Index of the schedule in force for each sample, int64 (N,).
         """
 
+class ExitExplanation:
+    """
+    Why an exit accepted a sample or passed it on.
+
+    The score before it is clamped is the sum of the contributions, `others` and `bias`. With a hidden
+    layer they are those of the linear map that holds around this sample.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def accepted(self) -> bool:
+        """
+        Whether it accepted the sample.
+        """
+    @property
+    def bias(self) -> float:
+        """
+        What no input of the scorer has a part in.
+        """
+    @property
+    def contributions(self) -> list[tuple[str, float]]:
+        """
+        The eight largest parts of the score by size, each a name and a value: `p(CLASS)`, `maximum`, `certainty`, `vote`, `margin`, `score of exit K`. Empty without a score.
+        """
+    @property
+    def exit(self) -> int:
+        """
+        Index of the exit.
+        """
+    @property
+    def label(self) -> int:
+        """
+        Index of the class that it answers.
+        """
+    @property
+    def others(self) -> float:
+        """
+        Sum of the parts that are not among `contributions`.
+        """
+    @property
+    def score(self) -> float:
+        """
+        Confidence score; 0 at a disabled exit and at the last one.
+        """
+    @property
+    def threshold(self) -> float:
+        """
+        The exit accepts a score from here on; inf: it is disabled. The last exit accepts whatever the score.
+        """
+    @property
+    def time_ms(self) -> float:
+        """
+        Wall time of the segment, its exit head and the decision.
+        """
+
 class Result:
     """
     The answer for one sample. Arrays are copies.
@@ -312,6 +368,11 @@ class Result:
     def exit(self) -> int:
         """
         Index of the exit taken.
+        """
+    @property
+    def explanations(self) -> list[ExitExplanation]:
+        """
+        The decision of each exit passed, if `explain` was set; empty at full depth.
         """
     @property
     def label(self) -> int:
@@ -334,9 +395,24 @@ class Result:
         Probability of each class at the exit taken, float32 (C,).
         """
     @property
+    def schedule(self) -> int | None:
+        """
+        Index of the schedule in force; None under another policy or at full depth.
+        """
+    @property
     def scores(self) -> tuple[float, ...]:
         """
         Confidence score of each exit passed, the exit taken included (0 for a disabled exit and the last one); empty at full depth.
+        """
+    @property
+    def segment_ms(self) -> list[float]:
+        """
+        Wall time of each segment passed, its exit head and the decision included; in a batch, that of the batch.
+        """
+    @property
+    def stopped_by(self) -> str:
+        """
+        Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, `deadline` or `forced_exit`.
         """
 
 class BatchResult:
@@ -383,9 +459,55 @@ class BatchResult:
         Probability of each class at the exit taken, float32 (N, C).
         """
     @property
+    def schedule(self) -> int | None:
+        """
+        Index of the schedule in force; None under another policy or at full depth.
+        """
+    @property
     def scores(self) -> numpy.typing.NDArray[numpy.float32]:
         """
         Confidence scores of the exits passed, the exit taken included, float32 (N, K); NaN where none was computed.
+        """
+    @property
+    def segment_ms(self) -> list[float]:
+        """
+        Wall time of each segment that was run, exit head and decisions included.
+        """
+    @property
+    def stopped_by(self) -> list[str]:
+        """
+        Why each sample left where it did, as in `Result`.
+        """
+
+class LatencySummary:
+    """
+    Wall times of one kind; None where there are no records.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def count(self) -> int:
+        """
+        Number of samples.
+        """
+    @property
+    def mean_ms(self) -> float | None:
+        """
+        Mean.
+        """
+    @property
+    def p50_ms(self) -> float | None:
+        """
+        Median, to 2 %.
+        """
+    @property
+    def p90_ms(self) -> float | None:
+        """
+        90 % quantile, to 2 %.
+        """
+    @property
+    def p99_ms(self) -> float | None:
+        """
+        99 % quantile, to 2 %.
         """
 
 class Stats:
@@ -428,6 +550,16 @@ class Stats:
         """
         99 % quantile of the wall time, to 2 %.
         """
+    @property
+    def segments(self) -> list[LatencySummary]:
+        """
+        Wall time per sample in each segment, its exit head and the decision included; in a batch, an equal part of its time.
+        """
+    @property
+    def stops(self) -> dict[str, int]:
+        """
+        Number of samples by why they left: `policy`, `max_exit`, `deadline`.
+        """
 
 class Runtime:
     """
@@ -442,7 +574,10 @@ class Runtime:
         *,
         policy: ExitPolicy | None = ...,
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
         return_logits: bool = False,
+        explain: bool = False,
     ) -> Result:
         """
         Classify one sample.
@@ -452,14 +587,22 @@ class Runtime:
         Args:
             x: Preprocessed input without a batch axis: a C-contiguous array of the dtype and shape in
                 `inputs`, or a dict with one for each name.
-            policy: When to stop. Left out: the active schedule. None: full depth, where the last exit
-                answers alone.
+            policy: When to stop. Left out: the schedule or controller in force. None: full depth, where the
+                last exit answers alone.
             forced_exit: Leave at exactly this exit, whatever the scores, heads and scoring included: for
                 measuring what it costs. Such runs are not counted in `stats`.
+            max_exit: Leave at this exit at the latest.
+            deadline_ms: Time from the call on. A segment that would miss it by the 95 % quantile of its
+                recent times (`segment_p95_ms`) is not begun, and the deepest exit passed answers:
+                `Result.stopped_by` is then `deadline`.
             return_logits: Copy the logits of every exit passed into the result.
+            explain: Take the decisions of the exits passed apart, see `Result.explanations`.
 
         Raises:
-            InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+            InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value, an exit is
+                not one of the network's, `deadline_ms` is not positive, or `forced_exit` came with
+                `max_exit` or `deadline_ms`.
+            BudgetError: If not even the first exit would keep the deadline.
             NonFiniteError: If an exit produced NaN or infinite logits.
             BackendError: If ONNX Runtime failed.
         """
@@ -469,7 +612,9 @@ class Runtime:
         *,
         policy: ExitPolicy | None = ...,
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         return_logits: bool = False,
+        explain: bool = False,
     ) -> BatchResult:
         """
         Classify a batch; each sample leaves at its own exit.
@@ -480,16 +625,18 @@ class Runtime:
 
         Args:
             x: Preprocessed input as for `infer`, with the batch axis in front: 1 to `max_batch` samples.
-            policy: As for `infer`.
+            policy: As for `infer`; one schedule for the whole batch.
             forced_exit: As for `infer`.
+            max_exit: As for `infer`.
             return_logits: As for `infer`.
+            explain: As for `infer`; the explanations are in the items of the result.
 
         Returns:
             The answers in the order of the input: what `infer` answers one by one, but for the last bits
             of the logits, which may move a sample whose score is next to a threshold.
 
         Raises:
-            InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value.
+            InputError: As `infer`.
             NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
             BackendError: If ONNX Runtime failed, or there is no memory for the batch.
         """
@@ -497,22 +644,39 @@ class Runtime:
         """
         Start counting anew.
         """
-    def set_budget(self, budget: typing.SupportsFloat | typing.SupportsIndex) -> Schedule | None:
+    def set_budget(
+        self,
+        budget: typing.SupportsFloat | typing.SupportsIndex,
+        *,
+        horizon: typing.SupportsInt | typing.SupportsIndex | None = None,
+        window: typing.SupportsInt | typing.SupportsIndex | None = None,
+        neighbours: typing.SupportsInt | typing.SupportsIndex | None = 1,
+    ) -> Schedule | None:
         """
         Put the schedule with the largest budget that does not exceed `budget` in force.
 
-        Takes effect with the next sample, without a reload, on every thread.
+        Takes effect with the next sample, without a reload, on every thread. With a horizon or window a
+        controller keeps the mean cost of the samples from now on at the budget, whatever the data, by
+        switching between schedules (paper, "Adapting to Dynamic Budget Settings"; see `replay_stream`).
+        Calls of `infer` with a policy or forced exit of their own are not in its account. A batch runs under
+        one schedule.
 
         Args:
             budget: Mean cost per sample, in the unit of the schedules: ms unless they say otherwise.
+            horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
+                surplus or debt carries over.
+            window: Samples over which a surplus or debt is to be worked off.
+            neighbours: Number of schedules that a controller may use on either side of the one that it
+                starts from; None: all.
 
         Returns:
-            The schedule in force; None if the budget is above the full cost and full depth is in force,
-            with a BudgetWarning.
+            The schedule in force, the one that a controller starts from; None if the budget is above the
+            full cost and full depth is in force, with a BudgetWarning.
 
         Raises:
-            BudgetError: If the budget cannot be met (with the feasible range), or nothing says what this
-                device takes.
+            BudgetError: If the budget cannot be met (with the feasible range), with a controller also if it
+                is above the full cost, or nothing says what this device takes.
+            InputError: If `horizon`, `window` or `neighbours` is out of range.
         """
     def stats(self) -> Stats:
         """
@@ -591,7 +755,7 @@ class Runtime:
     @property
     def schedule(self) -> Schedule | None:
         """
-        The schedule in force; None: full depth.
+        The schedule in force, under a controller the one for the next sample; None: full depth.
         """
     @property
     def schedules(self) -> list[Schedule]:
@@ -599,9 +763,19 @@ class Runtime:
         The schedules, by ascending budget.
         """
     @property
+    def segment_p95_ms(self) -> list[float]:
+        """
+        95 % quantile of the last 256 times of each segment on single samples, exit head and decision included: what deadlines are kept by. At first from the warm-up at load.
+        """
+    @property
     def static_cost(self) -> float | None:
         """
         Cost of the network without early exits, if it was measured.
+        """
+    @property
+    def surplus(self) -> float | None:
+        """
+        What the controller has left over, in the unit of the schedules, negative for a debt; None without a controller.
         """
     @property
     def task(self) -> str:

@@ -20,6 +20,11 @@ BatchResult make_batch() {
   batch.probabilities = {0.25F, 0.75F, 0.5F, 0.5F};
   batch.scores = {0.1F, 0.2F, kNone, 0.3F, kNone, kNone};
   batch.logits = {1, 2, 3, 4, kNone, kNone, 5, 6, kNone, kNone, kNone, kNone};
+  batch.stopped_by = {StopReason::kDeadline, StopReason::kPolicy};
+  batch.schedule = 2;
+  batch.explanations.resize(2);
+  batch.explanations[0].resize(2);
+  batch.segment_ms = {1, 1.5};
   batch.latency_ms = 4;
   batch.backend_ms = 3;
   return batch;
@@ -36,11 +41,18 @@ TEST(BatchResult, GivesOneSampleOnlyWhatItPassed) {
   EXPECT_EQ(first.logits, (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(first.latency_ms, 4);
   EXPECT_EQ(first.backend_ms, 3);
+  EXPECT_EQ(first.stopped_by, StopReason::kDeadline);
+  EXPECT_EQ(first.schedule, 2U);
+  EXPECT_EQ(first.explanations.size(), 2U);
+  EXPECT_EQ(first.segment_ms, (std::vector<double>{1, 1.5}));
   const Result second = batch.at(1);
   EXPECT_EQ(second.label, 0U);
   EXPECT_EQ(second.exit, 0U);
   EXPECT_EQ(second.scores, (std::vector<float>{0.3F}));
   EXPECT_EQ(second.logits, (std::vector<float>{5, 6}));
+  EXPECT_EQ(second.stopped_by, StopReason::kPolicy);
+  EXPECT_TRUE(second.explanations.empty());
+  EXPECT_EQ(second.segment_ms, (std::vector<double>{1}));
 }
 
 TEST(BatchResult, HasNoScoresAtFullDepth) {
@@ -49,6 +61,13 @@ TEST(BatchResult, HasNoScoresAtFullDepth) {
   batch.logits.clear();
   EXPECT_TRUE(batch.at(1).scores.empty());
   EXPECT_TRUE(batch.at(1).logits.empty());
+}
+
+TEST(StopReason, HasANameEach) {
+  EXPECT_EQ(stop_reason_name(StopReason::kPolicy), "policy");
+  EXPECT_EQ(stop_reason_name(StopReason::kMaxExit), "max_exit");
+  EXPECT_EQ(stop_reason_name(StopReason::kDeadline), "deadline");
+  EXPECT_EQ(stop_reason_name(StopReason::kForcedExit), "forced_exit");
 }
 
 }  // namespace

@@ -50,17 +50,17 @@ TEST(LatencyHistogram, IsEmptyAtFirstAndAfterReset) {
 
 TEST(StatsRecorder, SumsUpExitsAndCosts) {
   StatsRecorder recorder(3);
-  recorder.record(0, 1);
-  recorder.record(0, 1);
-  recorder.record(0, 1);
-  recorder.record(2, 3);
+  recorder.record(0, StopReason::kPolicy, 1);
+  recorder.record(0, StopReason::kPolicy, 1);
+  recorder.record(0, StopReason::kPolicy, 1);
+  recorder.record(2, StopReason::kPolicy, 3);
   const Stats stats = recorder.summary({1, 2, 5});
   EXPECT_EQ(stats.count, 4U);
   EXPECT_EQ(stats.exits, (std::vector<std::uint64_t>{3, 0, 1}));
   EXPECT_EQ(stats.mean_cost, 2);
-  EXPECT_NEAR(stats.mean_latency_ms.value(), 1.5, 1e-9);
-  EXPECT_NEAR(stats.p50_ms.value(), 1, 0.02);
-  EXPECT_NEAR(stats.p99_ms.value(), 3, 0.05);
+  EXPECT_NEAR(stats.latency.mean_ms.value(), 1.5, 1e-9);
+  EXPECT_NEAR(stats.latency.p50_ms.value(), 1, 0.02);
+  EXPECT_NEAR(stats.latency.p99_ms.value(), 3, 0.05);
 }
 
 TEST(StatsRecorder, ClaimsNothingItDoesNotKnow) {
@@ -68,12 +68,40 @@ TEST(StatsRecorder, ClaimsNothingItDoesNotKnow) {
   const Stats none = recorder.summary({1, 2});
   EXPECT_EQ(none.count, 0U);
   EXPECT_EQ(none.exits, (std::vector<std::uint64_t>{0, 0}));
-  EXPECT_FALSE(none.mean_cost || none.mean_latency_ms || none.p50_ms || none.p90_ms || none.p99_ms);
-  recorder.record(1, 2);
+  const LatencySummary& latency = none.latency;
+  EXPECT_FALSE(none.mean_cost || latency.mean_ms || latency.p50_ms || latency.p90_ms ||
+               latency.p99_ms);
+  recorder.record(1, StopReason::kPolicy, 2);
   EXPECT_FALSE(recorder.summary({}).mean_cost);
-  EXPECT_TRUE(recorder.summary({}).p90_ms);
+  EXPECT_TRUE(recorder.summary({}).latency.p90_ms);
   recorder.reset();
   EXPECT_EQ(recorder.summary({}).count, 0U);
+}
+
+TEST(StatsRecorder, CountsWhySamplesLeft) {
+  StatsRecorder recorder(2);
+  recorder.record(0, StopReason::kDeadline, 1);
+  recorder.record(0, StopReason::kDeadline, 1);
+  recorder.record(1, StopReason::kPolicy, 1);
+  const std::array<std::uint64_t, kStopReasons> expected = {1, 0, 2, 0};
+  EXPECT_EQ(recorder.summary({}).stops, expected);
+  recorder.reset();
+  EXPECT_EQ(recorder.summary({}).stops, (std::array<std::uint64_t, kStopReasons>{}));
+}
+
+TEST(StatsRecorder, SharesTheTimeOfASegmentAmongTheBatch) {
+  StatsRecorder recorder(2);
+  recorder.record_segment(0, 1, 4);
+  recorder.record_segment(0, 3, 6);
+  const Stats stats = recorder.summary({});
+  EXPECT_EQ(stats.segments[0].count, 4U);
+  EXPECT_NEAR(stats.segments[0].mean_ms.value(), 2.5, 1e-9);
+  EXPECT_NEAR(stats.segments[0].p50_ms.value(), 2, 0.04);
+  EXPECT_NEAR(stats.segments[0].p99_ms.value(), 4, 0.07);
+  EXPECT_EQ(stats.segments[1].count, 0U);
+  EXPECT_FALSE(stats.segments[1].mean_ms);
+  recorder.reset();
+  EXPECT_EQ(recorder.summary({}).segments[0].count, 0U);
 }
 
 TEST(StatsRecorder, LosesNothingAmongThreads) {
@@ -83,13 +111,13 @@ TEST(StatsRecorder, LosesNothingAmongThreads) {
   std::vector<std::thread> threads;
   for (std::size_t t = 0; t < kThreads; ++t) {
     threads.emplace_back([&recorder, t] {
-      for (std::size_t i = 0; i < kEach; ++i) recorder.record(t % 2, 0.5);
+      for (std::size_t i = 0; i < kEach; ++i) recorder.record(t % 2, StopReason::kPolicy, 0.5);
     });
   }
   for (std::thread& thread : threads) thread.join();
   const Stats stats = recorder.summary({});
   EXPECT_EQ(stats.exits, (std::vector<std::uint64_t>{2 * kEach, 2 * kEach}));
-  EXPECT_NEAR(stats.mean_latency_ms.value(), 0.5, 1e-9);
+  EXPECT_NEAR(stats.latency.mean_ms.value(), 0.5, 1e-9);
 }
 
 }  // namespace

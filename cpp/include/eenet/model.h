@@ -33,6 +33,11 @@ class Model {
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const LoadOptions& options);
 
+  /// As above, with segments opened by another backend than ONNX Runtime.
+  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
+                                           const LoadOptions& options,
+                                           std::shared_ptr<const Backend> backend);
+
   const Manifest& manifest() const noexcept { return manifest_; }
   const std::vector<std::unique_ptr<Segment>>& segments() const noexcept { return segments_; }
   const Backend& backend() const noexcept { return *backend_; }

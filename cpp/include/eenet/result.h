@@ -2,32 +2,57 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
+#include "eenet/explanation.h"
+
 namespace eenet {
+
+/// Why a sample left where it did.
+enum class StopReason : std::uint8_t {
+  kPolicy,      ///< The exit policy accepted, or the last exit answered.
+  kMaxExit,     ///< No later exit was allowed.
+  kDeadline,    ///< The next segment would have missed the deadline.
+  kForcedExit,  ///< It was to leave at exactly this exit.
+};
+inline constexpr std::size_t kStopReasons = 4;
+
+/// `policy`, `max_exit`, `deadline` or `forced_exit`.
+std::string_view stop_reason_name(StopReason reason);
 
 /// The answer for one sample. Owns its memory.
 struct Result {
   std::size_t label = 0;
   std::size_t exit = 0;
-  std::vector<float> probabilities;  ///< (C)
-  std::vector<float> scores;         ///< Of exits 0 .. exit; empty at full depth.
-  std::vector<float> logits;         ///< (exit + 1, C) if asked for, else empty.
-  double latency_ms = 0;             ///< From the input check to the answer, of the whole batch.
-  double backend_ms = 0;             ///< The part of it spent inside the backend.
+  StopReason stopped_by = StopReason::kPolicy;
+  std::optional<std::size_t> schedule;  ///< In force, an index; none: another policy, full depth.
+  std::vector<float> probabilities;     ///< (C)
+  std::vector<float> scores;            ///< Of exits 0 .. exit; empty at full depth.
+  std::vector<float> logits;            ///< (exit + 1, C) if asked for, else empty.
+  std::vector<ExitExplanation> explanations;  ///< Of exits 0 .. exit if asked for, else empty.
+  /// Of segments 0 .. exit: computing it, its exit head and the decision; of the whole batch.
+  std::vector<double> segment_ms;
+  double latency_ms = 0;  ///< From the input check to the answer, of the whole batch.
+  double backend_ms = 0;  ///< The part of it spent inside the backend.
 };
 
 /// The answers for N samples, in the order of the input. Owns its memory; arrays are row-major.
 struct BatchResult {
   std::size_t num_exits = 0;
   std::size_t num_classes = 0;
-  std::vector<std::int64_t> labels;  ///< (N)
-  std::vector<std::int64_t> exits;   ///< (N)
-  std::vector<float> probabilities;  ///< (N, C)
-  std::vector<float> scores;         ///< (N, K), NaN after the exit taken; empty at full depth.
-  std::vector<float> logits;         ///< (N, K, C) if asked for, NaN likewise; else empty.
-  double latency_ms = 0;             ///< From the input check to the last answer.
-  double backend_ms = 0;             ///< The part of it spent inside the backend.
+  std::vector<std::int64_t> labels;     ///< (N)
+  std::vector<std::int64_t> exits;      ///< (N)
+  std::vector<StopReason> stopped_by;   ///< (N)
+  std::optional<std::size_t> schedule;  ///< As in Result; one for the whole batch.
+  std::vector<float> probabilities;     ///< (N, C)
+  std::vector<float> scores;            ///< (N, K), NaN after the exit taken; empty at full depth.
+  std::vector<float> logits;            ///< (N, K, C) if asked for, NaN likewise; else empty.
+  std::vector<std::vector<ExitExplanation>> explanations;  ///< (N) if asked for, else empty.
+  std::vector<double> segment_ms;                          ///< Of the segments that were run.
+  double latency_ms = 0;  ///< From the input check to the last answer.
+  double backend_ms = 0;  ///< The part of it spent inside the backend.
 
   std::size_t size() const noexcept { return labels.size(); }
   /// The answer for one sample, copied; the times are those of the batch.

@@ -11,19 +11,35 @@
 #include "eenet/exit_state.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
+#include "eenet/segment_times.h"
 #include "eenet/tensor.h"
 
 namespace eenet {
 
+class Blackboard;
 enum class InputLayout : int;
 
-struct RunOptions {
-  /// When to stop; null: full depth, where the last exit answers alone.
-  const ExitPolicy* policy = nullptr;
-  /// Leave at exactly this exit, whatever the scores: for measuring what it costs.
+/// What a caller may ask of one run.
+struct CallOptions {
+  /// Leave at exactly this exit, whatever the scores: for measuring what it costs. Goes with
+  /// neither of the next two.
   std::optional<std::size_t> forced_exit;
+  /// Leave at this exit at the latest.
+  std::optional<std::size_t> max_exit;
+  /// Milliseconds from the call on. A segment that would miss it in more than one of twenty cases
+  /// is not begun; the deepest exit passed then answers. For one sample, not for batches.
+  std::optional<double> deadline_ms;
   /// Copy the logits of every exit passed into the result.
   bool return_logits = false;
+  /// Take the decisions of the exits passed apart.
+  bool explain = false;
+};
+
+struct RunOptions : CallOptions {
+  /// When to stop; null: full depth, where the last exit answers alone.
+  const ExitPolicy* policy = nullptr;
+  /// What a deadline is kept by; outlives the call. Null: no deadline.
+  const SegmentTimes* times = nullptr;
 };
 
 /// Runs segments in order until an exit accepts the sample; in a batch, each sample leaves at its
@@ -35,11 +51,18 @@ class Runner {
  public:
   /// @throws Error(kBackend) if the buffers for one sample cannot be had or bound.
   explicit Runner(std::shared_ptr<const Model> model);
+  ~Runner();
+
+  /// Computes every segment on a blank sample, without decisions.
+  /// @return Milliseconds of each segment.
+  /// @throws Error(kBackend) if a segment fails.
+  std::vector<double> warm_up();
 
   /// Classifies one sample.
   /// @param inputs The network's inputs in the manifest's order, without the batch axis; copied.
-  /// @throws Error(kInput) if an input's dtype, shape or values are wrong, or the policy is made
-  ///   for another network.
+  /// @throws Error(kInput) if an input's dtype, shape or values are wrong, the options contradict
+  ///   each other, or the policy is made for another network.
+  /// @throws Error(kBudget) if not even the first exit would keep the deadline.
   /// @throws Error(kNonFinite) if an exit has no finite logits.
   /// @throws Error(kBackend) if a segment fails.
   Result run(std::span<const TensorView> inputs, const RunOptions& options);
@@ -51,34 +74,25 @@ class Runner {
   BatchResult run_batch(std::span<const TensorView> inputs, const RunOptions& options);
 
  private:
-  /// A segment on the buffers, and the sizes of the symbolic dimensions it is bound for.
-  struct BoundSegment {
-    std::vector<std::int64_t> symbol_values;
-    std::unique_ptr<Binding> binding;
-  };
-
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
-  void check_options(std::size_t num_inputs, const RunOptions& options) const;
-  void load_inputs(std::span<const TensorView> inputs, InputLayout layout);
-  void copy_input(std::size_t tensor, const TensorView& input);
-  void reserve(std::size_t samples);
-  void bind(std::size_t segment);
-  void run_segment(std::size_t segment);
-  std::span<const float> logits(std::size_t exit, std::size_t row) const;
+  void check_options(const RunOptions& options) const;
+  void begin(std::size_t samples, const ExitPolicy* policy);
+  std::optional<StopReason> stop_at(std::size_t exit, const RunOptions& options,
+                                    double elapsed_ms) const;
   void copy_logits(std::size_t exit, BatchResult& result) const;
-  void decide(std::size_t exit, const RunOptions& options, BatchResult& result);
+  void decide(std::size_t exit, std::optional<StopReason> stop, const RunOptions& options,
+              BatchResult& result);
   ExitState::Step step(std::size_t exit, std::size_t row, std::size_t samples);
+  void explain(std::size_t exit, std::size_t sample, const RunOptions& options,
+               const ExitState::Step& step, BatchResult& result) const;
   void drop_leaving(std::size_t exit);
 
   std::shared_ptr<const Model> model_;
-  std::vector<std::vector<std::size_t>> live_;  // Per exit: tensors that a later segment reads.
-  std::vector<std::int64_t> symbol_values_;     // Of what the buffers hold: batch is the rows left.
-  std::vector<AlignedBuffer> buffers_;          // Per tensor, for the largest batch so far.
-  std::vector<BoundSegment> bound_;             // Per segment; they point into buffers_.
-  std::vector<ExitState> states_;               // Per sample of the largest batch so far.
-  std::vector<std::size_t> in_flight_;          // The sample in each row of the buffers.
-  std::vector<std::size_t> staying_;            // Rows whose samples do not leave.
+  std::unique_ptr<Blackboard> blackboard_;
+  std::vector<ExitState> states_;       // Per sample of the largest batch so far.
+  std::vector<std::size_t> in_flight_;  // The sample in each row of the blackboard.
+  std::vector<std::size_t> staying_;    // Rows whose samples do not leave.
 };
 
 }  // namespace eenet

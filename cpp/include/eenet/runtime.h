@@ -7,33 +7,43 @@
 #include <mutex>
 #include <optional>
 #include <span>
-#include <vector>
 
+#include "eenet/controller.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
 #include "eenet/runner.h"
+#include "eenet/segment_times.h"
 #include "eenet/stats.h"
 
 namespace eenet {
 
-struct InferOptions {
-  /// When to stop. None: the active schedule. Null: full depth, the last exit answers alone.
+template <typename T>
+class FreeList;
+
+struct InferOptions : CallOptions {
+  /// When to stop. None: what is in force. Null: full depth, the last exit answers alone.
   std::optional<const ExitPolicy*> policy;
-  /// Leave at exactly this exit; such runs are left out of the statistics.
-  std::optional<std::size_t> forced_exit;
-  /// Copy the logits of every exit passed into the result.
-  bool return_logits = false;
 };
 
-/// A model in use: the schedule in force, statistics, and a free list of Runners.
+/// What decides when samples leave: a schedule, full depth, or a controller that picks a schedule
+/// for each call.
+struct Mode {
+  std::optional<std::size_t> schedule;  ///< Index; none: full depth. With a controller, its target.
+  std::unique_ptr<Controller> controller;
+};
+
+/// A model in use: what is in force, statistics, and a free list of Runners.
 ///
 /// Thread-safe. As many samples or batches run at a time as there are threads calling. Each Runner
-/// keeps buffers for the largest batch that it has run.
+/// keeps buffers for the largest batch that it has run. Calls take no lock, but for the first one
+/// that a Runner makes after a change of budget.
 class Runtime {
  public:
+  /// Runs some blank samples, so that the first real one is as fast as the next.
   /// @param budget As for set_budget(); none: the bundle's active schedule.
-  /// @throws Error(kBackend) if the first Runner cannot be made, Error(kBudget) for the budget.
+  /// @throws Error(kBackend) if a Runner cannot be made or fails, Error(kBudget) for the budget.
   explicit Runtime(std::shared_ptr<const Model> model, std::optional<double> budget = {});
+  ~Runtime();
 
   /// Classifies one sample; see Runner::run().
   Result infer(std::span<const TensorView> inputs, const InferOptions& options = {});
@@ -48,25 +58,43 @@ class Runtime {
   /// @throws Error(kBudget) if the budget cannot be met.
   std::optional<std::size_t> set_budget(double budget);
 
-  /// The schedule in force; null: full depth.
+  /// Puts a controller in force, which keeps the mean cost of the samples from now on at the budget
+  /// by switching schedules. Calls with a policy or forced exit of their own are not booked.
+  /// @return Index of the schedule that set_budget(double) would take.
+  /// @throws Error(kBudget, kInput) as Controller does.
+  std::size_t set_budget(const ControllerOptions& options);
+
+  /// The schedule in force, with a controller the one for the next sample; null: full depth.
   std::shared_ptr<const Schedule> schedule() const;
+
+  /// What the controller has left over, in the unit of the schedules, negative for a debt; none
+  /// without a controller.
+  std::optional<double> surplus() const;
 
   const Model& model() const noexcept { return *model_; }
   Stats stats() const;
   void reset_stats() noexcept { stats_.reset(); }
+  /// 95 % quantile of each segment's recent times: what deadlines are kept by.
+  const SegmentTimes& segment_times() const noexcept { return times_; }
 
  private:
-  class Lease;  // Borrows a Runner for one call.
+  /// A Runner, and the mode as it was when the Runner last looked.
+  struct Caller;
+  class Lease;  // Borrows a Caller for one call.
+  struct Plan;
 
-  static constexpr std::int64_t kFullDepth = -1;
-
-  RunOptions run_options(const InferOptions& options) const;
+  void put_in_force(Mode mode);
+  std::shared_ptr<Mode> mode() const;
+  Plan plan(const InferOptions& options, Mode& mode) const;
+  void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller);
 
   std::shared_ptr<const Model> model_;
-  std::atomic<std::int64_t> active_;  // Index of the schedule in force, or kFullDepth.
+  mutable std::mutex mutex_;               // Guards mode_.
+  std::shared_ptr<Mode> mode_;             // Replaced as a whole.
+  std::atomic<std::uint64_t> version_{0};  // Of mode_.
   StatsRecorder stats_;
-  std::mutex mutex_;  // Guards idle_.
-  std::vector<std::unique_ptr<Runner>> idle_;
+  SegmentTimes times_;
+  std::unique_ptr<FreeList<Caller>> idle_;
 };
 
 }  // namespace eenet

@@ -7,13 +7,16 @@
 #include <optional>
 #include <vector>
 
+#include "eenet/result.h"
+
 namespace eenet {
 
 /// Counts of values in buckets whose width grows with the value, so that every quantile is known
 /// to 1.6 %. Lock-free.
 class LatencyHistogram {
  public:
-  void record(std::uint64_t nanoseconds) noexcept;
+  /// @param times How often the value is to count.
+  void record(std::uint64_t nanoseconds, std::uint64_t times = 1) noexcept;
   void reset() noexcept;
 
   std::uint64_t count() const noexcept;
@@ -34,24 +37,37 @@ class LatencyHistogram {
   std::atomic<std::uint64_t> sum_{0};
 };
 
-/// What a Runtime has done since it was loaded or reset.
-struct Stats {
+/// Times of one kind; none without records.
+struct LatencySummary {
   std::uint64_t count = 0;
-  std::vector<std::uint64_t> exits;  ///< Samples that left at each exit.
-  std::optional<double> mean_cost;   ///< By the cost table in force; none without one or samples.
-  std::optional<double> mean_latency_ms;
+  std::optional<double> mean_ms;
   std::optional<double> p50_ms;
   std::optional<double> p90_ms;
   std::optional<double> p99_ms;
+};
+
+/// What a Runtime has done since it was loaded or reset.
+struct Stats {
+  std::uint64_t count = 0;
+  std::vector<std::uint64_t> exits;                 ///< Samples that left at each exit.
+  std::array<std::uint64_t, kStopReasons> stops{};  ///< Samples by StopReason.
+  std::optional<double> mean_cost;  ///< By the cost table in force; none without one or samples.
+  LatencySummary latency;           ///< Of samples.
+  /// Per sample in each segment, its exit head and the decision included; in a batch, an equal part
+  /// of its time.
+  std::vector<LatencySummary> segments;
 };
 
 /// Collects Stats from any number of threads without a lock. A summary taken while others record
 /// may miss their latest samples.
 class StatsRecorder {
  public:
-  explicit StatsRecorder(std::size_t num_exits) : exits_(num_exits) {}
+  explicit StatsRecorder(std::size_t num_exits) : exits_(num_exits), segments_(num_exits) {}
 
-  void record(std::size_t exit, double latency_ms) noexcept;
+  void record(std::size_t exit, StopReason reason, double latency_ms) noexcept;
+  /// @param samples That were computed together.
+  /// @param milliseconds Of all of them.
+  void record_segment(std::size_t segment, std::size_t samples, double milliseconds) noexcept;
   void reset() noexcept;
 
   /// @param costs Cost of each exit; empty: unknown.
@@ -59,7 +75,9 @@ class StatsRecorder {
 
  private:
   std::vector<std::atomic<std::uint64_t>> exits_;
+  std::array<std::atomic<std::uint64_t>, kStopReasons> stops_{};
   LatencyHistogram latencies_;
+  std::vector<LatencyHistogram> segments_;
 };
 
 }  // namespace eenet

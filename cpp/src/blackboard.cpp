@@ -1,0 +1,170 @@
+#include "blackboard.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "eenet/error.h"
+
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+std::int64_t resolve(const Dim& dim, const std::vector<std::int64_t>& symbol_values) {
+  return dim.symbol ? symbol_values[*dim.symbol] : dim.size;
+}
+
+std::size_t row_bytes(const TensorSpec& spec, const std::vector<std::int64_t>& symbol_values) {
+  std::size_t bytes = dtype_size(spec.dtype);
+  for (const Dim& dim : std::span(spec.shape).subspan(1)) {
+    bytes *= static_cast<std::size_t>(resolve(dim, symbol_values));
+  }
+  return bytes;
+}
+
+std::vector<std::int64_t> largest_sample(const Manifest& manifest) {
+  std::vector<std::int64_t> values;
+  for (const Symbol& symbol : manifest.symbols) values.push_back(symbol.max);
+  values[manifest.batch_symbol] = 1;
+  return values;
+}
+
+/// Tensors that exist after each segment and that a later one reads.
+std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
+  std::vector<std::vector<std::size_t>> live(manifest.num_exits());
+  std::vector<std::size_t> there = manifest.inputs;
+  for (std::size_t k = 0; k < live.size(); ++k) {
+    const std::vector<std::size_t>& outputs = manifest.segments[k].outputs;
+    there.insert(there.end(), outputs.begin(), outputs.end());
+    const auto later = std::span(manifest.segments).subspan(k + 1);
+    for (const std::size_t tensor : there) {
+      const bool read = std::any_of(later.begin(), later.end(), [tensor](const SegmentSpec& each) {
+        return std::find(each.inputs.begin(), each.inputs.end(), tensor) != each.inputs.end();
+      });
+      if (read) live[k].push_back(tensor);
+    }
+  }
+  return live;
+}
+
+}  // namespace
+
+Blackboard::Blackboard(const Model& model)
+    : model_(model),
+      live_(find_live(model.manifest())),
+      symbol_values_(largest_sample(model.manifest())),
+      buffers_(model.manifest().tensors.size()),
+      bound_(model.manifest().num_exits()) {
+  reserve(1);
+  for (std::size_t k = 0; k < bound_.size(); ++k) bind(k);
+}
+
+void Blackboard::reserve(std::size_t samples) {
+  const Manifest& manifest = model_.manifest();
+  if (samples <= capacity_) return;
+  for (BoundSegment& each : bound_) each = {};
+  capacity_ = 0;  // Until all buffers are there.
+  // For the largest samples there may be, so that no later ones need more memory.
+  const std::vector<std::int64_t> largest = largest_sample(manifest);
+  for (std::size_t i = 0; i < buffers_.size(); ++i) {
+    const TensorSpec& spec = manifest.tensors[i];
+    const std::size_t bytes = samples * row_bytes(spec, largest);
+    try {
+      buffers_[i] = AlignedBuffer(bytes);
+    } catch (const std::bad_alloc&) {
+      throw Error(ErrorCode::kBackend,
+                  cat("tensor ", quote_name(spec.name), ": no memory for its ", bytes, " bytes"));
+    }
+  }
+  capacity_ = samples;
+}
+
+std::size_t Blackboard::load(std::span<const TensorView> inputs, InputLayout layout) {
+  const Manifest& manifest = model_.manifest();
+  if (inputs.size() != manifest.inputs.size()) {
+    throw Error(ErrorCode::kInput,
+                cat("inputs: ", inputs.size(), " came, ", manifest.inputs.size(), " expected"));
+  }
+  std::fill(symbol_values_.begin(), symbol_values_.end(), 0);
+  if (layout == InputLayout::kSample) symbol_values_[manifest.batch_symbol] = 1;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorSpec& spec = manifest.tensors[manifest.inputs[i]];
+    match_input(manifest, spec, inputs[i], layout, symbol_values_);
+  }
+  const auto samples = static_cast<std::size_t>(symbol_values_[manifest.batch_symbol]);
+  reserve(samples);
+  for (std::size_t i = 0; i < inputs.size(); ++i) copy_input(manifest.inputs[i], inputs[i]);
+  return samples;
+}
+
+void Blackboard::copy_input(std::size_t tensor, const TensorView& input) {
+  const Manifest& manifest = model_.manifest();
+  const TensorSpec& spec = manifest.tensors[tensor];
+  const auto samples = static_cast<std::size_t>(symbol_values_[manifest.batch_symbol]);
+  const std::size_t bytes = samples * row_bytes(spec, symbol_values_);
+  std::byte* const buffer = buffers_[tensor].data();
+  std::memcpy(buffer, input.data, bytes);
+  if (spec.dtype != DType::kFloat32) return;
+  // Checked here rather than at the source, which may not be aligned.
+  check_finite(spec, {reinterpret_cast<const float*>(buffer), bytes / sizeof(float)}, input.shape);
+}
+
+void Blackboard::load_blank() {
+  const Manifest& manifest = model_.manifest();
+  symbol_values_ = largest_sample(manifest);
+  for (const std::size_t input : manifest.inputs) {
+    const TensorSpec& spec = manifest.tensors[input];
+    std::byte* const data = buffers_[input].data();
+    const std::size_t bytes = row_bytes(spec, symbol_values_);
+    if (spec.dtype == DType::kInt64) {
+      std::fill_n(reinterpret_cast<std::int64_t*>(data), bytes / sizeof(std::int64_t), 1);
+    } else {
+      std::memset(data, 0, bytes);
+    }
+  }
+}
+
+void Blackboard::bind(std::size_t segment) {
+  const Manifest& manifest = model_.manifest();
+  const auto tensors = [&](const std::vector<std::size_t>& indices) {
+    std::vector<BoundTensor> out;
+    for (const std::size_t i : indices) {
+      const TensorSpec& spec = manifest.tensors[i];
+      out.push_back({spec.name, spec.dtype, {}, buffers_[i].data()});
+      for (const Dim& dim : spec.shape) out.back().shape.push_back(resolve(dim, symbol_values_));
+    }
+    return out;
+  };
+  const SegmentSpec& spec = manifest.segments[segment];
+  auto binding = model_.segments()[segment]->bind(tensors(spec.inputs), tensors(spec.outputs));
+  bound_[segment] = {symbol_values_, std::move(binding)};
+}
+
+void Blackboard::run_segment(std::size_t segment) {
+  if (bound_[segment].symbol_values != symbol_values_) bind(segment);
+  bound_[segment].binding->run();
+}
+
+std::span<const float> Blackboard::logits(std::size_t exit, std::size_t row) const {
+  const Manifest& manifest = model_.manifest();
+  const std::byte* const buffer = buffers_[manifest.segments[exit].exit].data();
+  const std::size_t classes = manifest.num_classes();
+  return {reinterpret_cast<const float*>(buffer) + row * classes, classes};
+}
+
+void Blackboard::keep(std::size_t exit, std::span<const std::size_t> rows) {
+  const Manifest& manifest = model_.manifest();
+  for (const std::size_t tensor : live_[exit]) {
+    std::byte* const data = buffers_[tensor].data();
+    const std::size_t bytes = row_bytes(manifest.tensors[tensor], symbol_values_);
+    for (std::size_t to = 0; to < rows.size(); ++to) {
+      // Rows only move to the front, each over one that has left or has moved before.
+      if (rows[to] != to) std::memcpy(data + to * bytes, data + rows[to] * bytes, bytes);
+    }
+  }
+  symbol_values_[manifest.batch_symbol] = static_cast<std::int64_t>(rows.size());
+}
+
+}  // namespace eenet

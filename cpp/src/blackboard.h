@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "eenet/model.h"
+#include "eenet/segment.h"
+#include "eenet/tensor.h"
+
+#include "inputs.h"
+
+namespace eenet {
+
+/// The tensors of the samples in flight, one row a sample, and the segments bound to them.
+///
+/// Owns memory for the largest batch so far. Not thread-safe.
+class Blackboard {
+ public:
+  /// @param model Outlives it.
+  /// @throws Error(kBackend) if the memory for one sample cannot be had or bound.
+  explicit Blackboard(const Model& model);
+
+  /// Takes the network's inputs in the manifest's order; copied.
+  /// @return Number of samples.
+  /// @throws Error(kInput) if an input's dtype, shape or values are wrong, Error(kBackend) if there
+  ///   is no memory.
+  std::size_t load(std::span<const TensorView> inputs, InputLayout layout);
+
+  /// As load(), for one sample as large as samples may be, of zeros (ones where they are integers:
+  /// an index or a mask that lets everything pass).
+  void load_blank();
+
+  /// Computes a segment on the rows that are there.
+  /// @throws Error(kBackend) with the library's own words.
+  void run_segment(std::size_t segment);
+
+  /// Logits of an exit whose segment has just run.
+  std::span<const float> logits(std::size_t exit, std::size_t row) const;
+
+  /// Drops all other rows of every tensor that a segment after this exit reads.
+  /// @param rows Ascending.
+  void keep(std::size_t exit, std::span<const std::size_t> rows);
+
+ private:
+  /// A segment on the buffers, and the sizes of the symbolic dimensions it is bound for.
+  struct BoundSegment {
+    std::vector<std::int64_t> symbol_values;
+    std::unique_ptr<Binding> binding;
+  };
+
+  void reserve(std::size_t samples);
+  void copy_input(std::size_t tensor, const TensorView& input);
+  void bind(std::size_t segment);
+
+  const Model& model_;
+  std::vector<std::vector<std::size_t>> live_;  // Per exit: tensors that a later segment reads.
+  std::size_t capacity_ = 0;                    // Rows of the buffers.
+  std::vector<std::int64_t> symbol_values_;     // Of what the buffers hold: batch is the rows left.
+  std::vector<AlignedBuffer> buffers_;          // Per tensor.
+  std::vector<BoundSegment> bound_;             // Per segment; they point into buffers_.
+};
+
+}  // namespace eenet

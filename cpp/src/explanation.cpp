@@ -1,0 +1,76 @@
+#include "eenet/explanation.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+/// A scorer as a linear map, as it is around one input.
+struct LinearScorer {
+  std::vector<double> weight;
+  double bias = 0;
+};
+
+LinearScorer linearise(const Scorer& scorer, const std::vector<double>& inputs) {
+  LinearScorer out{std::vector<double>(inputs.size()), static_cast<double>(scorer.out_bias)};
+  const std::size_t rows = scorer.bias.size();
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float* const weight = scorer.weight.data() + row * inputs.size();
+    const auto bias = static_cast<double>(scorer.bias[row]);
+    double scale = 1;
+    if (scorer.hidden()) {
+      double unit = bias;
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        unit += static_cast<double>(weight[i]) * inputs[i];
+      }
+      scale = unit < 0 ? 0 : static_cast<double>(scorer.out_weight[row]);
+    }
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      out.weight[i] += scale * static_cast<double>(weight[i]);
+    }
+    out.bias += scale * bias;
+  }
+  return out;
+}
+
+std::string input_name(std::size_t input, std::span<const std::string> class_names) {
+  constexpr std::array<const char*, 4> kConfidence = {"maximum", "certainty", "vote", "margin"};
+  if (input < class_names.size()) return cat("p(", class_names[input], ")");
+  const std::size_t rest = input - class_names.size();
+  if (rest < kConfidence.size()) return kConfidence[rest];
+  return cat("score of exit ", rest - kConfidence.size());
+}
+
+}  // namespace
+
+ExitExplanation explain_score(const Scorer& scorer, std::span<const float> features,
+                              std::span<const float> scores,
+                              std::span<const std::string> class_names, std::size_t most) {
+  std::vector<double> inputs(features.begin(), features.end());
+  inputs.insert(inputs.end(), scores.begin(), scores.end());
+  const LinearScorer linear = linearise(scorer, inputs);
+  std::vector<std::pair<double, std::size_t>> parts;
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    parts.emplace_back(linear.weight[i] * inputs[i], i);
+  std::stable_sort(parts.begin(), parts.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.first) > std::abs(b.first);
+  });
+  ExitExplanation out;
+  out.bias = linear.bias;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto& [value, input] = parts[i];
+    if (i < most) {
+      out.contributions.push_back({input_name(input, class_names), value});
+    } else {
+      out.others += value;
+    }
+  }
+  return out;
+}
+
+}  // namespace eenet
