@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "eenet/error.h"
+
+#include "drift/adaptation.h"
+#include "drift/watch.h"
 #include "util/free_list.h"
 
 namespace eenet {
@@ -47,6 +51,8 @@ struct Runtime::Plan {
   RunOptions options;
   std::optional<std::size_t> schedule;  // If it is what is in force that decides.
   Controller* controller = nullptr;     // If it is to know what the call costs.
+  bool watched = false;                 // If the watch is to know what the samples do.
+  bool limited = false;                 // If they may end for other reasons than the schedule's.
 };
 
 Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budget)
@@ -54,7 +60,7 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budge
       stats_(model_->manifest().num_exits()),
       times_(model_->manifest().num_exits()),
       idle_(std::make_unique<FreeList<Caller>>()) {
-  put_in_force({model_->active(), nullptr});
+  put_in_force(model_->active(), nullptr);
   if (budget) set_budget(*budget);
   // Made now, so that what is wrong with the buffers is said at load.
   Lease first(*this);
@@ -67,7 +73,8 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budge
 Runtime::~Runtime() = default;
 
 Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
-  Plan plan{{options, nullptr, &times_}, std::nullopt, nullptr};
+  Plan plan;
+  plan.options = {options, nullptr, &times_, nullptr};
   if (options.policy) {
     plan.options.policy = *options.policy;
     return plan;
@@ -77,9 +84,14 @@ Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
     plan.schedule = mode.controller->choose();
     if (!options.forced_exit) plan.controller = mode.controller.get();
   }
-  if (plan.schedule) {
-    plan.options.policy = model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
-  }
+  if (!plan.schedule) return plan;
+  plan.options.policy = mode.adapted
+                            ? mode.adapted.get()
+                            : model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
+  if (options.forced_exit || !mode.watch) return plan;
+  plan.watched = true;
+  plan.limited = options.max_exit || options.deadline_ms;
+  if (!plan.limited) plan.options.audits = mode.watch->lottery();
   return plan;
 }
 
@@ -88,12 +100,14 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
   const Plan plan = this->plan(options, lease.mode());
   Result result = lease.runner().run(inputs, plan.options);
   result.schedule = plan.schedule;
+  result.adapted = plan.schedule && lease.mode().adapted;
   if (options.forced_exit) return result;
   record(result.exit, result.stopped_by, result.latency_ms, plan.controller);
   for (std::size_t k = 0; k < result.segment_ms.size(); ++k) {
     stats_.record_segment(k, 1, result.segment_ms[k]);
     times_.record(k, result.segment_ms[k]);
   }
+  if (plan.watched) show(lease.mode(), result, plan.limited);
   return result;
 }
 
@@ -102,16 +116,19 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   const Plan plan = this->plan(options, lease.mode());
   BatchResult result = lease.runner().run_batch(inputs, plan.options);
   result.schedule = plan.schedule;
+  result.adapted = plan.schedule && lease.mode().adapted;
   if (options.forced_exit) return result;
   std::vector<std::size_t> reached(result.segment_ms.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto exit = static_cast<std::size_t>(result.exits[i]);
     record(exit, result.stopped_by[i], result.latency_ms, plan.controller);
-    for (std::size_t k = 0; k <= exit; ++k) ++reached[k];
+    const std::size_t last = result.audited(i) ? result.num_exits - 1 : exit;
+    for (std::size_t k = 0; k <= last; ++k) ++reached[k];
   }
   for (std::size_t k = 0; k < reached.size(); ++k) {
     stats_.record_segment(k, reached[k], result.segment_ms[k]);
   }
+  if (plan.watched) show(lease.mode(), result, plan.limited);
   return result;
 }
 
@@ -121,10 +138,24 @@ void Runtime::record(std::size_t exit, StopReason reason, double latency_ms,
   if (controller != nullptr) controller->record(exit);
 }
 
-void Runtime::put_in_force(Mode mode) {
-  auto next = std::make_shared<Mode>(std::move(mode));
+void Runtime::put_in_force(std::optional<std::size_t> schedule,
+                           std::shared_ptr<Controller> controller) {
   const std::lock_guard lock(mutex_);
-  mode_ = std::move(next);
+  Mode next{schedule, std::move(controller), mode_ ? mode_->watch : nullptr, nullptr, nullptr};
+  if (next.watch && next.watch->adapts()) {
+    if (next.controller) {
+      throw Error(
+          ErrorCode::kConfiguration,
+          "budget: a controller came while a watch adapts thresholds, one of them expected");
+    }
+    if (schedule) next.adaptation = next.watch->make_adaptation(*schedule);
+  }
+  replace(next);
+}
+
+/// Needs the lock.
+void Runtime::replace(const Mode& mode) {
+  mode_ = std::make_shared<Mode>(mode);
   version_.fetch_add(1, std::memory_order_release);
 }
 
@@ -135,14 +166,14 @@ std::shared_ptr<Mode> Runtime::mode() const {
 
 std::optional<std::size_t> Runtime::set_budget(double budget) {
   const std::optional<std::size_t> chosen = model_->budgets().choose(budget);
-  put_in_force({chosen, nullptr});
+  put_in_force(chosen, nullptr);
   return chosen;
 }
 
 std::size_t Runtime::set_budget(const ControllerOptions& options) {
-  auto controller = std::make_unique<Controller>(model_->budgets(), options);
+  auto controller = std::make_shared<Controller>(model_->budgets(), options);
   const std::size_t target = model_->budgets().choose(options.budget).value();
-  put_in_force({target, std::move(controller)});
+  put_in_force(target, std::move(controller));
   return target;
 }
 

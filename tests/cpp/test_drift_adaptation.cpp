@@ -30,6 +30,15 @@ double run(Adaptation& adaptation, Stream& stream, std::size_t samples, double p
   return cost / static_cast<double>(samples);
 }
 
+/// Has an alarm come, and thresholds set anew by the window after it.
+void adapt(Adaptation& adaptation, Stream& stream, double power) {
+  EXPECT_EQ(adaptation.advance(true, true), Step::kNone);
+  run(adaptation, stream, kWindow - 1, power);
+  EXPECT_EQ(adaptation.advance(false, true), Step::kNone) << "a sample is missing";
+  run(adaptation, stream, 1, power);
+  ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
+}
+
 TEST(QuotaThreshold, IsHalfWayBetweenNeighbours) {
   EXPECT_DOUBLE_EQ(quota_threshold({0.5F, 1, 0.25F, 0.75F}, 2), 0.625);
   EXPECT_EQ(quota_threshold({0.5F, 1}, 2), -kInf);
@@ -54,9 +63,9 @@ TEST(QuotaThreshold, NobodyLeavingDoesNotDisableTheExit) {
 TEST(Adaptation, KeepsThePlanAndComesBack) {
   Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
   Stream stream;
-  EXPECT_EQ(adaptation.advance(true, true), Step::kNone) << "no window yet";
+  EXPECT_EQ(adaptation.advance(true, true), Step::kNone) << "the samples have yet to come";
   EXPECT_NEAR(run(adaptation, stream, kWindow, 3), 2.7, 0.1);
-  EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted) << "the alarm waits for the window";
+  EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted);
   EXPECT_TRUE(adaptation.adapted());
   double cost = 0;
   for (int window = 0; window < 8; ++window) {
@@ -82,31 +91,28 @@ TEST(Adaptation, KeepsThePlanAndComesBack) {
 TEST(Adaptation, NewDriftIsAdaptedToAfterAReturn) {
   Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
   Stream stream;
-  run(adaptation, stream, kWindow, 3);
-  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  adapt(adaptation, stream, 3);
   for (int i = 0; i < 4 && adaptation.adapted(); ++i) {
     run(adaptation, stream, kWindow, 1);
     adaptation.advance(false, true);
   }
   ASSERT_FALSE(adaptation.adapted());
-  run(adaptation, stream, kWindow / 2, 3);
-  EXPECT_EQ(adaptation.advance(true, true), Step::kNone) << "half of the window is of before";
-  run(adaptation, stream, kWindow / 2, 3);
-  EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted);
+  adapt(adaptation, stream, 3);
 }
 
 TEST(Adaptation, RollsBackWhatDoesNoBetterAndThenWaitsForTheDriftToEnd) {
   Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
   Stream stream;
-  run(adaptation, stream, kWindow, 1.5);
-  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  adapt(adaptation, stream, 1.5);
   // Far easier at once: the thresholds for harder samples are further off than before.
   run(adaptation, stream, kWindow, 0.2);
   EXPECT_EQ(adaptation.advance(false, true), Step::kRolledBack);
   run(adaptation, stream, kWindow, 0.2);
   EXPECT_EQ(adaptation.advance(true, true), Step::kNone);
+  run(adaptation, stream, kWindow, 0.2);
+  EXPECT_EQ(adaptation.advance(true, true), Step::kNone);
   EXPECT_EQ(adaptation.advance(false, false), Step::kNone);
-  EXPECT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  adapt(adaptation, stream, 0.2);
 }
 
 TEST(Adaptation, DisabledExitsStayDisabledAndTheOthersAdapt) {
@@ -116,8 +122,7 @@ TEST(Adaptation, DisabledExitsStayDisabledAndTheOthersAdapt) {
   schedule->calibration_shares = {0, 0.4, 0.6};
   Adaptation adaptation(schedule, {1, 2, 3});
   Stream stream;
-  run(adaptation, stream, kWindow, 3);
-  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  adapt(adaptation, stream, 3);
   EXPECT_EQ(adaptation.policy()->thresholds()[0], kInf);
   EXPECT_NEAR(adaptation.policy()->thresholds()[1], std::pow(0.6, 3), 0.06);
 }
@@ -125,8 +130,9 @@ TEST(Adaptation, DisabledExitsStayDisabledAndTheOthersAdapt) {
 TEST(Adaptation, AnExitThatFewReachKeepsItsThreshold) {
   Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
   const std::array<float, 1> sure = {1};
+  adaptation.advance(true, true);
   for (std::size_t i = 0; i < kWindow; ++i) adaptation.record(0, sure);
-  ASSERT_EQ(adaptation.advance(true, true), Step::kAdapted);
+  ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
   EXPECT_GT(adaptation.policy()->thresholds()[0], 1e300) << "all are tied, so that none leaves";
   EXPECT_EQ(adaptation.policy()->thresholds()[1], 0.6);
 }

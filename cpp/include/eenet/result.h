@@ -22,15 +22,19 @@ inline constexpr std::size_t kStopReasons = 4;
 /// `policy`, `max_exit`, `deadline` or `forced_exit`.
 std::string_view stop_reason_name(StopReason reason);
 
+inline constexpr std::int64_t kNotAudited = -1;
+
 /// The answer for one sample. Owns its memory.
 struct Result {
   std::size_t label = 0;
   std::size_t exit = 0;
   StopReason stopped_by = StopReason::kPolicy;
   std::optional<std::size_t> schedule;  ///< In force, an index; none: another policy, full depth.
-  std::vector<float> probabilities;     ///< (C)
-  std::vector<float> scores;            ///< Of exits 0 .. exit; empty at full depth.
-  std::vector<float> logits;            ///< (exit + 1, C) if asked for, else empty.
+  bool adapted = false;                 ///< Whether with thresholds that were adapted to a drift.
+  std::optional<std::size_t> audit_label;     ///< What the last exit answers an audited sample.
+  std::vector<float> probabilities;           ///< (C)
+  std::vector<float> scores;                  ///< Of exits 0 .. exit; empty at full depth.
+  std::vector<float> logits;                  ///< (exit + 1, C) if asked for, else empty.
   std::vector<ExitExplanation> explanations;  ///< Of exits 0 .. exit if asked for, else empty.
   /// Of segments 0 .. exit: computing it, its exit head and the decision; of the whole batch.
   std::vector<double> segment_ms;
@@ -46,15 +50,21 @@ struct BatchResult {
   std::vector<std::int64_t> exits;      ///< (N)
   std::vector<StopReason> stopped_by;   ///< (N)
   std::optional<std::size_t> schedule;  ///< As in Result; one for the whole batch.
-  std::vector<float> probabilities;     ///< (N, C)
-  std::vector<float> scores;            ///< (N, K), NaN after the exit taken; empty at full depth.
-  std::vector<float> logits;            ///< (N, K, C) if asked for, NaN likewise; else empty.
+  bool adapted = false;                 ///< Likewise.
+  /// (N) what the last exit answers audited samples, kNotAudited others; empty without audits.
+  std::vector<std::int64_t> audit_labels;
+  std::vector<float> probabilities;  ///< (N, C)
+  std::vector<float> scores;         ///< (N, K), NaN after the exit taken; empty at full depth.
+  std::vector<float> logits;         ///< (N, K, C) if asked for, NaN likewise; else empty.
   std::vector<std::vector<ExitExplanation>> explanations;  ///< (N) if asked for, else empty.
   std::vector<double> segment_ms;                          ///< Of the segments that were run.
   double latency_ms = 0;  ///< From the input check to the last answer.
   double backend_ms = 0;  ///< The part of it spent inside the backend.
 
   std::size_t size() const noexcept { return labels.size(); }
+  bool audited(std::size_t sample) const noexcept {
+    return !audit_labels.empty() && audit_labels[sample] != kNotAudited;
+  }
   /// The answer for one sample, copied; the times are those of the batch.
   Result at(std::size_t sample) const;
 };

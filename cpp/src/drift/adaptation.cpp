@@ -55,8 +55,12 @@ Adaptation::Step Adaptation::advance(bool reached, bool drifted) {
   const std::uint64_t count = count_.load(kRelaxed);
   if (!adapted()) {
     barred_ = barred_ && drifted;
-    wanted_ = (wanted_ || reached) && !barred_;
-    if (!wanted_ || count < std::max<std::uint64_t>(next_, kWindow)) return Step::kNone;
+    if (reached && !wanted_ && !barred_) {
+      // The samples before the alarm may be of before the drift.
+      wanted_ = true;
+      next_ = count + kWindow;
+    }
+    if (!wanted_ || count < next_) return Step::kNone;
     const Window window = this->window();
     distance_ = distance(mean_cost(window));
     drifted_share_ = first_share(window);
@@ -74,8 +78,6 @@ Adaptation::Step Adaptation::advance(bool reached, bool drifted) {
   barred_ = !own_would_do;
   wanted_ = false;
   policy_ = schedule_->exit_policy;
-  // The samples of new thresholds are no measure of what the old ones do.
-  next_ = count + kWindow;
   return Step::kRolledBack;
 }
 

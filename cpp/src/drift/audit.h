@@ -1,22 +1,23 @@
 #pragma once
 
+#include <atomic>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 namespace eenet {
 
-/// Which samples are audited: a fixed share, spread by a hash of their numbers, so that a seed
-/// and the order of the samples say which.
+/// Which of the samples that leave early are audited: a fixed share, by a hash of their numbers, so
+/// that a seed and the order of the samples say which. Thread-safe.
 class AuditLottery {
  public:
   /// @param share In [0, 1].
-  AuditLottery(double share, std::uint64_t seed) noexcept : seed_(seed), all_(share >= 1) {
+  AuditLottery(double share, std::uint64_t seed) noexcept : seed_(mixed(seed)), all_(share >= 1) {
     if (!all_) limit_ = static_cast<std::uint64_t>(std::ldexp(share, 64));
   }
 
-  bool draws(std::uint64_t number) const noexcept {
-    return all_ || mixed(mixed(seed_) + number) < limit_;
+  /// Whether the next sample is audited.
+  bool draw() noexcept {
+    return mixed(seed_ + drawn_.fetch_add(1, std::memory_order_relaxed)) < limit_ || all_;
   }
 
  private:
@@ -31,16 +32,7 @@ class AuditLottery {
   std::uint64_t seed_;
   bool all_;
   std::uint64_t limit_ = 0;
-};
-
-/// The lottery for the samples of one call.
-struct AuditDraw {
-  const AuditLottery* lottery = nullptr;  // Null: nothing is audited.
-  std::uint64_t first = 0;                // Number of the first sample.
-
-  bool audits(std::size_t sample) const noexcept {
-    return lottery != nullptr && lottery->draws(first + sample);
-  }
+  std::atomic<std::uint64_t> drawn_{0};
 };
 
 }  // namespace eenet

@@ -46,9 +46,11 @@ Watch::Watch(const BudgetTable& table, WatchOptions options)
   }
 }
 
-AuditDraw Watch::draw(std::size_t samples) noexcept {
-  if (options_.audit_share <= 0) return {};
-  return {&lottery_, drawn_.fetch_add(samples, std::memory_order_relaxed)};
+void Watch::silence() {
+  std::function<void(const Alarm&)> released;
+  const std::lock_guard lock(mutex_);
+  // Destroyed after the lock is: what the function holds may be anything.
+  released.swap(options_.on_alarm);
 }
 
 std::shared_ptr<Adaptation> Watch::make_adaptation(std::size_t schedule) const {
@@ -73,20 +75,25 @@ Watch::Events Watch::judge(std::size_t schedule, Adaptation* adaptation) {
   if (!block) return events;
   keep(schedule, std::move(block->exits));
   events.alarms = std::move(block->alarms);
-  std::uint64_t samples = 0;
-  for (const auto& each : schedules_) samples += each->samples();
+  if (!events.alarms.empty()) events.on_alarm = options_.on_alarm;
   for (Alarm& alarm : events.alarms) {
-    alarm.sample = samples;
+    alarm.sample = samples();
     alarms_.push_back(alarm);
   }
   while (alarms_.size() > kMostAlarms) alarms_.pop_front();
-  if (adaptation != nullptr) {
-    events.step = adaptation->advance(block->reached, watch.drifted());
-    adaptations_ += events.step == Adaptation::Step::kAdapted ? 1 : 0;
-    rollbacks_ += events.step == Adaptation::Step::kRolledBack ? 1 : 0;
-    if (events.step != Adaptation::Step::kNone) watch.restart();
-  }
+  if (adaptation == nullptr) return events;
+  const Adaptation::Step step = adaptation->advance(block->reached, watch.drifted());
+  if (step == Adaptation::Step::kNone) return events;
+  ++(step == Adaptation::Step::kAdapted ? adaptations_ : rollbacks_);
+  watch.restart();
+  events.policy = adaptation->policy();
   return events;
+}
+
+std::uint64_t Watch::samples() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& each : schedules_) sum += each->samples();
+  return sum;
 }
 
 void Watch::keep(std::size_t schedule, std::vector<std::uint64_t> exits) {
@@ -105,7 +112,7 @@ Health Watch::health(const Adaptation* adaptation) const {
   health.alarms.assign(alarms_.begin(), alarms_.end());
   health.adaptations = adaptations_;
   health.rollbacks = rollbacks_;
-  for (const auto& each : schedules_) health.samples += each->samples();
+  health.samples = samples();
   report_status(health);
   report_exits(health);
   report_audits(health);

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -36,9 +36,11 @@ class Watch {
   /// @throws Error(kInput) for an option out of range.
   Watch(const BudgetTable& table, WatchOptions options);
 
-  const WatchOptions& options() const noexcept { return options_; }
-  /// Numbers the samples of a call. Borrows this.
-  AuditDraw draw(std::size_t samples) noexcept;
+  bool adapts() const noexcept { return options_.adapt; }
+  /// Null without audits.
+  AuditLottery* lottery() noexcept { return options_.audit_share > 0 ? &lottery_ : nullptr; }
+  /// Lets the callback go: no alarm is told from now on.
+  void silence();
 
   /// Thresholds to set anew when the samples of this schedule drift, if the options ask for it.
   std::shared_ptr<Adaptation> make_adaptation(std::size_t schedule) const;
@@ -49,7 +51,8 @@ class Watch {
 
   struct Events {
     std::vector<Alarm> alarms;
-    Adaptation::Step step = Adaptation::Step::kNone;
+    std::function<void(const Alarm&)> on_alarm;  // To be called for each; empty: not at all.
+    std::shared_ptr<const ExitPolicy> policy;    // To be put in force; null: no other than now.
   };
   /// Judges the latest block of a schedule.
   Events judge(std::size_t schedule, Adaptation* adaptation);
@@ -72,13 +75,13 @@ class Watch {
   void report_exits(Health& health) const;
   void report_audits(Health& health) const;
   double mean(const std::vector<double>& shares) const;
+  std::uint64_t samples() const noexcept;
   std::size_t num_exits() const noexcept { return costs_.size(); }
 
   WatchOptions options_;
   AuditLottery lottery_;
   std::vector<double> costs_;
   std::vector<std::unique_ptr<ScheduleWatch>> schedules_;
-  std::atomic<std::uint64_t> drawn_{0};
   mutable std::mutex mutex_;  // Guards the rest, and all but the counters of the schedules.
   std::deque<Recent> recent_;
   std::deque<Alarm> alarms_;
