@@ -10,6 +10,7 @@ import os
 import typing
 
 __all__: list[str] = [
+    "Alarm",
     "BackendError",
     "BatchResult",
     "BudgetError",
@@ -19,6 +20,7 @@ __all__: list[str] = [
     "EenetError",
     "ExitExplanation",
     "ExitPolicy",
+    "Health",
     "InputError",
     "LatencySummary",
     "NonFiniteError",
@@ -360,6 +362,16 @@ class Result:
     """
     def __repr__(self) -> str: ...
     @property
+    def adapted(self) -> bool:
+        """
+        Whether its thresholds were adapted to a drift; see `Runtime.watch`.
+        """
+    @property
+    def audit_label(self) -> int | None:
+        """
+        What the last exit answers, if the sample left early and was audited.
+        """
+    @property
     def backend_ms(self) -> float:
         """
         The part of it inside ONNX Runtime.
@@ -428,6 +440,11 @@ class BatchResult:
     def __iter__(self) -> collections.abc.Iterator[Result]: ...
     def __len__(self) -> int: ...
     def __repr__(self) -> str: ...
+    @property
+    def adapted(self) -> bool:
+        """
+        Whether its thresholds were adapted to a drift.
+        """
     @property
     def backend_ms(self) -> float:
         """
@@ -561,6 +578,139 @@ class Stats:
         Number of samples by why they left: `policy`, `max_exit`, `deadline`.
         """
 
+class Alarm:
+    """
+    Samples are not, or no longer, like those that a schedule was calibrated on. `str()` says it in one line.
+    """
+    def __repr__(self) -> str: ...
+    def __str__(self) -> str: ...
+    @property
+    def evidence(self) -> float:
+        """
+        At least `false_alarm_interval`.
+        """
+    @property
+    def exit(self) -> int:
+        """
+        The exit; with `exits` the one whose share is furthest off.
+        """
+    @property
+    def expected(self) -> float:
+        """
+        That share, on the calibration set.
+        """
+    @property
+    def expected_range(self) -> tuple[float, float]:
+        """
+        Where that of the population may lie, by the size of the calibration set.
+        """
+    @property
+    def sample(self) -> int:
+        """
+        Samples watched until the alarm.
+        """
+    @property
+    def schedule(self) -> int:
+        """
+        Index of the schedule that was in force.
+        """
+    @property
+    def scores(self) -> tuple[float, float] | None:
+        """
+        With `scores`, those whose share is furthest off: from the first up to, but without, the second. Else None.
+        """
+    @property
+    def seen(self) -> float:
+        """
+        That of the latest samples.
+        """
+    @property
+    def watched(self) -> str:
+        """
+        What is off: `exits` (shares of samples leaving at each), `scores` (shares of samples in each bin of scores at an exit) or `agreement` (of audited answers with the last exit's).
+        """
+
+class Health:
+    """
+    What a watch has seen since it began.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def adaptations(self) -> int:
+        """
+        Number of times that thresholds were set anew.
+        """
+    @property
+    def agreement(self) -> list[float | None]:
+        """
+        Share of the audited samples leaving at each exit but the last that the last exit answers alike; None without audits.
+        """
+    @property
+    def alarms(self) -> list[Alarm]:
+        """
+        The latest alarms, 64 at most, oldest first.
+        """
+    @property
+    def audits(self) -> int:
+        """
+        Number of samples audited.
+        """
+    @property
+    def evidence(self) -> float:
+        """
+        The most evidence that anything watched gives of a change; an alarm comes at `false_alarm_interval`.
+        """
+    @property
+    def exit_shares(self) -> list[float]:
+        """
+        Of the latest 512 samples or somewhat more; empty before the first 64.
+        """
+    @property
+    def expected_agreement(self) -> list[float | None]:
+        """
+        On the calibration set; None without audits, or if the bundle does not say.
+        """
+    @property
+    def expected_exit_shares(self) -> list[float]:
+        """
+        As planned by the schedules that were in force for these samples.
+        """
+    @property
+    def expected_mean_cost(self) -> float | None:
+        """
+        As planned.
+        """
+    @property
+    def mean_audit_cost(self) -> float | None:
+        """
+        What audits add to the mean cost of a sample; None without samples.
+        """
+    @property
+    def mean_cost(self) -> float | None:
+        """
+        Of these samples, in the unit of the schedules; None without samples.
+        """
+    @property
+    def rollbacks(self) -> int:
+        """
+        Number of times that the watch put the schedule's own thresholds back.
+        """
+    @property
+    def samples(self) -> int:
+        """
+        Number of samples watched.
+        """
+    @property
+    def status(self) -> str:
+        """
+        `unwatched`, `healthy`, `drifted` (an alarm was raised and is not over) or `adapted` (adapted thresholds are in force).
+        """
+    @property
+    def thresholds(self) -> list[float] | None:
+        """
+        Adapted ones in force, else None.
+        """
+
 class Runtime:
     """
     A loaded bundle, ready to classify. Made by `load`.
@@ -568,6 +718,10 @@ class Runtime:
     Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
     """
     def __repr__(self) -> str: ...
+    def health(self) -> Health:
+        """
+        What the watch has seen.
+        """
     def infer(
         self,
         x: numpy.typing.NDArray[typing.Any] | dict[str, numpy.typing.NDArray[typing.Any]],
@@ -644,6 +798,10 @@ class Runtime:
         """
         Start counting anew.
         """
+    def reset_thresholds(self) -> None:
+        """
+        Put the schedule's own thresholds back. The watch goes on, and may adapt them again.
+        """
     def set_budget(
         self,
         budget: typing.SupportsFloat | typing.SupportsIndex,
@@ -681,6 +839,43 @@ class Runtime:
     def stats(self) -> Stats:
         """
         What was done since the load or the last `reset_stats`.
+        """
+    def unwatch(self) -> None:
+        """
+        End the watch, and put the schedule's own thresholds back.
+        """
+    def watch(
+        self,
+        *,
+        false_alarm_interval: typing.SupportsFloat | typing.SupportsIndex = 1000000.0,
+        audit_share: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        on_alarm: collections.abc.Callable[[Alarm], typing.Any] | None = None,
+        adapt: bool = False,
+        seed: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Watch the samples from now on, without their labels, in place of an earlier watch.
+
+        Exit shares and scores are compared with those of the calibration set by a sequential test, see
+        docs/monitoring.md. Calls with a policy or a forced exit of their own, and full depth, are not
+        watched.
+
+        Args:
+            false_alarm_interval: As long as samples are like those of the calibration set, the mean number
+                of them until an alarm is at least this.
+            audit_share: Share of the samples that leave early which run to the last exit all the same, to
+                see whether it agrees: the answer is the early one, but the call takes longer.
+            on_alarm: Called with an `Alarm` by the thread whose sample brought it, before its call
+                returns; it may call anything. What it raises goes to `sys.unraisablehook`. A function that
+                refers to the runtime keeps it alive until `unwatch`. None: a line in the log `eenet_rt`.
+            adapt: Set thresholds anew when samples drift, so that exit shares are again those planned, and
+                put the schedule's own back when these would do, or when the new ones do no better.
+            seed: Chooses which samples are audited.
+
+        Raises:
+            InputError: If `false_alarm_interval` or `audit_share` is out of range.
+            ConfigurationError: If the bundle has no schedules, or `adapt` is set and a controller or full
+                depth is in force.
         """
     @property
     def budgets(self) -> list[float] | None:

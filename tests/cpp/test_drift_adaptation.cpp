@@ -88,6 +88,35 @@ TEST(Adaptation, KeepsThePlanAndComesBack) {
   EXPECT_EQ(adaptation.policy()->thresholds()[0], 0.7);
 }
 
+TEST(Adaptation, ComesBackFromADriftThatOnlyALaterExitShows) {
+  Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
+  Stream stream;
+  const auto run_at_last = [&](double power) {
+    for (std::size_t i = 0; i < kWindow; ++i) {
+      Stream::Sample sample = stream.next(*adaptation.policy());
+      if (sample.exit > 0) {
+        sample.scores[1] = std::pow(sample.scores[1], static_cast<float>(power));
+        const bool leaves = sample.scores[1] >= adaptation.policy()->thresholds()[1];
+        sample.exit = leaves ? 1 : 2;
+      }
+      sample.scores.resize(3);
+      adaptation.record(sample.exit, sample.scores);
+    }
+  };
+  adaptation.advance(true, true);
+  run_at_last(4);
+  ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
+  run_at_last(4);
+  ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
+  EXPECT_NEAR(adaptation.policy()->thresholds()[0], 0.7, 0.05);
+  EXPECT_NEAR(adaptation.policy()->thresholds()[1], std::pow(0.6, 4), 0.07);
+  for (int i = 0; i < 3 && adaptation.adapted(); ++i) {
+    run_at_last(1);
+    adaptation.advance(false, true);
+  }
+  EXPECT_FALSE(adaptation.adapted());
+}
+
 TEST(Adaptation, NewDriftIsAdaptedToAfterAReturn) {
   Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
   Stream stream;

@@ -30,9 +30,7 @@ Adaptation::Adaptation(std::shared_ptr<const Schedule> schedule, std::vector<dou
       costs_(std::move(costs)),
       scores_(kWindow * (costs_.size() - 1)),
       exits_(kWindow),
-      policy_(schedule_->exit_policy) {
-  while (first_ + 1 < costs_.size() && policy_->disabled(first_)) ++first_;
-}
+      policy_(schedule_->exit_policy) {}
 
 void Adaptation::record(std::size_t exit, std::span<const float> scores) noexcept {
   constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
@@ -63,7 +61,8 @@ Adaptation::Step Adaptation::advance(bool reached, bool drifted) {
     if (!wanted_ || count < next_) return Step::kNone;
     const Window window = this->window();
     distance_ = distance(mean_cost(window));
-    drifted_share_ = first_share(window);
+    off_ = first_off(window);
+    if (off_) off_share_ = own_share(window, *off_).seen;
     adapt(window);
     return Step::kAdapted;
   }
@@ -100,10 +99,10 @@ void Adaptation::adapt(const Window& window) {
   next_ = count_.load(kRelaxed) + kWindow;
 }
 
-/// Scores of the samples that come to this exit under new thresholds, as far as they came to it
+/// Scores of the samples that come to this exit under these thresholds, as far as they came to it
 /// under those that were in force.
 std::vector<float> Adaptation::scores_at(const Window& window, std::size_t exit,
-                                         const std::vector<double>& thresholds) const {
+                                         std::span<const double> thresholds) const {
   const std::size_t width = costs_.size() - 1;
   std::vector<float> out;
   for (std::size_t row = 0; row < kWindow; ++row) {
@@ -128,33 +127,40 @@ double Adaptation::distance(double cost) const {
   return std::abs(cost - std::inner_product(shares.begin(), shares.end(), costs_.begin(), 0.0));
 }
 
-/// What the schedule's own threshold lets leave at the first exit that has a say.
-double Adaptation::first_share(const Window& window) const {
-  const double threshold = schedule_->exit_policy->thresholds()[first_];
-  std::size_t leaving = 0;
-  for (std::size_t row = 0; row < kWindow; ++row) {
-    const float score = window.scores[row * (costs_.size() - 1) + first_];
-    leaving += static_cast<double>(score) >= threshold ? 1 : 0;
+bool Adaptation::Share::off() const noexcept {
+  return std::abs(seen - planned) > tolerance;
+}
+
+/// Of samples that come to this exit by the schedule's own thresholds, as far as they came to it.
+Adaptation::Share Adaptation::own_share(const Window& window, std::size_t exit) const {
+  const std::span<const double> own = schedule_->exit_policy->thresholds();
+  const std::vector<float> scores = scores_at(window, exit, own);
+  const auto coming = static_cast<double>(scores.size());
+  const auto leaves = [&](float score) { return static_cast<double>(score) >= own[exit]; };
+  const auto leaving = static_cast<double>(std::ranges::count_if(scores, leaves));
+  const std::span<const double> from = std::span(schedule_->calibration_shares).subspan(exit);
+  const double reached = std::accumulate(from.begin(), from.end(), 0.0);
+  if (scores.size() < kFewest || reached <= 0) return {};
+  Share share{leaving / coming, from[0] / reached, 0};
+  const double calibration = reached * static_cast<double>(schedule_->calibration_samples);
+  share.tolerance =
+      2 * std::sqrt(share.planned * (1 - share.planned) * (1 / calibration + 1 / coming));
+  return share;
+}
+
+std::optional<std::size_t> Adaptation::first_off(const Window& window) const {
+  for (std::size_t k = 0; k + 1 < costs_.size(); ++k) {
+    if (!schedule_->exit_policy->disabled(k) && own_share(window, k).off()) return k;
   }
-  return static_cast<double>(leaving) / static_cast<double>(kWindow);
+  return std::nullopt;
 }
 
-/// How far the share of a window may be off that of the calibration set, in 19 of 20 cases.
-double Adaptation::tolerance() const {
-  const double share = schedule_->calibration_shares[first_];
-  const double samples =
-      1 / static_cast<double>(schedule_->calibration_samples) + 1 / static_cast<double>(kWindow);
-  return 2 * std::sqrt(share * (1 - share) * samples);
-}
-
-/// Whether the schedule's own thresholds would let as many leave as planned, having let more or
-/// fewer leave when they were replaced.
+/// Whether the schedule's own thresholds would let as many leave as planned where they did not.
+/// The exits before that one were as planned, so that the samples that come to it are the same.
 bool Adaptation::own_would_do(const Window& window) const {
-  const double planned = schedule_->calibration_shares[first_];
-  const double now = first_share(window);
-  if (std::abs(drifted_share_ - planned) <= tolerance()) return false;
-  return std::abs(now - planned) <= tolerance() &&
-         std::abs(now - planned) < std::abs(now - drifted_share_);
+  if (!off_) return false;
+  const Share now = own_share(window, *off_);
+  return !now.off() && std::abs(now.seen - now.planned) < std::abs(now.seen - off_share_);
 }
 
 }  // namespace eenet

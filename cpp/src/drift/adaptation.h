@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -53,29 +54,39 @@ class Adaptation {
     std::vector<float> scores;  // (kWindow, K-1), NaN where there is none.
   };
 
+  /// What the schedule's own threshold of an exit lets leave, of the samples that come to it.
+  struct Share {
+    double seen = 0;
+    double planned = 0;
+    double tolerance = 0;  // How far apart they may be by chance, in 19 of 20 cases.
+
+    bool off() const noexcept;
+  };
+
   Window window() const;
   void adapt(const Window& window);
   std::vector<float> scores_at(const Window& window, std::size_t exit,
-                               const std::vector<double>& thresholds) const;
+                               std::span<const double> thresholds) const;
   double mean_cost(const Window& window) const;
   double distance(double cost) const;
+  Share own_share(const Window& window, std::size_t exit) const;
+  std::optional<std::size_t> first_off(const Window& window) const;
   bool own_would_do(const Window& window) const;
-  double first_share(const Window& window) const;
-  double tolerance() const;
 
   std::shared_ptr<const Schedule> schedule_;
   std::vector<double> costs_;
-  std::size_t first_ = 0;  // The first exit with a say: its scores are those of all samples.
   std::vector<std::atomic<float>> scores_;  // Rings of kWindow samples.
   std::vector<std::atomic<std::uint32_t>> exits_;
   std::atomic<std::uint64_t> count_{0};
 
   std::shared_ptr<const ExitPolicy> policy_;
-  std::uint64_t next_ = 0;    // The count at which thresholds are set or judged.
-  bool wanted_ = false;       // An alarm came, and the rings were not full.
-  bool barred_ = false;       // New thresholds did no better; not again before the drift is over.
-  double distance_ = 0;       // From the planned cost, before thresholds were set anew ...
-  double drifted_share_ = 0;  // ... and what the schedule's own let leave at first_.
+  std::uint64_t next_ = 0;  // The count at which thresholds are set or judged.
+  bool wanted_ = false;     // An alarm came, and the rings were not full.
+  bool barred_ = false;     // New thresholds did no better; not again before the drift is over.
+  double distance_ = 0;     // From the planned cost, before thresholds were set anew ...
+  // ... and the first exit at which the schedule's own let leave too few or too many, and how many.
+  std::optional<std::size_t> off_;
+  double off_share_ = 0;
 };
 
 }  // namespace eenet
