@@ -2,8 +2,8 @@
 
 Run: python benchmarks/batch.py [--model densenet121] [--samples 1280]
 
-Against the same batches at full depth, and against what early exits can give at best: the sum over segments of the
-samples that reach one times what it takes a sample at that many samples.
+Against the same batches at full depth, and against what early exits can give at best: the sum over segments of what a
+segment takes for the samples that reach it. Each contestant takes its turn with every batch.
 """
 
 from __future__ import annotations

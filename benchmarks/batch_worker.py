@@ -15,41 +15,38 @@ SIZES = (1, 8, 32, 128)
 WARM_UP = 2
 
 
-def segment_ms(runtime: eenet_rt.Runtime, batch: np.ndarray, exit: int, repeats: int) -> float:
-    """What the segment before an exit takes, head and scoring included: the difference of two forced exits."""
-    times = []
-    for _ in range(WARM_UP + repeats):
-        until = runtime.infer_batch(batch, forced_exit=exit).latency_ms
-        before = runtime.infer_batch(batch, forced_exit=exit - 1).latency_ms if exit > 0 else 0.0
-        times.append(until - before)
-    return float(np.median(times[WARM_UP:]))
+def sum_over_segments(runtime: eenet_rt.Runtime, batch: np.ndarray, exits: np.ndarray) -> float:
+    """What segments take for the samples of a batch that reach them, each timed inside a run of the whole network."""
+    total = 0.0
+    for k in range(runtime.num_exits):
+        survivors = batch[exits >= k]
+        if len(survivors):
+            total += runtime.infer_batch(survivors, policy=None).segment_ms[k]
+    return total
 
 
 def measure(runtime: eenet_rt.Runtime, inputs: np.ndarray, size: int, repeats: int) -> dict[str, Any]:
-    """Early exits and full depth in turn, then every segment at the number of samples that reach it on average."""
-    early, full, exits = [], [], []
-    for i in range(WARM_UP + repeats):
+    """Early exits, full depth, and every segment on the samples that reach it, in turn."""
+    times = np.zeros((repeats, 3))
+    exits = []
+    for i in range(-WARM_UP, repeats):
         batch = inputs[np.arange(i * size, (i + 1) * size) % len(inputs)]
-        result = runtime.infer_batch(batch)
-        early.append(result.latency_ms)
-        full.append(runtime.infer_batch(batch, policy=None).latency_ms)
-        exits.append(result.exits)
-    left = np.concatenate(exits[WARM_UP:])
-    reached = [float(np.mean(left >= k)) for k in range(runtime.num_exits)]
-    segments = []
-    for k, share in enumerate(reached):
-        survivors = max(1, round(share * size))
-        segments.append(segment_ms(runtime, inputs[np.arange(survivors) % len(inputs)], k, repeats) / survivors)
-    early_ms, full_ms = (float(np.mean(times[WARM_UP:])) / size for times in (early, full))
-    expected = sum(share * ms for share, ms in zip(reached, segments, strict=True))
+        early = runtime.infer_batch(batch)
+        full = runtime.infer_batch(batch, policy=None)
+        segments = sum_over_segments(runtime, batch, early.exits)
+        if i >= 0:
+            times[i] = early.latency_ms, full.latency_ms, segments
+            exits.append(early.exits)
+    left = np.concatenate(exits)
+    # Medians of ratios of one turn, for the machine is not as fast at all times.
+    early_ms, full_ms, segments_ms = times.mean(axis=0) / size
     return {
         "samples": len(left),
-        "reached": reached,
-        "segment_ms_per_sample": segments,
-        "ms_per_sample": {"early_exits": early_ms, "sum_over_segments": expected, "full_depth": full_ms},
+        "reached": [float(np.mean(left >= k)) for k in range(runtime.num_exits)],
+        "ms_per_sample": {"early_exits": early_ms, "sum_over_segments": segments_ms, "full_depth": full_ms},
         "samples_per_second": 1e3 / early_ms,
-        "early_exits_over_sum_over_segments": early_ms / expected,
-        "full_depth_over_early_exits": full_ms / early_ms,
+        "throughput_over_sum_over_segments": float(np.median(times[:, 2] / times[:, 0])),
+        "throughput_over_full_depth": float(np.median(times[:, 1] / times[:, 0])),
     }
 
 

@@ -6,5 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-for script in ("latency.py", "batch.py", "schedulers.py", "guarantee.py", "fit_time.py", "streams.py"):
+for script in (
+    "latency.py",
+    "batch.py",
+    "threads.py",
+    "footprint.py",
+    "live_control.py",
+    "schedulers.py",
+    "guarantee.py",
+    "fit_time.py",
+    "streams.py",
+):
     subprocess.run([sys.executable, Path(__file__).with_name(script)], check=True)

@@ -119,7 +119,7 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
     return CostProfile.of_this_device(np.maximum.accumulate(medians).tolist(), options.threads, static)
 
 
-def noise_inputs(manifest: dict[str, Any]) -> Inputs:
+def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inputs:
     """Seeded samples in the shapes of a manifest, free dimensions at their maxima.
 
     They do for measuring: forced to an exit, a network takes the same time whatever it sees.
@@ -132,7 +132,7 @@ def noise_inputs(manifest: dict[str, Any]) -> Inputs:
     for name in manifest["inputs"]:
         tensor = manifest["tensors"][name]
         dims = [d if isinstance(d, int) else manifest["symbols"][d]["max"] for d in tensor["shape"][1:]]
-        shape = (_NOISE_SAMPLES, *dims)
+        shape = (samples, *dims)
         if tensor["dtype"] == "int64":
             # 0 and 1 are tokens of every vocabulary, and what masks consist of.
             inputs[name] = random.integers(0, 2, shape)

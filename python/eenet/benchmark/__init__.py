@@ -1,0 +1,1 @@
+"""``eenet-bench``: what a bundle takes on this device."""

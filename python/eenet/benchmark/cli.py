@@ -1,0 +1,169 @@
+"""``eenet-bench``: the times of a bundle on this device."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+import eenet_rt
+from eenet.benchmark.measure import BatchTimes, ExitTimes, measure_batches, measure_exits, planned_policy
+from eenet.bundle import MANIFEST, Bundle, reading
+from eenet.commands import ArgumentParser, check_counts, run_command
+from eenet.errors import UserError
+from eenet.files import open_npz
+from eenet.profiling import Inputs, noise_inputs
+
+_NOISE_SAMPLES = 128
+_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    return run_command("eenet-bench", lambda: _bench(arguments), interrupted="nothing was written")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "eenet-bench",
+        "Time the exits of a bundle and its batches on this device, and tell from which batch size exiting pays.",
+    )
+    parser.add_argument("bundle", type=Path, help="folder written by eenet-export")
+    parser.add_argument(
+        "--inputs", type=Path, metavar="FILE",
+        help="preprocessed samples, .npz with an array (N, ...) for each input (default: noise that leaves as the "
+        "calibration samples did)",
+    )  # fmt: skip
+    parser.add_argument("--budget", type=float, metavar="B", help="of the schedule to time (default: the active one)")
+    parser.add_argument("--batch", type=int, nargs="+", default=list(_SIZES), metavar="N", help="sizes of batches")
+    parser.add_argument("--threads", type=int, default=1, help="of the runtime")
+    parser.add_argument("--repeats", type=int, default=200, help="timed runs of each exit and batch size")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _bench(arguments: argparse.Namespace) -> None:
+    check_counts(arguments, "threads", "repeats")
+    bundle = Bundle.open(arguments.bundle)
+    with warnings.catch_warnings():
+        # That no profile fits is what this command is for.
+        warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
+        runtime = eenet_rt.load(arguments.bundle, threads=arguments.threads)
+    sizes = sorted(set(arguments.batch))
+    if sizes[0] < 1 or sizes[-1] > runtime.max_batch:
+        wrong = sizes[0] if sizes[0] < 1 else sizes[-1]
+        raise UserError(f"--batch: got {wrong}, expected 1 to {runtime.max_batch}")
+    schedule = _schedule(runtime, arguments.budget)
+    if arguments.inputs is None:
+        with reading(bundle.folder / MANIFEST):
+            inputs = noise_inputs(bundle.manifest, _NOISE_SAMPLES)
+        policy = planned_policy(runtime, inputs, schedule)
+    else:
+        inputs, policy = _read_inputs(arguments.inputs, runtime), schedule.exit_policy
+    exits = measure_exits(runtime, inputs, arguments.repeats)
+    say = _progress if sys.stderr.isatty() else (lambda line: None)
+    batches = measure_batches(runtime, inputs, policy, sizes, arguments.repeats, say)
+    if arguments.json:
+        print(json.dumps(_as_json(arguments.bundle, runtime, schedule, exits, batches)))
+    else:
+        _print(arguments.bundle, runtime, schedule, exits, batches)
+
+
+def _progress(line: str) -> None:
+    print(f"\r{line:<40}", end="", file=sys.stderr, flush=True)
+
+
+def _schedule(runtime: eenet_rt.Runtime, budget: float | None) -> eenet_rt.Schedule:
+    schedules = runtime.schedules
+    if not schedules:
+        raise UserError("the bundle has no schedules, so there are no early exits to time")
+    if budget is None:
+        return runtime.schedule or schedules[0]
+    # By the budgets they were made for: this device may have no costs yet.
+    met = [schedule for schedule in schedules if schedule.budget <= budget]
+    if not met:
+        raise UserError(f"--budget: got {budget:g}, expected at least {schedules[0].budget:g} {schedules[0].unit}")
+    return met[-1]
+
+
+def _read_inputs(path: Path, runtime: eenet_rt.Runtime) -> Inputs:
+    with open_npz(path) as archive:
+        if set(archive.files) != set(runtime.inputs):
+            raise UserError(f"holds {', '.join(archive.files) or 'nothing'}, expected {', '.join(runtime.inputs)}")
+        inputs = {name: np.ascontiguousarray(archive[name]) for name in archive.files}
+    counts = {len(array) for array in inputs.values()}
+    if len(counts) != 1 or 0 in counts:
+        raise UserError(f"{path}: arrays of {sorted(counts)} samples, expected the same number, at least 1")
+    return inputs
+
+
+def pays_from(batches: Sequence[BatchTimes], segment: int) -> int | None:
+    """The batch size from which on deciding before a segment saves more in it than it takes; None: no measured one."""
+    found = None
+    for batch in reversed(batches):
+        if not batch.pays(segment):
+            break
+        found = batch.size
+    return found
+
+
+def _as_json(
+    path: Path,
+    runtime: eenet_rt.Runtime,
+    schedule: eenet_rt.Schedule,
+    exits: ExitTimes,
+    batches: Sequence[BatchTimes],
+) -> dict[str, object]:
+    return {
+        "bundle": str(path),
+        "device": eenet_rt.device_name(),
+        "provider": runtime.provider,
+        "provider_version": runtime.provider_version,
+        "threads": runtime.threads,
+        "budget": schedule.budget,
+        "unit": schedule.unit,
+        "exits": asdict(exits),
+        "batches": [asdict(batch) for batch in batches],
+        "pays_from_batch": [pays_from(batches, k) for k in range(1, runtime.num_exits)],
+    }
+
+
+def _print(
+    path: Path,
+    runtime: eenet_rt.Runtime,
+    schedule: eenet_rt.Schedule,
+    exits: ExitTimes,
+    batches: Sequence[BatchTimes],
+) -> None:
+    if sys.stderr.isatty():
+        _progress("")
+        print("\r", end="", file=sys.stderr, flush=True)
+    print(f"{path.name}: {runtime.provider_version}, {runtime.threads} thread(s), {eenet_rt.device_name()}")
+    print("exit    p50 ms    p90 ms    p99 ms")
+    for k, times in enumerate(zip(exits.p50_ms, exits.p90_ms, exits.p99_ms, strict=True)):
+        print(f"{k:>4}", *(f"{ms:>9.3f}" for ms in times))
+    print(f"outside the inference library: {exits.outside_us:.1f} us per exit")
+    print(f"batches, schedule for {schedule.budget:.4g} {schedule.unit}; ms per sample, and what each segment saves")
+    segments = range(1, runtime.num_exits)
+    print("batch     early      full  speed-up ", *(f"segment {k}" for k in segments))
+    for b in batches:
+        saved = (f"{b.saved_ms[k] / b.size:>9.4f}" for k in segments)
+        print(
+            f"{b.size:>5} {b.early_ms / b.size:>9.3f} {b.full_ms / b.size:>9.3f} {b.full_ms / b.early_ms:>8.2f}x ",
+            *saved,
+        )
+    for k in segments:
+        size = pays_from(batches, k)
+        verdict = "pays at none of these sizes" if size is None else f"pays from batch {size} on"
+        print(f"deciding at exit {k - 1}, before segment {k}, {verdict}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
