@@ -47,7 +47,7 @@ void Runtime::reset_thresholds() {
   {
     const std::lock_guard lock(mutex_);
     before = *mode_;
-    if (!before.adaptation) return;
+    if (!before.adapted) return;
     replace({before.schedule, nullptr, before.watch,
              before.watch->make_adaptation(*before.schedule), nullptr});
   }
