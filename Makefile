@@ -50,8 +50,8 @@ $(VENV)/.wheel: $(VENV)/.created $(PACKAGE_SOURCES)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.wheel
-	@echo "== install the test and lint tools"
-	@$(PIP) "$$(ls dist/eenet-*.whl)[dev,report]"
+	@echo "== install the test and lint tools, and OpenVINO"
+	@$(PIP) "$$(ls dist/eenet-*.whl)[dev,openvino,report]"
 	@touch $@
 
 $(VENV)/.onnxruntime-oldest: $(VENV)/.created

@@ -22,6 +22,7 @@ void register_explanation(py::module_& module);
 void register_result(py::module_& module);
 void register_slice(py::module_& module);
 void register_stats(py::module_& module);
+void register_providers(py::module_& module);
 void register_watch(py::module_& module);
 void register_runtime(py::module_& module);
 

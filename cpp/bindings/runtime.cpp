@@ -13,6 +13,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "providers.h"
 #include "util/context.h"
 #include "util/text.h"
 
@@ -42,14 +43,14 @@ void warn_full_depth(const Runtime& runtime) {
 }
 
 std::shared_ptr<Runtime> load(const PathArgument& path, std::optional<double> budget_ms,
-                              int threads, std::optional<std::vector<double>> cost_profile) {
+                              int threads, std::optional<std::vector<double>> cost_profile,
+                              const ProvidersArgument& providers) {
   const std::filesystem::path folder = check_path(path);
   LoadOptions options;
   options.threads = threads;
   options.cost_profile = std::move(cost_profile);
-  options.library_paths = py::module_::import("eenet_rt._libraries")
-                              .attr("onnxruntime_libraries")()
-                              .cast<std::vector<std::string>>();
+  options.providers = check_providers(providers);
+  options.files = find_onnxruntime();
   std::shared_ptr<Runtime> runtime;
   {
     const py::gil_scoped_release released;
@@ -255,6 +256,7 @@ Raises:
 void register_load(py::module_& module) {
   module.def("load", &load, "path"_a, py::kw_only(), "budget_ms"_a = py::none(), "threads"_a = 1,
              "cost_profile"_a = py::none(),
+             "providers"_a = ProvidersArgument(py::make_tuple("cpu")),
              R"(Load a bundle: check every file of it, open the segments, choose a schedule.
 
 Args:
@@ -263,15 +265,19 @@ Args:
     threads: Threads that compute one sample. The first load of a process fixes it.
     cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
         bundle's profiles.
+    providers: Execution providers in order of preference, each a name or (name, {option: value});
+        `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
+        add `cpu` as the last one where it may take over.
 
 Raises:
     BundleError: If the bundle is damaged, inconsistent or not understood.
     ScheduleError: If its schedules are malformed or made for another network.
     BudgetError: If the budget cannot be met.
-    BackendError: If ONNX Runtime is missing, too old, or refuses a segment.
+    BackendError: If ONNX Runtime or a provider is missing or too old, or refuses a segment.
     ConfigurationError: If the process already runs with another number of threads, or was forked
         from one that had loaded a bundle.
-    InputError: If `cost_profile` does not fit the network.
+    InputError: If `cost_profile` does not fit the network, or a provider or an option of one is
+        unknown.
 
 Warns:
     ProfileWarning: If no profile fits this device, so that budgets in ms are refused.
@@ -294,7 +300,7 @@ Thread-safe: as many samples or batches run at a time as there are threads calli
          "Threads that compute one sample.")
       .def_property_readonly(
           "provider", [](const Runtime& runtime) { return runtime.model().backend().provider(); },
-          "Where segments run: `cpu`.")
+          "Where segments run: the first of the providers asked for.")
       .def_property_readonly(
           "provider_version",
           [](const Runtime& runtime) { return runtime.model().backend().version(); },

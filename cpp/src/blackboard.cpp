@@ -40,13 +40,33 @@ std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
   return live;
 }
 
+/// Which tensors the host has nothing to do with: they are neither inputs nor logits, and travel to
+/// no other machine.
+std::vector<bool> find_hidden(const Manifest& manifest) {
+  std::vector<bool> hidden(manifest.tensors.size(), true);
+  for (const std::size_t input : manifest.inputs) hidden[input] = false;
+  for (const SegmentSpec& segment : manifest.segments) hidden[segment.exit] = false;
+  if (!manifest.hands_on()) return hidden;
+  for (const std::size_t tensor : manifest.slice->live) hidden[tensor] = false;
+  return hidden;
+}
+
+void keep_rows(std::byte* data, std::span<const std::size_t> rows, std::size_t row_bytes) {
+  for (std::size_t to = 0; to < rows.size(); ++to) {
+    // Rows only move to the front, each over one that has left or has moved before.
+    if (rows[to] != to) std::memcpy(data + to * row_bytes, data + rows[to] * row_bytes, row_bytes);
+  }
+}
+
 }  // namespace
 
 Blackboard::Blackboard(const Model& model)
     : model_(model),
       live_(find_live(model.manifest())),
+      hidden_(find_hidden(model.manifest())),
       symbol_values_(largest_sample(model.manifest())),
       buffers_(model.manifest().tensors.size()),
+      device_buffers_(buffers_.size()),
       bound_(model.manifest().segments.size()) {
   reserve(1);
   const Manifest& manifest = model.manifest();
@@ -61,16 +81,24 @@ void Blackboard::reserve(std::size_t samples) {
   // For the largest samples there may be, so that no later ones need more memory.
   const std::vector<std::int64_t> largest = largest_sample(manifest);
   for (std::size_t i = 0; i < buffers_.size(); ++i) {
-    const TensorSpec& spec = manifest.tensors[i];
-    const std::size_t bytes = samples * row_bytes(spec, largest);
-    try {
-      buffers_[i] = AlignedBuffer(bytes);
-    } catch (const std::bad_alloc&) {
-      throw Error(ErrorCode::kBackend,
-                  cat("tensor ", quote_name(spec.name), ": no memory for its ", bytes, " bytes"));
-    }
+    reserve(i, samples * row_bytes(manifest.tensors[i], largest));
   }
   capacity_ = samples;
+}
+
+void Blackboard::reserve(std::size_t tensor, std::size_t bytes) {
+  if (hidden_[tensor]) {
+    device_buffers_[tensor].reset();  // Before the next one: devices have little memory.
+    device_buffers_[tensor] = model_.backend().allocate(bytes);
+    if (device_buffers_[tensor]) return;
+  }
+  try {
+    buffers_[tensor] = AlignedBuffer(bytes);
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::kBackend,
+                cat("tensor ", quote_name(model_.manifest().tensors[tensor].name),
+                    ": no memory for its ", bytes, " bytes"));
+  }
 }
 
 std::size_t Blackboard::load(std::span<const TensorView> inputs, InputLayout layout) {
@@ -123,10 +151,22 @@ void Blackboard::load(const Handoff& handoff) {
       const bool whole = tensor.transport == Transport::kInt64;
       const TensorView view{whole ? DType::kInt64 : DType::kFloat32, tensor.shape, nullptr};
       match_input(manifest, spec, view, InputLayout::kSample, symbol_values_);
-      unpack(tensor, buffers_[live[i]].data());
+      take(live[i], tensor);
     }
     check_decided(handoff.next_exit);
   });
+}
+
+void Blackboard::take(std::size_t tensor, const HandoffTensor& arrived) {
+  DeviceBuffer* const device = device_buffers_[tensor].get();
+  if (device == nullptr) {
+    unpack(arrived, buffers_[tensor].data());
+    return;
+  }
+  const std::size_t bytes = row_bytes(model_.manifest().tensors[tensor], symbol_values_);
+  const AlignedBuffer unpacked(bytes);
+  unpack(arrived, unpacked.data());
+  device->write({unpacked.data(), bytes});
 }
 
 /// Cuts are made where the live tensors say how large all later ones are; a hand-off that comes
@@ -193,7 +233,9 @@ void Blackboard::bind(std::size_t exit) {
     std::vector<BoundTensor> out;
     for (const std::size_t i : indices) {
       const TensorSpec& spec = manifest.tensors[i];
-      out.push_back({spec.name, spec.dtype, {}, buffers_[i].data()});
+      const DeviceBuffer* const device = device_buffers_[i].get();
+      void* const data = device != nullptr ? device->data() : buffers_[i].data();
+      out.push_back({spec.name, spec.dtype, {}, data, device != nullptr});
       for (const Dim& dim : spec.shape) out.back().shape.push_back(resolve(dim, symbol_values_));
     }
     return out;
@@ -219,11 +261,11 @@ std::span<const float> Blackboard::logits(std::size_t exit, std::size_t row) con
 void Blackboard::keep(std::size_t exit, std::span<const std::size_t> rows) {
   const Manifest& manifest = model_.manifest();
   for (const std::size_t tensor : live_[place(exit)]) {
-    std::byte* const data = buffers_[tensor].data();
     const std::size_t bytes = row_bytes(manifest.tensors[tensor], symbol_values_);
-    for (std::size_t to = 0; to < rows.size(); ++to) {
-      // Rows only move to the front, each over one that has left or has moved before.
-      if (rows[to] != to) std::memcpy(data + to * bytes, data + rows[to] * bytes, bytes);
+    if (device_buffers_[tensor]) {
+      device_buffers_[tensor]->keep_rows(rows, bytes);
+    } else {
+      keep_rows(buffers_[tensor].data(), rows, bytes);
     }
   }
   symbol_values_[manifest.batch_symbol] = static_cast<std::int64_t>(rows.size());

@@ -141,7 +141,7 @@ eenet::LoadOptions load_options(const eenet_load_options& given) {
   if (given.cost_profile != nullptr) {
     options.cost_profile.emplace(given.cost_profile, given.cost_profile + given.num_costs);
   }
-  options.library_paths = {given.onnxruntime != nullptr ? given.onnxruntime : kDefaultLibrary};
+  options.files.libraries = {given.onnxruntime != nullptr ? given.onnxruntime : kDefaultLibrary};
   return options;
 }
 

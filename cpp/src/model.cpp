@@ -123,7 +123,7 @@ Model::Model(Manifest manifest, std::shared_ptr<const Backend> backend, Schedule
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options) {
-  return load(path, options, open_onnxruntime({options.threads, options.library_paths}));
+  return load(path, options, open_onnxruntime({options.threads, options.providers, options.files}));
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,

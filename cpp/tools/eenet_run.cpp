@@ -25,7 +25,7 @@ std::shared_ptr<const Model> load(const Arguments& arguments) {
   if (arguments.onnxruntime) ::setenv("EENET_ORT_LIB", arguments.onnxruntime->c_str(), 1);
   LoadOptions options;
   options.threads = arguments.threads;
-  options.library_paths = {kDefaultLibrary};
+  options.files.libraries = {kDefaultLibrary};
   return Model::load(arguments.bundle, options);
 }
 

@@ -71,7 +71,7 @@ std::vector<eenet::Result> classify(eenet::Runtime& runtime, const Samples& samp
 
 void run(const std::string& bundle, const std::string& file, std::optional<double> budget) {
   eenet::LoadOptions options;
-  options.library_paths = {"libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
+  options.files.libraries = {"libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
   eenet::Runtime runtime(eenet::Model::load(bundle, options), budget);
   const eenet::Manifest& manifest = runtime.model().manifest();
   const Samples samples = read_samples(file, manifest);

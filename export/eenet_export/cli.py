@@ -15,7 +15,7 @@ from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
-from eenet.profiling import ProfileOptions
+from eenet.profiling import PROVIDERS, ProfileOptions
 from eenet.scheduling import POLICIES
 from eenet.scheduling.grid import COMBINE, UNITS
 from eenet.zoo import zoo_folder
@@ -64,6 +64,7 @@ def _parser() -> ArgumentParser:
         "--exits", type=_exits, nargs="+", default=[], metavar="BEGIN:END",
         help="also write slices of the bundle, as 0:2 for a device and 2:4 for a server: MODEL_BEGIN-END.eenet each",
     )  # fmt: skip
+    parser.add_argument("--provider", choices=PROVIDERS, default=profile.provider, help="to measure (default: cpu)")
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
@@ -115,7 +116,7 @@ def _export(arguments: argparse.Namespace) -> None:
         policy=arguments.policy,
         combine=arguments.combine,
         seed=arguments.seed,
-        profile=ProfileOptions(arguments.threads, arguments.repeats),
+        profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
         slices=tuple(arguments.exits),
     )
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))

@@ -126,7 +126,7 @@ def export_bundle(
     say(
         f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, "
         f"without early exits {profile.static:.3f} ms "
-        f"({profile.threads} thread(s), median of {options.profile.repeats})"
+        f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
     )
     profiles = [profile, flops_profile(network, _example(network, inputs)), parameters_profile(network)]
     (costs,) = (each.costs for each in profiles if each.unit == options.unit)
@@ -139,7 +139,7 @@ def export_bundle(
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
         save_calibration(folder / CALIBRATION, validation, in_fit_set)
         write_manifest(folder, content, profiles)
-        checked = verify(folder, network, inputs, validation[~in_fit_set], options.profile.threads)
+        checked = verify(folder, network, inputs, validation[~in_fit_set], options.profile)
         say(
             f"verify: {checked.samples} images through the runtime, largest difference from PyTorch per exit "
             f"{' '.join(f'{e:.1e}' for e in checked.max_error)}"

@@ -13,6 +13,7 @@ import eenet_rt
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
+from eenet.profiling import ProfileOptions
 from eenet.scheduling.calibration import check_schedule
 
 LOGIT_BOUND = 1e-3
@@ -38,7 +39,7 @@ def verify(
     network: MultiExitNetwork,
     inputs: NDArray[np.float32],
     calibration: Predictions,
-    threads: int,
+    options: ProfileOptions,
 ) -> Verification:
     """Loads the bundle and compares.
 
@@ -50,7 +51,7 @@ def verify(
     Raises:
         UserError: one of them does not hold.
     """
-    runtime = eenet_rt.load(str(bundle), threads=threads)
+    runtime = eenet_rt.load(bundle, threads=options.threads, providers=[options.provider])
     last = runtime.num_exits - 1
     results = [runtime.infer(x, forced_exit=last, return_logits=True) for x in inputs]
     seen = np.stack([result.logits for result in results if result.logits is not None])

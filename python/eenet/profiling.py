@@ -24,6 +24,9 @@ import eenet_rt
 from eenet.commands import run_command
 from eenet.errors import UserError
 
+# What a measured profile may be for: the short names that eenet_rt.load takes.
+PROVIDERS = ("cpu", "openvino", "cuda", "tensorrt", "nv_tensorrt_rtx")
+
 _KEY = ("device", "provider", "precision", "threads", "batch")
 _NAME = "measure"
 _ERROR = f"{_NAME}: error: "
@@ -47,10 +50,12 @@ class CostProfile:
     batch: int | None = None
 
     @classmethod
-    def of_this_device(cls, costs: Sequence[float], threads: int, static: float | None = None) -> CostProfile:
+    def of_this_device(
+        cls, costs: Sequence[float], threads: int, static: float | None = None, provider: str = "cpu"
+    ) -> CostProfile:
         """Milliseconds, under the key by which the runtime finds them on this device."""
         device = eenet_rt.device_name()
-        return cls("ms", tuple(map(float, costs)), static, device, "cpu", "float32", threads, 1)
+        return cls("ms", tuple(map(float, costs)), static, device, provider, "float32", threads, 1)
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> CostProfile:
@@ -85,10 +90,12 @@ class ProfileOptions:
     Attributes:
         threads: of the runtime.
         repeats: runs of each exit; the cost is their median.
+        provider: one of `PROVIDERS`, with its default options.
     """
 
     threads: int = 1
     repeats: int = 300
+    provider: str = "cpu"
 
 
 def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bundle: Path | None = None) -> CostProfile:
@@ -108,7 +115,7 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
         arrays: dict[str, Any] = {**inputs}  # numpy's stubs take any keyword for its one option
         np.savez(samples, **arrays)
         command = [sys.executable, "-m", "eenet.profiling", str(samples), str(options.threads), str(options.repeats)]
-        command += [str(path) for path in (bundle, static_bundle) if path is not None]
+        command += [options.provider, *(str(path) for path in (bundle, static_bundle) if path is not None)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         # The last line is the error, be it one that the process knows or the end of a traceback.
@@ -116,7 +123,8 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
         raise UserError(f"{bundle.name} cannot be measured: {reason.removeprefix(_ERROR)}")
     medians = json.loads(done.stdout)
     static = None if static_bundle is None else medians.pop()
-    return CostProfile.of_this_device(np.maximum.accumulate(medians).tolist(), options.threads, static)
+    costs = np.maximum.accumulate(medians).tolist()
+    return CostProfile.of_this_device(costs, options.threads, static, options.provider)
 
 
 def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inputs:
@@ -141,9 +149,9 @@ def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inp
     return inputs
 
 
-def _measure_here(samples: str, threads: int, repeats: int, *bundles: str) -> list[float]:
+def _measure_here(samples: str, threads: int, repeats: int, provider: str, *bundles: str) -> list[float]:
     """Medians in milliseconds: of each exit of the first bundle, of full depth of the others."""
-    exits, *whole = (eenet_rt.load(bundle, threads=threads) for bundle in bundles)
+    exits, *whole = (eenet_rt.load(bundle, threads=threads, providers=[provider]) for bundle in bundles)
     with np.load(samples) as file:
         inputs = {name: np.ascontiguousarray(file[name]) for name in file.files}
     count = len(next(iter(inputs.values())))
@@ -159,9 +167,9 @@ def _measure_here(samples: str, threads: int, repeats: int, *bundles: str) -> li
     return medians
 
 
-def _main(samples: str, threads: str, repeats: str, *bundles: str) -> int:
+def _main(samples: str, threads: str, repeats: str, provider: str, *bundles: str) -> int:
     def command() -> None:
-        print(json.dumps(_measure_here(samples, int(threads), int(repeats), *bundles)))
+        print(json.dumps(_measure_here(samples, int(threads), int(repeats), provider, *bundles)))
 
     return run_command(_NAME, command, interrupted="nothing was measured")
 

@@ -37,6 +37,7 @@ __all__: list[str] = [
     "device_name",
     "features",
     "load",
+    "providers",
     "read_schedules",
     "replay",
     "replay_stream",
@@ -940,7 +941,7 @@ class Runtime:
     @property
     def provider(self) -> str:
         """
-        Where segments run: `cpu`.
+        Where segments run: the first of the providers asked for.
         """
     @property
     def provider_version(self) -> str:
@@ -1033,6 +1034,7 @@ def load(
     budget_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
     threads: typing.SupportsInt | typing.SupportsIndex = 1,
     cost_profile: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
+    providers: collections.abc.Sequence[str | tuple[str, dict[str, str | int]]] = ("cpu",),
 ) -> Runtime:
     """
     Load a bundle: check every file of it, open the segments, choose a schedule.
@@ -1043,19 +1045,37 @@ def load(
         threads: Threads that compute one sample. The first load of a process fixes it.
         cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
             bundle's profiles.
+        providers: Execution providers in order of preference, each a name or (name, {option: value});
+            `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
+            add `cpu` as the last one where it may take over.
 
     Raises:
         BundleError: If the bundle is damaged, inconsistent or not understood.
         ScheduleError: If its schedules are malformed or made for another network.
         BudgetError: If the budget cannot be met.
-        BackendError: If ONNX Runtime is missing, too old, or refuses a segment.
+        BackendError: If ONNX Runtime or a provider is missing or too old, or refuses a segment.
         ConfigurationError: If the process already runs with another number of threads, or was forked
             from one that had loaded a bundle.
-        InputError: If `cost_profile` does not fit the network.
+        InputError: If `cost_profile` does not fit the network, or a provider or an option of one is
+            unknown.
 
     Warns:
         ProfileWarning: If no profile fits this device, so that budgets in ms are refused.
         BudgetWarning: If the budget is above the full cost, so that full depth runs.
+    """
+
+def providers() -> dict[str, dict[str, str]]:
+    """
+    List the execution providers that `load` can be asked for here.
+
+    Whether a device that one needs works is only known when it is asked for.
+
+    Returns:
+        Short name of each to a dictionary: `onnxruntime_name`; `onnxruntime_version`; `library`, the
+        file that holds it.
+
+    Raises:
+        BackendError: If ONNX Runtime is missing or too old.
     """
 
 def read_schedules(path: os.PathLike[str] | str) -> ScheduleFile:

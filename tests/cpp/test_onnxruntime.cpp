@@ -54,7 +54,7 @@ TEST(OnnxRuntime, RefusesAnotherLibrary) {
 TEST(OnnxRuntime, DoesNotLookElsewhereThanItWasTold) {
   const Chosen chosen("/nowhere/libonnxruntime.so");
   OnnxRuntimeOptions options;
-  options.library_paths = {FAKE_ONNXRUNTIME};
+  options.files.libraries = {FAKE_ONNXRUNTIME};
   expect_error(ErrorCode::kBackend, {"/nowhere/libonnxruntime.so"},
                [&] { open_onnxruntime(options); });
 }
@@ -67,7 +67,7 @@ TEST(OnnxRuntime, SaysWhatItSearchedAndHowToInstall) {
 TEST(OnnxRuntime, RefusesAbsurdThreadCounts) {
   for (const int threads : {-1, 0, 1025}) {
     expect_error(ErrorCode::kConfiguration, {"threads", std::to_string(threads)},
-                 [&] { open_onnxruntime({threads, {}}); });
+                 [&] { open_onnxruntime({threads}); });
   }
 }
 

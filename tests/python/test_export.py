@@ -170,12 +170,12 @@ def test_verify_notices_another_network(tiny: TrainedBundle) -> None:
     torch.manual_seed(1)
     calibration = tiny.validation.split(0.5, 0)[1]
     with pytest.raises(UserError, match=r"logits differ from PyTorch's by .* the bound is 0\.001"):
-        verify(tiny.path, tiny_network.create(), tiny.inputs[:5], calibration, 1)
+        verify(tiny.path, tiny_network.create(), tiny.inputs[:5], calibration, ProfileOptions())
 
 
 def test_verify_notices_other_calibration_data(tiny: TrainedBundle) -> None:
     with pytest.raises(UserError, match="leaves the calibration set in shares"):
-        verify(tiny.path, tiny.checkpoint.network, tiny.inputs[:5], tiny.report, 1)
+        verify(tiny.path, tiny.checkpoint.network, tiny.inputs[:5], tiny.report, ProfileOptions())
 
 
 def test_failed_verification_keeps_the_old_bundle(

@@ -22,8 +22,9 @@ struct LoadOptions {
   /// Milliseconds per sample leaving at each exit, in place of the bundle's profiles; none: use
   /// the profile that was measured on such a device.
   std::optional<std::vector<double>> cost_profile;
-  /// ONNX Runtime libraries to try; see OnnxRuntimeOptions.
-  std::vector<std::string> library_paths;
+  /// Execution providers, in order of preference; see OnnxRuntimeOptions.
+  std::vector<ProviderSpec> providers = {{"cpu"}};
+  OnnxRuntimeFiles files = {};
 };
 
 /// A loaded bundle: segments, schedules and costs. Immutable; shared by Runners on any thread.

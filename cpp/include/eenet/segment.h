@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -18,12 +19,32 @@ struct Port {
   std::vector<std::int64_t> shape;  ///< -1 where the dimension is not fixed.
 };
 
-/// Host memory that a binding reads or writes on every run.
+/// Memory on the device that computes, for one tensor. Not thread-safe.
+class DeviceBuffer {
+ public:
+  virtual ~DeviceBuffer() = default;
+
+  /// Its address there, the same for as long as it lives; not for the host to read.
+  virtual void* data() const noexcept = 0;
+
+  /// Fills its beginning from the host.
+  /// @param bytes Of whole tensors.
+  /// @throws Error(kBackend) with the library's own words.
+  virtual void write(std::span<const std::byte> bytes) = 0;
+
+  /// Moves these rows to the front and forgets the others.
+  /// @param rows Ascending.
+  /// @throws Error(kBackend) with the library's own words.
+  virtual void keep_rows(std::span<const std::size_t> rows, std::size_t row_bytes) = 0;
+};
+
+/// Memory that a binding reads or writes on every run.
 struct BoundTensor {
   std::string name;
   DType dtype = DType::kFloat32;
   std::vector<std::int64_t> shape;
-  void* data = nullptr;  ///< Outlives the binding.
+  void* data = nullptr;    ///< Outlives the binding.
+  bool on_device = false;  ///< It is a DeviceBuffer's, of the same backend; else the host's.
 };
 
 /// One caller's view of a segment: fixed memory for every input and output. Not thread-safe.

@@ -25,7 +25,9 @@ void take_process_functions(const Table& table, Functions& out) {
   table.take(out.SetSessionLogSeverityLevel, 22);
   table.take(out.SetSessionGraphOptimizationLevel, 23);
   table.take(out.CreateRunOptions, 39);
+  table.take(out.CreateMemoryInfo, 68);
   table.take(out.CreateCpuMemoryInfo, 69);
+  table.take(out.AllocatorAlloc, 75);
   table.take(out.AllocatorFree, 76);
   table.take(out.GetAllocatorWithDefaultOptions, 78);
   table.take(out.ReleaseEnv, 92);
@@ -58,6 +60,8 @@ void take_session_functions(const Table& table, Functions& out) {
   table.take(out.ReleaseSession, 95);
   table.take(out.ReleaseValue, 96);
   table.take(out.ReleaseTypeInfo, 98);
+  table.take(out.CreateAllocator, 131);
+  table.take(out.ReleaseAllocator, 132);
   table.take(out.RunWithBinding, 133);
   table.take(out.CreateIoBinding, 134);
   table.take(out.ReleaseIoBinding, 135);
@@ -65,20 +69,51 @@ void take_session_functions(const Table& table, Functions& out) {
   table.take(out.BindOutput, 137);
 }
 
+void take_provider_functions(const Table& table, Functions& out) {
+  table.take(out.GetAvailableProviders, 125);
+  table.take(out.ReleaseAvailableProviders, 126);
+  table.take(out.SessionOptionsAppendExecutionProvider_TensorRT_V2, 170);
+  table.take(out.CreateTensorRTProviderOptions, 171);
+  table.take(out.UpdateTensorRTProviderOptions, 172);
+  table.take(out.ReleaseTensorRTProviderOptions, 174);
+  table.take(out.SessionOptionsAppendExecutionProvider_CUDA_V2, 204);
+  table.take(out.CreateCUDAProviderOptions, 205);
+  table.take(out.UpdateCUDAProviderOptions, 206);
+  table.take(out.ReleaseCUDAProviderOptions, 208);
+}
+
+void take_plugin_functions(const Table& table, Functions& out) {
+  table.take(out.GetKeyValue, 297);
+  table.take(out.RegisterExecutionProviderLibrary, 301);
+  table.take(out.GetEpDevices, 303);
+  table.take(out.SessionOptionsAppendExecutionProvider_V2, 304);
+  table.take(out.HardwareDevice_Type, 307);
+  table.take(out.EpDevice_EpName, 312);
+  table.take(out.EpDevice_EpMetadata, 314);
+  table.take(out.EpDevice_Device, 316);
+  table.take(out.EpDevice_MemoryInfo, 374);
+}
+
 }  // namespace
 
-Functions read_functions(const void* table) {
+Functions read_functions(const void* table, std::uint32_t api_version) {
   const Table slots{static_cast<const void* const*>(table)};
   Functions out{};
+  out.api_version = api_version;
   take_process_functions(slots, out);
   take_session_functions(slots, out);
+  take_provider_functions(slots, out);
+  // The table of an older version ends before them.
+  if (api_version >= kPluginApi) take_plugin_functions(slots, out);
   return out;
 }
 
 void check(const Functions& functions, Status* status, const std::string& what) {
   if (status == nullptr) return;
-  const std::string message = cat(what, ": ONNX Runtime: ", functions.GetErrorMessage(status));
+  std::string message = cat(what, ": ONNX Runtime: ", functions.GetErrorMessage(status));
   functions.ReleaseStatus(status);
+  // OpenVINO ends its messages with empty lines.
+  message.erase(message.find_last_not_of('\n') + 1);
   throw Error(ErrorCode::kBackend, message);
 }
 

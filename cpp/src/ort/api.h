@@ -5,30 +5,12 @@
 #include <memory>
 #include <string>
 
+#include "ort/api_types.h"
+
 namespace eenet::ort {
 
 // ONNX Runtime's C interface, as far as it is called. No package ships its headers, and the table
 // of functions only ever grows at its end, so each function is found by its position.
-
-struct Allocator;
-struct Env;
-struct IoBinding;
-struct MemoryInfo;
-struct RunOptions;
-struct Session;
-struct SessionOptions;
-struct Status;
-struct TensorInfo;
-struct ThreadingOptions;
-struct TypeInfo;
-struct Value;
-
-enum ElementType : int { kFloat = 1, kInt64 = 7 };
-enum LoggingLevel : int { kFatal = 4 };
-enum GraphOptimizationLevel : int { kEnableAll = 99 };
-enum ExecutionMode : int { kSequential = 0 };
-enum AllocatorType : int { kArena = 1 };
-enum MemoryType : int { kDefault = 0 };
 
 /// What the library exports; everything else is reached through it.
 struct ApiBase {
@@ -36,8 +18,13 @@ struct ApiBase {
   const char* (*get_version)();
 };
 
+/// The interface version from which on providers can be plugged in.
+constexpr std::uint32_t kPluginApi = 23;
+
 /// The functions used, under the names of the official table.
 struct Functions {
+  std::uint32_t api_version;
+
   const char* (*GetErrorMessage)(const Status*);
   void (*ReleaseStatus)(Status*);
 
@@ -57,6 +44,33 @@ struct Functions {
   Status* (*AddSessionConfigEntry)(SessionOptions*, const char*, const char*);
   void (*ReleaseSessionOptions)(SessionOptions*);
 
+  Status* (*GetAvailableProviders)(char***, int*);
+  Status* (*ReleaseAvailableProviders)(char**, int);
+  Status* (*CreateCUDAProviderOptions)(CudaOptions**);
+  Status* (*UpdateCUDAProviderOptions)(CudaOptions*, const char* const*, const char* const*,
+                                       std::size_t);
+  Status* (*SessionOptionsAppendExecutionProvider_CUDA_V2)(SessionOptions*, const CudaOptions*);
+  void (*ReleaseCUDAProviderOptions)(CudaOptions*);
+  Status* (*CreateTensorRTProviderOptions)(TensorRtOptions**);
+  Status* (*UpdateTensorRTProviderOptions)(TensorRtOptions*, const char* const*, const char* const*,
+                                           std::size_t);
+  Status* (*SessionOptionsAppendExecutionProvider_TensorRT_V2)(SessionOptions*,
+                                                               const TensorRtOptions*);
+  void (*ReleaseTensorRTProviderOptions)(TensorRtOptions*);
+
+  // Null below kPluginApi.
+  Status* (*RegisterExecutionProviderLibrary)(Env*, const char*, const char*);
+  Status* (*GetEpDevices)(const Env*, const EpDevice* const**, std::size_t*);
+  Status* (*SessionOptionsAppendExecutionProvider_V2)(SessionOptions*, Env*, const EpDevice* const*,
+                                                      std::size_t, const char* const*,
+                                                      const char* const*, std::size_t);
+  const char* (*EpDevice_EpName)(const EpDevice*);
+  const KeyValuePairs* (*EpDevice_EpMetadata)(const EpDevice*);
+  const HardwareDevice* (*EpDevice_Device)(const EpDevice*);
+  const MemoryInfo* (*EpDevice_MemoryInfo)(const EpDevice*, DeviceMemoryType);
+  HardwareType (*HardwareDevice_Type)(const HardwareDevice*);
+  const char* (*GetKeyValue)(const KeyValuePairs*, const char*);
+
   Status* (*CreateSessionFromArray)(const Env*, const void*, std::size_t, const SessionOptions*,
                                     Session**);
   Status* (*SessionGetInputCount)(const Session*, std::size_t*);
@@ -74,7 +88,11 @@ struct Functions {
   void (*ReleaseTypeInfo)(TypeInfo*);
 
   Status* (*GetAllocatorWithDefaultOptions)(Allocator**);
+  Status* (*CreateAllocator)(const Session*, const MemoryInfo*, Allocator**);
+  Status* (*AllocatorAlloc)(Allocator*, std::size_t, void**);
   Status* (*AllocatorFree)(Allocator*, void*);
+  void (*ReleaseAllocator)(Allocator*);
+  Status* (*CreateMemoryInfo)(const char*, AllocatorType, int, MemoryType, MemoryInfo**);
   Status* (*CreateCpuMemoryInfo)(AllocatorType, MemoryType, MemoryInfo**);
   void (*ReleaseMemoryInfo)(MemoryInfo*);
   Status* (*CreateTensorWithDataAsOrtValue)(const MemoryInfo*, void*, std::size_t,
@@ -90,8 +108,8 @@ struct Functions {
   void (*ReleaseIoBinding)(IoBinding*);
 };
 
-/// Finds the functions in the table that get_api() returned.
-Functions read_functions(const void* table);
+/// Finds the functions in the table that get_api() returned for this version.
+Functions read_functions(const void* table, std::uint32_t api_version);
 
 /// An object of the library, released with the function that belongs to it.
 template <typename T>

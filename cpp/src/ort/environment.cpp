@@ -23,26 +23,12 @@ Handle<Env> make_env(const Functions& api, int threads) {
               options.get());
 }
 
-Handle<SessionOptions> make_session_options(const Functions& api) {
-  const std::string what = "session options";
-  Handle<SessionOptions> options =
-      make(api, api.ReleaseSessionOptions, what, api.CreateSessionOptions);
-  check(api, api.SetSessionGraphOptimizationLevel(options.get(), kEnableAll), what);
-  check(api, api.SetSessionExecutionMode(options.get(), kSequential), what);
-  check(api, api.SetSessionLogSeverityLevel(options.get(), kFatal), what);
-  check(api, api.DisablePerSessionThreads(options.get()), what);
-  // The library would also take its own format, whose contents nobody here has looked at.
-  check(api, api.AddSessionConfigEntry(options.get(), "session.load_model_format", "ONNX"), what);
-  return options;
-}
-
 }  // namespace
 
 Environment::Environment(const OnnxRuntimeOptions& options)
-    : library_(open_library(options.library_paths)),
+    : library_(open_library(options.files.libraries)),
       threads_(options.threads),
       env_(make_env(functions(), threads_)),
-      session_options_(make_session_options(functions())),
       run_options_(make(functions(), functions().ReleaseRunOptions, "run options",
                         functions().CreateRunOptions)),
       cpu_memory_(make(functions(), functions().ReleaseMemoryInfo, "memory info",
@@ -66,6 +52,39 @@ const Environment& Environment::get(const OnnxRuntimeOptions& options) {
                     " expected: the first load of a process fixes the number of threads"));
   }
   return *environment;
+}
+
+void Environment::register_plugin(const std::string& name, const std::string& path) const {
+  const Functions& api = functions();
+  if (api.api_version < kPluginApi) {
+    throw Error(ErrorCode::kBackend,
+                cat("ONNX Runtime ", library_.version, " came from ", quote_name(library_.path),
+                    ", 1.", kPluginApi, " or newer expected for a provider that is plugged in"));
+  }
+  const std::lock_guard lock(mutex_);
+  const auto known = plugins_.find(name);
+  if (known == plugins_.end()) {
+    check(api, api.RegisterExecutionProviderLibrary(env(), name.c_str(), path.c_str()),
+          quote_name(path));
+    plugins_.emplace(name, path);
+  } else if (known->second != path) {
+    throw Error(ErrorCode::kConfiguration,
+                cat(quote_name(path), " came, ", quote_name(known->second),
+                    " expected: a process keeps the first library of a provider"));
+  }
+}
+
+std::vector<const EpDevice*> Environment::devices(std::string_view official_name) const {
+  const Functions& api = functions();
+  const EpDevice* const* devices = nullptr;
+  std::size_t count = 0;
+  const std::lock_guard lock(mutex_);
+  check(api, api.GetEpDevices(env(), &devices, &count), "devices");
+  std::vector<const EpDevice*> out;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (api.EpDevice_EpName(devices[i]) == official_name) out.push_back(devices[i]);
+  }
+  return out;
 }
 
 void Environment::check_fork() {

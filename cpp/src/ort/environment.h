@@ -1,5 +1,11 @@
 #pragma once
 
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "eenet/backend.h"
 
 #include "ort/api.h"
@@ -14,13 +20,20 @@ class Environment {
   /// @throws Error(kBackend, kConfiguration) as open_onnxruntime().
   static const Environment& get(const OnnxRuntimeOptions& options);
 
+  const Library& library() const noexcept { return library_; }
   const Functions& functions() const noexcept { return library_.functions; }
-  const std::string& version() const noexcept { return library_.version; }
-  const Env* env() const noexcept { return env_.get(); }
-  const SessionOptions* session_options() const noexcept { return session_options_.get(); }
+  Env* env() const noexcept { return env_.get(); }
   const RunOptions* run_options() const noexcept { return run_options_.get(); }
   const MemoryInfo* cpu_memory() const noexcept { return cpu_memory_.get(); }
   Allocator* allocator() const noexcept { return allocator_; }
+
+  /// Loads a provider that is not built in; the next time it does nothing.
+  /// @throws Error(kBackend) if this ONNX Runtime is too old or refuses the library.
+  /// @throws Error(kConfiguration) if it is loaded from another file already.
+  void register_plugin(const std::string& name, const std::string& path) const;
+
+  /// The devices of a provider that is plugged in; owned by the environment.
+  std::vector<const EpDevice*> devices(std::string_view official_name) const;
 
   /// @throws Error(kConfiguration) in a process that was forked after the environment was made:
   ///   its threads and locks did not come along.
@@ -32,10 +45,11 @@ class Environment {
   Library library_;
   int threads_;
   Handle<Env> env_;
-  Handle<SessionOptions> session_options_;
   Handle<RunOptions> run_options_;
   Handle<MemoryInfo> cpu_memory_;
   Allocator* allocator_ = nullptr;  // Owned by the library.
+  mutable std::mutex mutex_;        // Guards plugins_.
+  mutable std::map<std::string, std::string> plugins_;
 };
 
 }  // namespace eenet::ort

@@ -52,6 +52,15 @@ std::string find_library(const std::vector<std::string>& paths) {
 
 }  // namespace
 
+std::vector<std::string> Library::built_in() const {
+  char** names = nullptr;
+  int count = 0;
+  check(functions, functions.GetAvailableProviders(&names, &count), "providers");
+  std::vector<std::string> out(names, names + count);
+  check(functions, functions.ReleaseAvailableProviders(names, count), "providers");
+  return out;
+}
+
 bool supported_version(const std::string& version, std::uint32_t& api_version) {
   std::array<std::uint32_t, 3> parts{};
   const char* at = version.data();
@@ -87,7 +96,7 @@ Library open_library(const std::vector<std::string>& paths) {
     fail(cat("ONNX Runtime ", library.version, " came from ", quote_name(library.path), ", ",
              join(kOldest, "."), " or newer (but below 2) expected; ", kInstall));
   }
-  library.functions = read_functions(table);
+  library.functions = read_functions(table, api_version);
   return library;
 }
 

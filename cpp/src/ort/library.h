@@ -12,6 +12,9 @@ struct Library {
   std::string path;
   std::string version;
   Functions functions;
+
+  /// ONNX Runtime's names of the providers that are built in.
+  std::vector<std::string> built_in() const;
 };
 
 /// Opens, in this order: EENET_ORT_LIB; a libonnxruntime.so that the process already has; the first

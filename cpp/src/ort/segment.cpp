@@ -22,14 +22,16 @@ std::string element_name(int type) {
 
 }  // namespace
 
-OrtSegment::OrtSegment(const Environment& environment, std::string name,
+OrtSegment::OrtSegment(const Environment& environment, const SessionSetup& setup, std::string name,
                        std::span<const std::byte> bytes)
     : environment_(environment),
+      setup_(setup),
       name_(std::move(name)),
       session_(make(environment.functions(), environment.functions().ReleaseSession, name_,
-                    environment.functions().CreateSessionFromArray, environment.env(),
+                    environment.functions().CreateSessionFromArray,
+                    static_cast<const Env*>(environment.env()),
                     static_cast<const void*>(bytes.data()), bytes.size(),
-                    environment.session_options())) {
+                    static_cast<const SessionOptions*>(setup.options.get()))) {
   const Functions& api = environment.functions();
   inputs_ =
       read_ports(api.SessionGetInputCount, api.SessionGetInputTypeInfo, api.SessionGetInputName);
@@ -73,14 +75,16 @@ Port OrtSegment::read_port(std::size_t index, GetType get_type, GetName get_name
 
 std::unique_ptr<Binding> OrtSegment::bind(std::span<const BoundTensor> inputs,
                                           std::span<const BoundTensor> outputs) const {
-  auto binding = std::make_unique<OrtBinding>(environment_, session_.get(), name_);
+  auto binding = std::make_unique<OrtBinding>(environment_, setup_, session_.get(), name_);
   for (const BoundTensor& tensor : inputs) binding->bind_input(tensor);
   for (const BoundTensor& tensor : outputs) binding->bind_output(tensor);
   return binding;
 }
 
-OrtBinding::OrtBinding(const Environment& environment, Session* session, const std::string& name)
+OrtBinding::OrtBinding(const Environment& environment, const SessionSetup& setup, Session* session,
+                       const std::string& name)
     : environment_(environment),
+      setup_(setup),
       session_(session),
       name_(name),
       binding_(make(environment.functions(), environment.functions().ReleaseIoBinding, name,
@@ -90,15 +94,26 @@ const Value* OrtBinding::wrap(const BoundTensor& tensor) {
   const Functions& api = environment_.functions();
   std::size_t bytes = dtype_size(tensor.dtype);
   for (const std::int64_t dim : tensor.shape) bytes *= static_cast<std::size_t>(dim);
-  values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue,
-                         environment_.cpu_memory(), tensor.data, bytes, tensor.shape.data(),
-                         tensor.shape.size(), tensor.dtype == DType::kInt64 ? kInt64 : kFloat));
+  const MemoryInfo* const memory =
+      tensor.on_device ? setup_.device_memory.get() : environment_.cpu_memory();
+  values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue, memory,
+                         tensor.data, bytes, tensor.shape.data(), tensor.shape.size(),
+                         tensor.dtype == DType::kInt64 ? kInt64 : kFloat));
   return values_.back().get();
 }
 
 void OrtBinding::bind_input(const BoundTensor& tensor) {
+  const Input input{tensor.name, wrap(tensor)};
+  if (setup_.copies_inputs && !tensor.on_device) {
+    copied_inputs_.push_back(input);
+  } else {
+    bind_input(input);
+  }
+}
+
+void OrtBinding::bind_input(const Input& input) {
   const Functions& api = environment_.functions();
-  check(api, api.BindInput(binding_.get(), tensor.name.c_str(), wrap(tensor)), name_);
+  check(api, api.BindInput(binding_.get(), input.name.c_str(), input.value), name_);
 }
 
 void OrtBinding::bind_output(const BoundTensor& tensor) {
@@ -109,6 +124,7 @@ void OrtBinding::bind_output(const BoundTensor& tensor) {
 void OrtBinding::run() {
   Environment::check_fork();
   const Functions& api = environment_.functions();
+  for (const Input& input : copied_inputs_) bind_input(input);
   Status* const status = api.RunWithBinding(session_, environment_.run_options(), binding_.get());
   if (status != nullptr) check(api, status, name_);
 }

@@ -18,7 +18,7 @@ from eenet.bundle import MANIFEST, Bundle, reading
 from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
 from eenet.files import open_npz
-from eenet.profiling import Inputs, noise_inputs
+from eenet.profiling import PROVIDERS, Inputs, noise_inputs
 
 _NOISE_SAMPLES = 128
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -43,6 +43,7 @@ def _parser() -> ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--budget", type=float, metavar="B", help="of the schedule to time (default: the active one)")
     parser.add_argument("--batch", type=int, nargs="+", default=list(_SIZES), metavar="N", help="sizes of batches")
+    parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="to time (default: cpu)")
     parser.add_argument("--threads", type=int, default=1, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=200, help="timed runs of each exit and batch size")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -56,7 +57,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     with warnings.catch_warnings():
         # That no profile fits is what this command is for.
         warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
-        runtime = eenet_rt.load(arguments.bundle, threads=arguments.threads)
+        runtime = eenet_rt.load(arguments.bundle, threads=arguments.threads, providers=[arguments.provider])
     sizes = sorted(set(arguments.batch))
     if sizes[0] < 1 or sizes[-1] > runtime.max_batch:
         wrong = sizes[0] if sizes[0] < 1 else sizes[-1]

@@ -17,7 +17,7 @@ from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
 from eenet.evaluation import evaluate, evaluate_exit_quality
 from eenet.predictions import Predictions
-from eenet.profiling import ProfileOptions
+from eenet.profiling import PROVIDERS, ProfileOptions
 from eenet.scheduling.comparison import (
     ORACLE,
     ComparedPolicy,
@@ -101,6 +101,9 @@ def _add_refit(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
     costs = refit.add_mutually_exclusive_group()
     costs.add_argument("--costs", type=_numbers, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
     costs.add_argument("--measure", action="store_true", help="measure costs, also where the bundle has a profile")
+    refit.add_argument(
+        "--provider", choices=PROVIDERS, default=options.provider, help="that will run it (default: cpu)"
+    )
     refit.add_argument("--threads", type=int, default=options.threads, help="of the runtime")
     refit.add_argument("--repeats", type=int, default=options.repeats, help="timed runs of each exit")
     refit.add_argument("--out", type=Path, help="bundle to write (default: BUNDLE is replaced)")
@@ -279,7 +282,7 @@ def _refit(arguments: argparse.Namespace) -> None:
         budgets_ms=tuple(arguments.budget_ms),
         costs=None if arguments.costs is None else tuple(arguments.costs),
         measure=arguments.measure,
-        profile=ProfileOptions(arguments.threads, arguments.repeats),
+        profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
     )
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = refit_bundle(arguments.bundle, arguments.out, options, say)

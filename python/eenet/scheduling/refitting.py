@@ -31,7 +31,7 @@ class RefitOptions:
         budgets_ms: at least one, the first one active.
         costs: K costs of this device in ms; None: those of the bundle's profile, measured where it has none that fits.
         measure: measure even so.
-        profile: how to measure; its threads are part of the key of a profile.
+        profile: how to measure; its threads and provider are part of the key of a profile.
     """
 
     budgets_ms: tuple[float, ...]
@@ -115,26 +115,23 @@ def _read_calibration(bundle: Bundle) -> tuple[Predictions, Predictions]:
 
 def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) -> CostProfile:
     """Costs of this device: given, the bundle's, or measured."""
-    threads = options.profile.threads
+    threads, provider = options.profile.threads, options.profile.provider
+    here = CostProfile.of_this_device(options.costs or (), threads, provider=provider)
     if options.costs is not None:
-        return CostProfile.of_this_device(options.costs, threads)
+        return here
     with reading(bundle.folder / MANIFEST):
-        known = _known_profile(bundle, threads)
+        known = next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
     if known is not None and not options.measure:
         say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device")
         return known
-    say(f"measure: {options.profile.repeats} runs to each exit")
+    repeats = options.profile.repeats
+    say(f"measure: {repeats} runs to each exit")
     with reading(bundle.folder / MANIFEST):
         inputs = noise_inputs(bundle.manifest)
     measured = measure(bundle.folder, inputs, options.profile)
-    say(f"costs: exits at {_listed(measured.costs)} ms ({threads} thread(s), median of {options.profile.repeats})")
+    say(f"costs: exits at {_listed(measured.costs)} ms ({provider}, {threads} thread(s), median of {repeats})")
     # The network without early exits is not in the bundle.
     return replace(measured, static=None if known is None else known.static)
-
-
-def _known_profile(bundle: Bundle, threads: int) -> CostProfile | None:
-    here = CostProfile.of_this_device((), threads)
-    return next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
 
 
 def _listed(costs: Sequence[float]) -> str:
@@ -191,7 +188,7 @@ def _check(folder: Path, calibration_set: Predictions, options: RefitOptions, sa
     for schedule in file.schedules:
         check_schedule(schedule, calibration_set)
     try:
-        runtime = eenet_rt.load(str(folder), threads=options.profile.threads)
+        runtime = eenet_rt.load(folder, threads=options.profile.threads, providers=[options.profile.provider])
     except eenet_rt.BackendError as error:
         # Not the fault of anything written here: the segments are those of the old bundle.
         say(f"check: schedules; segments could not be opened here: {error}")

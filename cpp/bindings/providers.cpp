@@ -1,0 +1,98 @@
+#include "providers.h"
+
+#include <pybind11/stl.h>
+
+#include "eenet/error.h"
+
+#include "bindings.h"
+#include "util/text.h"
+
+namespace eenet::python {
+namespace {
+
+[[noreturn]] void fail(const std::string& where, py::handle came, const char* expected) {
+  throw Error(
+      ErrorCode::kInput,
+      cat(where, ": ", py::str(py::type::handle_of(came).attr("__name__")).cast<std::string>(),
+          " came, ", expected, " expected"));
+}
+
+std::string check_name(const std::string& where, py::handle object) {
+  if (!py::isinstance<py::str>(object)) fail(where, object, "a name or (name, options)");
+  return object.cast<std::string>();
+}
+
+std::map<std::string, std::string> check_options(const std::string& where, py::handle object) {
+  if (!py::isinstance<py::dict>(object)) fail(where, object, "a dictionary of options");
+  std::map<std::string, std::string> out;
+  for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(object)) {
+    if (!py::isinstance<py::str>(key)) fail(cat(where, ": name of an option"), key, "str");
+    const auto name = key.cast<std::string>();
+    // True would be "True", which some providers take for false.
+    const bool number = py::isinstance<py::int_>(value) && !py::isinstance<py::bool_>(value);
+    if (!number && !py::isinstance<py::str>(value)) {
+      fail(cat(where, ": option ", quote_name(name)), value, "str or int");
+    }
+    out.emplace(name, py::str(value).cast<std::string>());
+  }
+  return out;
+}
+
+ProviderSpec check_provider(const std::string& where, py::handle object) {
+  if (!py::isinstance<py::tuple>(object)) return {check_name(where, object)};
+  const auto pair = py::reinterpret_borrow<py::tuple>(object);
+  if (pair.size() != 2) {
+    throw Error(ErrorCode::kInput,
+                cat(where, ": a tuple of ", pair.size(), " came, (name, options) expected"));
+  }
+  return {check_name(where, pair[0]), check_options(where, pair[1])};
+}
+
+ProviderTable list_here() {
+  const OnnxRuntimeFiles files = find_onnxruntime();
+  ProviderTable out;
+  for (const ProviderInfo& info : list_providers(files)) {
+    py::dict entry;
+    entry["onnxruntime_name"] = info.official_name;
+    entry["onnxruntime_version"] = info.version;
+    entry["library"] = info.library;
+    out[py::str(info.name)] = entry;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<ProviderSpec> check_providers(const ProvidersArgument& providers) {
+  const bool text = py::isinstance<py::str>(providers);
+  if (text || !py::isinstance<py::sequence>(providers)) {
+    fail("providers", providers, "a list of names or (name, options)");
+  }
+  std::vector<ProviderSpec> out;
+  for (const py::handle& each : py::reinterpret_borrow<py::sequence>(providers)) {
+    out.push_back(check_provider(cat("providers[", out.size(), "]"), each));
+  }
+  return out;
+}
+
+OnnxRuntimeFiles find_onnxruntime() {
+  const py::module_ libraries = py::module_::import("eenet_rt._libraries");
+  return {libraries.attr("onnxruntime_libraries")().cast<std::vector<std::string>>(),
+          libraries.attr("plugin_libraries")().cast<std::map<std::string, std::string>>()};
+}
+
+void register_providers(py::module_& module) {
+  module.def("providers", &list_here,
+             R"(List the execution providers that `load` can be asked for here.
+
+Whether a device that one needs works is only known when it is asked for.
+
+Returns:
+    Short name of each to a dictionary: `onnxruntime_name`; `onnxruntime_version`; `library`, the
+    file that holds it.
+
+Raises:
+    BackendError: If ONNX Runtime is missing or too old.)");
+}
+
+}  // namespace eenet::python

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eenet/provider.h"
+
+namespace eenet::ort {
+
+enum class ProviderKind { kCpu, kCuda, kTensorRt, kPlugin };
+
+/// A provider that this runtime knows how to ask for.
+struct KnownProvider {
+  std::string_view name;
+  std::string_view official_name;
+  ProviderKind kind;
+  std::string_view package;  ///< What pip installs to get it.
+};
+
+std::span<const KnownProvider> known_providers();
+
+/// @param name The short name or ONNX Runtime's.
+/// @throws Error(kInput) if there is none of that name.
+const KnownProvider& known_provider(const std::string& name);
+
+/// The providers asked for, checked: each is known and there once, and `cpu` comes last.
+/// @throws Error(kInput) otherwise.
+std::vector<const KnownProvider*> check_providers(const std::vector<ProviderSpec>& specs);
+
+}  // namespace eenet::ort

@@ -1,0 +1,93 @@
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "ort/api.h"
+#include "ort/gather_model.h"
+#include "ort/known_provider.h"
+#include "ort/openvino.h"
+#include "support.h"
+#include "util/onnx_file.h"
+
+namespace eenet {
+namespace {
+
+using nlohmann::json;
+using test::expect_error;
+
+TEST(Providers, AreKnownByBothNames) {
+  EXPECT_EQ(&ort::known_provider("openvino"), &ort::known_provider("OpenVINOExecutionProvider"));
+  EXPECT_EQ(ort::known_provider("CUDAExecutionProvider").name, "cuda");
+  expect_error(ErrorCode::kInput, {"'CUDA' came", "cuda", "nv_tensorrt_rtx"},
+               [] { ort::known_provider("CUDA"); });
+}
+
+TEST(Providers, CpuComesLastAndEachOnce) {
+  EXPECT_EQ(ort::check_providers({{"tensorrt"}, {"cuda"}, {"cpu"}}).size(), 3U);
+  expect_error(ErrorCode::kInput, {"none came"}, [] { ort::check_providers({}); });
+  expect_error(ErrorCode::kInput, {"'cuda' came twice"},
+               [] { ort::check_providers({{"cuda"}, {"CUDAExecutionProvider"}}); });
+  expect_error(ErrorCode::kInput, {"'cuda' came after 'cpu'"},
+               [] { ort::check_providers({{"cpu"}, {"cuda"}}); });
+}
+
+TEST(OpenVino, GetsThreadsAndPrecisionUnlessTheyAreGiven) {
+  const auto config = [](const char* given, const char* device) {
+    return json::parse(ort::openvino_load_config(given, device, 3));
+  };
+  const json usual = {{"INFERENCE_NUM_THREADS", "3"}, {"INFERENCE_PRECISION_HINT", "f32"}};
+  EXPECT_EQ(config("", "CPU"), json({{"CPU", usual}}));
+  EXPECT_EQ(config("{}", "CPU"), json({{"CPU", usual}}));
+  EXPECT_EQ(config("", "GPU"), json({{"GPU", {{"INFERENCE_PRECISION_HINT", "f32"}}}}));
+  json other = usual;
+  other["INFERENCE_NUM_THREADS"] = 7;
+  other["NUM_STREAMS"] = "2";
+  EXPECT_EQ(config(R"({"CPU": {"INFERENCE_NUM_THREADS": 7, "NUM_STREAMS": "2"}})", "CPU"),
+            json({{"CPU", other}}));
+}
+
+TEST(OpenVino, RefusesPropertiesOfAnotherDevice) {
+  expect_error(ErrorCode::kInput, {"load_config", "'GPU' came", "CPU expected"},
+               [] { ort::openvino_load_config(R"({"CPU": {}, "GPU": {}})", "CPU", 1); });
+}
+
+/// A table in which the function at each position is its number.
+std::vector<const void*> numbered_table(std::size_t size) {
+  std::vector<const void*> table(size);
+  for (std::size_t i = 0; i < size; ++i) table[i] = reinterpret_cast<const void*>(i);
+  return table;
+}
+
+template <typename Function>
+std::size_t slot_of(Function function) {
+  return reinterpret_cast<std::size_t>(function);
+}
+
+// The sanitizers watch that nothing is read past the end of the smaller table.
+TEST(Functions, OfNewerInterfacesAreNotReadFromOlderTables) {
+  const std::vector<const void*> old = numbered_table(280);
+  const ort::Functions functions = ort::read_functions(old.data(), ort::kPluginApi - 1);
+  EXPECT_EQ(functions.RegisterExecutionProviderLibrary, nullptr);
+  EXPECT_EQ(functions.EpDevice_MemoryInfo, nullptr);
+  EXPECT_EQ(slot_of(functions.SessionOptionsAppendExecutionProvider_CUDA_V2), 204U);
+}
+
+TEST(Functions, ForPluginsAreWhereTheyBelong) {
+  const std::vector<const void*> table = numbered_table(400);
+  const ort::Functions functions = ort::read_functions(table.data(), ort::kPluginApi);
+  EXPECT_EQ(slot_of(functions.RegisterExecutionProviderLibrary), 301U);
+  EXPECT_EQ(slot_of(functions.SessionOptionsAppendExecutionProvider_V2), 304U);
+  EXPECT_EQ(slot_of(functions.EpDevice_MemoryInfo), 374U);
+}
+
+TEST(GatherModel, IsOnnxWithoutWeights) {
+  const std::vector<std::byte> model = ort::make_gather_model();
+  check_self_contained(model, "gather");
+  EXPECT_LT(model.size(), 256U);
+}
+
+}  // namespace
+}  // namespace eenet
