@@ -299,7 +299,8 @@ TEST_F(ResumeTest, RefusesACutAfterWhichADimensionIsUnknown) {
 }
 
 TEST_F(ResumeTest, TensorsThatLeadNowhereAreAnError) {
-  Handoff handoff = decode_handoff(this->handoff());
+  const Bytes bytes = this->handoff();
+  Handoff handoff = decode_handoff(bytes);
   const std::vector<float> none(9, std::numeric_limits<float>::quiet_NaN());
   handoff.tensors[0].data = std::as_bytes(std::span(none));
   expect_error(ErrorCode::kNonFinite, {"exit 1"}, [&] { whole().resume(encode_handoff(handoff)); });
