@@ -13,6 +13,7 @@ for script in (
     "threads.py",
     "footprint.py",
     "live_control.py",
+    "drift.py",
     "schedulers.py",
     "guarantee.py",
     "fit_time.py",

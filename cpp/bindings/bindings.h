@@ -23,12 +23,15 @@ void register_result(py::module_& module);
 void register_slice(py::module_& module);
 void register_stats(py::module_& module);
 void register_providers(py::module_& module);
+void register_watch(py::module_& module);
 void register_runtime(py::module_& module);
 
 using RuntimeClass = py::class_<Runtime, std::shared_ptr<Runtime>>;
 
 /// Adds the methods that classify, and the statistics of what they did.
 void def_infer(RuntimeClass& cls);
+/// Adds the methods that watch samples for drift.
+void def_watch(RuntimeClass& cls);
 
 /// Issues a Python warning of the named class of this module.
 /// @throws py::error_already_set if the caller has turned warnings into errors.

@@ -17,6 +17,7 @@ PYBIND11_MODULE(_core, module) {
   register_slice(module);
   register_stats(module);
   register_providers(module);
+  register_watch(module);
   register_runtime(module);
   module.def("device_name", &eenet::device_name,
              "Name of this machine's processor: the `device` of a measured cost profile.");

@@ -136,6 +136,9 @@ A sequence of one `Result` a sample, and arrays over all of them. The arrays are
           "schedule", [](const BatchAnswers& answers) { return answers.result.schedule; },
           "Index of the schedule in force; None under another policy or at full depth.")
       .def_property_readonly(
+          "adapted", [](const BatchAnswers& answers) { return answers.result.adapted; },
+          "Whether its thresholds were adapted to a drift.")
+      .def_property_readonly(
           "segment_ms", [](const BatchAnswers& answers) { return answers.result.segment_ms; },
           "Wall time of each segment that was run, exit head and decisions included.")
       .def_property_readonly(
@@ -191,6 +194,10 @@ void register_result(py::module_& module) {
           "`deadline` or `forced_exit`; or `handed_on`, if not `complete`.")
       .def_readonly("schedule", &Result::schedule,
                     "Index of the schedule in force; None under another policy or at full depth.")
+      .def_readonly("adapted", &Result::adapted,
+                    "Whether its thresholds were adapted to a drift; see `Runtime.watch`.")
+      .def_readonly("audit_label", &Result::audit_label,
+                    "What the last exit answers, if the sample left early and was audited.")
       .def_readonly("explanations", &Result::explanations,
                     "The decision of each exit passed, if `explain` was set; empty at full depth.")
       .def_readonly("segment_ms", &Result::segment_ms,

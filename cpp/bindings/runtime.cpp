@@ -294,6 +294,7 @@ Thread-safe: as many samples or batches run at a time as there are threads calli
   def_network(cls);
   def_budget(cls);
   def_infer(cls);
+  def_watch(cls);
   cls.def_property_readonly(
          "threads", [](const Runtime& runtime) { return runtime.model().threads(); },
          "Threads that compute one sample.")

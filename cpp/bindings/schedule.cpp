@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include <pybind11/stl.h>
 
@@ -22,6 +23,21 @@ std::string repr(const Schedule& schedule) {
 std::string repr(const ScheduleFile& file) {
   return cat("ScheduleFile(network='", file.network, "', num_exits=", file.num_exits,
              ", num_classes=", file.num_classes, ", schedules=", file.schedules.size(), ")");
+}
+
+std::optional<py::array_t<float>> get_score_edges(const Schedule& schedule) {
+  if (!schedule.score_bins) return std::nullopt;
+  return copy_matrix<float>(schedule.score_bins->edges, schedule.exit_policy->num_exits() - 1);
+}
+
+std::optional<py::array_t<double>> get_score_shares(const Schedule& schedule) {
+  if (!schedule.score_bins) return std::nullopt;
+  return copy_matrix<double>(schedule.score_bins->shares, schedule.exit_policy->num_exits() - 1);
+}
+
+std::optional<py::array_t<double>> get_agreement(const Schedule& schedule) {
+  if (schedule.agreement.empty()) return std::nullopt;
+  return copy_array<double>(schedule.agreement);
 }
 
 void register_schedule_file(py::module_& module) {
@@ -84,6 +100,15 @@ void register_schedule(py::module_& module) {
             return copy_array<double>(schedule.exit_policy->thresholds());
           },
           "Threshold of each exit, float64 (K,).")
+      .def_property_readonly("score_edges", &get_score_edges,
+                             "Borders of the bins of calibration scores at each exit but the last, "
+                             "float32 (K-1, B-1), or None.")
+      .def_property_readonly("score_shares", &get_score_shares,
+                             "Share of the calibration samples that reached an exit in each bin of "
+                             "scores there, float64 (K-1, B), or None.")
+      .def_property_readonly("agreement", &get_agreement,
+                             "Share of the calibration samples leaving at each exit that the last "
+                             "exit answers alike, float64 (K,), or None.")
       .def("__repr__", [](const Schedule& schedule) { return repr(schedule); });
   register_schedule_file(module);
 }

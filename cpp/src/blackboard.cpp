@@ -40,11 +40,14 @@ std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
   return live;
 }
 
-/// Which tensors go from segment to segment alone: neither inputs nor logits.
+/// Which tensors the host has nothing to do with: they are neither inputs nor logits, and travel to
+/// no other machine.
 std::vector<bool> find_hidden(const Manifest& manifest) {
   std::vector<bool> hidden(manifest.tensors.size(), true);
   for (const std::size_t input : manifest.inputs) hidden[input] = false;
   for (const SegmentSpec& segment : manifest.segments) hidden[segment.exit] = false;
+  if (!manifest.hands_on()) return hidden;
+  for (const std::size_t tensor : manifest.slice->live) hidden[tensor] = false;
   return hidden;
 }
 
@@ -154,24 +157,16 @@ void Blackboard::load(const Handoff& handoff) {
   });
 }
 
-void Blackboard::take(std::size_t tensor, const HandoffTensor& from) {
+void Blackboard::take(std::size_t tensor, const HandoffTensor& arrived) {
   DeviceBuffer* const device = device_buffers_[tensor].get();
   if (device == nullptr) {
-    unpack(from, buffers_[tensor].data());
+    unpack(arrived, buffers_[tensor].data());
     return;
   }
   const std::size_t bytes = row_bytes(model_.manifest().tensors[tensor], symbol_values_);
-  buffers_[tensor] = AlignedBuffer(bytes);
-  unpack(from, buffers_[tensor].data());
-  device->write_row({buffers_[tensor].data(), bytes});
-}
-
-const std::byte* Blackboard::read_row(std::size_t tensor, std::size_t row, std::size_t bytes) {
-  DeviceBuffer* const device = device_buffers_[tensor].get();
-  if (device == nullptr) return buffers_[tensor].data() + row * bytes;
-  buffers_[tensor] = AlignedBuffer(bytes);
-  device->read_row(row, {buffers_[tensor].data(), bytes});
-  return buffers_[tensor].data();
+  const AlignedBuffer unpacked(bytes);
+  unpack(arrived, unpacked.data());
+  device->write({unpacked.data(), bytes});
 }
 
 /// Cuts are made where the live tensors say how large all later ones are; a hand-off that comes
@@ -198,7 +193,7 @@ std::vector<HandoffTensor> Blackboard::hand_on(std::size_t exit, std::size_t row
   for (const std::size_t tensor : live_[place(exit)]) {
     const TensorSpec& spec = manifest.tensors[tensor];
     const std::size_t bytes = row_bytes(spec, symbol_values_);
-    const std::byte* const data = read_row(tensor, row, bytes);
+    const std::byte* const data = buffers_[tensor].data() + row * bytes;
     HandoffTensor& each = out.emplace_back();
     each.name = spec.name;
     each.data = {data, bytes};

@@ -66,8 +66,7 @@ class Blackboard {
   void reserve(std::size_t samples);
   void reserve(std::size_t tensor, std::size_t bytes);
   void copy_input(std::size_t tensor, const TensorView& input);
-  void take(std::size_t tensor, const HandoffTensor& from);
-  const std::byte* read_row(std::size_t tensor, std::size_t row, std::size_t bytes);
+  void take(std::size_t tensor, const HandoffTensor& arrived);
   void check_decided(std::size_t exit) const;
   void bind(std::size_t exit);
   /// Of an exit's segment among those that the bundle holds.
@@ -75,12 +74,12 @@ class Blackboard {
 
   const Model& model_;
   std::vector<std::vector<std::size_t>> live_;  // Per segment: tensors that a later one reads.
-  std::vector<bool> hidden_;                    // Per tensor: neither input nor logits.
+  std::vector<bool> hidden_;                    // Per tensor: the host has no part in it.
   std::size_t capacity_ = 0;                    // Rows of the buffers.
   std::vector<std::int64_t> symbol_values_;     // Of what the buffers hold: batch is the rows left.
-  std::vector<AlignedBuffer> buffers_;          // Per tensor; on a device: a row to hand on.
-  std::vector<std::unique_ptr<DeviceBuffer>> device_buffers_;  // Per tensor that is on a device.
-  std::vector<BoundSegment> bound_;                 // Per segment; they point into buffers_.
+  std::vector<AlignedBuffer> buffers_;          // Per tensor that is in host memory.
+  std::vector<std::unique_ptr<DeviceBuffer>> device_buffers_;  // Per tensor that is not.
+  std::vector<BoundSegment> bound_;                 // Per segment; they point into buffers.
   std::vector<std::vector<std::uint16_t>> halves_;  // Per tensor of hand_on().
 };
 

@@ -13,6 +13,7 @@ static_assert(static_cast<int>(DType::kInt64) == EENET_INT64);
 static_assert(static_cast<int>(StopReason::kPolicy) == EENET_STOP_POLICY);
 static_assert(static_cast<int>(StopReason::kMaxExit) == EENET_STOP_MAX_EXITS);
 static_assert(static_cast<int>(StopReason::kDeadline) == EENET_STOP_DEADLINE);
+static_assert(static_cast<int>(StopReason::kHandedOn) == EENET_STOP_HANDED_ON);
 
 }  // namespace
 

@@ -27,6 +27,8 @@ Result BatchResult::at(std::size_t sample) const {
   out.exit = static_cast<std::size_t>(exits[sample]);
   out.stopped_by = stopped_by[sample];
   out.schedule = schedule;
+  out.adapted = adapted;
+  if (audited(sample)) out.audit_label = static_cast<std::size_t>(audit_labels[sample]);
   out.probabilities = slice(probabilities, sample * num_classes, num_classes);
   out.scores = slice(scores, sample * num_exits, out.exit + 1);
   out.logits = slice(logits, sample * num_exits * num_classes, (out.exit + 1) * num_classes);

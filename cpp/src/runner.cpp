@@ -10,6 +10,7 @@
 #include "eenet/error.h"
 
 #include "blackboard.h"
+#include "drift/audit.h"
 #include "util/context.h"
 #include "util/text.h"
 
@@ -44,10 +45,6 @@ void check_deadline(const RunOptions& options, std::size_t first_exit) {
   }
 }
 
-bool hands_on(const Manifest& manifest) {
-  return manifest.end_exit() < manifest.num_exits();
-}
-
 /// The result of samples that have yet to be computed.
 BatchResult make_result(const Manifest& manifest, std::size_t samples, std::size_t first_exit,
                         const RunOptions& options) {
@@ -63,11 +60,12 @@ BatchResult make_result(const Manifest& manifest, std::size_t samples, std::size
   const std::size_t exits = samples * result.num_exits;
   if (options.policy != nullptr) result.scores.resize(exits, kNone);
   // A hand-off takes them along.
-  if (options.return_logits || hands_on(manifest)) {
+  if (options.return_logits || manifest.hands_on()) {
     result.logits.resize(exits * result.num_classes, kNone);
   }
-  if (hands_on(manifest)) result.handoffs.resize(samples);
+  if (manifest.hands_on()) result.handoffs.resize(samples);
   if (options.explain) result.explanations.resize(samples);
+  if (options.audits != nullptr) result.audit_labels.resize(samples, kNotAudited);
   result.segment_ms.reserve(result.num_exits);
   return result;
 }
@@ -189,6 +187,7 @@ void Runner::begin(std::size_t samples, const ExitPolicy* policy) {
   in_flight_.resize(samples);
   std::iota(in_flight_.begin(), in_flight_.end(), std::size_t{0});
   staying_.reserve(samples);
+  answered_.assign(samples, false);
   if (samples > states_.size()) {
     states_.resize(samples, ExitState(manifest.num_exits(), manifest.num_classes()));
   }
@@ -213,6 +212,7 @@ std::optional<StopReason> Runner::stop_at(std::size_t exit, const RunOptions& op
 
 void Runner::copy_logits(std::size_t exit, BatchResult& result) const {
   for (std::size_t row = 0; row < in_flight_.size(); ++row) {
+    if (answered_[in_flight_[row]]) continue;
     const std::span<const float> from = blackboard_->logits(exit, row);
     const std::size_t place = in_flight_[row] * result.num_exits + exit;
     std::copy(from.begin(), from.end(), result.logits.data() + place * result.num_classes);
@@ -224,6 +224,10 @@ void Runner::decide(std::size_t exit, std::optional<StopReason> stop, const RunO
   staying_.clear();
   for (std::size_t row = 0; row < in_flight_.size(); ++row) {
     const std::size_t sample = in_flight_[row];
+    if (answered_[sample]) {
+      finish_audit(exit, row, result);
+      continue;
+    }
     const ExitState::Step step = this->step(exit, row, result.size());
     if (options.explain && options.policy != nullptr) explain(exit, sample, options, step, result);
     const bool accepted = step.accept && !options.forced_exit;
@@ -233,9 +237,28 @@ void Runner::decide(std::size_t exit, std::optional<StopReason> stop, const RunO
       if (reason == StopReason::kHandedOn) {
         result.handoffs[sample] = hand_on(exit, row, options, result);
       }
+      const bool last = exit + 1 == result.num_exits;
+      answered_[sample] = !last && options.audits != nullptr && options.audits->draw();
+      if (answered_[sample]) staying_.push_back(row);
     } else {
       staying_.push_back(row);
     }
+  }
+}
+
+/// Takes a sample that has its answer one exit further.
+void Runner::finish_audit(std::size_t exit, std::size_t row, BatchResult& result) {
+  const std::size_t sample = in_flight_[row];
+  try {
+    states_[sample].step(exit, blackboard_->logits(exit, row));
+  } catch (const Error&) {
+    // Logits that are not finite end the audit; the answer is none the worse.
+    return;
+  }
+  if (exit + 1 == result.num_exits) {
+    result.audit_labels[sample] = static_cast<std::int64_t>(states_[sample].label());
+  } else {
+    staying_.push_back(row);
   }
 }
 

@@ -7,6 +7,8 @@
 #include "eenet/error.h"
 #include "eenet/handoff.h"
 
+#include "drift/adaptation.h"
+#include "drift/watch.h"
 #include "util/context.h"
 #include "util/free_list.h"
 #include "util/text.h"
@@ -85,6 +87,8 @@ struct Runtime::Plan {
   RunOptions options;
   std::optional<std::size_t> schedule;  // If it is what is in force that decides.
   Controller* controller = nullptr;     // If it is to know what the call costs.
+  bool watched = false;                 // If the watch is to know what the samples do.
+  bool limited = false;                 // If they may end for other reasons than the schedule's.
 };
 
 Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budget)
@@ -92,7 +96,7 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budge
       stats_(model_->manifest().num_exits()),
       times_(model_->manifest().num_exits()),
       idle_(std::make_unique<FreeList<Caller>>()) {
-  put_in_force({model_->active(), nullptr});
+  put_in_force(model_->active(), nullptr);
   if (budget) set_budget(*budget);
   // Made now, so that what is wrong with the buffers is said at load.
   Lease first(*this);
@@ -106,7 +110,8 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budge
 Runtime::~Runtime() = default;
 
 Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
-  Plan plan{{options, nullptr, &times_}, std::nullopt, nullptr};
+  Plan plan;
+  plan.options = {options, nullptr, &times_, nullptr};
   if (options.policy) {
     plan.options.policy = *options.policy;
     return plan;
@@ -116,9 +121,14 @@ Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
     plan.schedule = mode.controller->choose();
     if (!options.forced_exit) plan.controller = mode.controller.get();
   }
-  if (plan.schedule) {
-    plan.options.policy = model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
-  }
+  if (!plan.schedule) return plan;
+  plan.options.policy = mode.adapted
+                            ? mode.adapted.get()
+                            : model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
+  if (options.forced_exit || !mode.watch) return plan;
+  plan.watched = true;
+  plan.limited = options.max_exit || options.deadline_ms || model_->manifest().hands_on();
+  if (!plan.limited) plan.options.audits = mode.watch->lottery();
   return plan;
 }
 
@@ -127,7 +137,10 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
   const Plan plan = this->plan(options, lease.mode());
   Result result = lease.runner().run(inputs, plan.options);
   result.schedule = plan.schedule;
-  if (!options.forced_exit) record(result, plan.controller);
+  result.adapted = plan.schedule && lease.mode().adapted;
+  if (options.forced_exit) return result;
+  record(result, plan.controller);
+  if (plan.watched) show(lease.mode(), result, plan.limited);
   return result;
 }
 
@@ -137,7 +150,7 @@ Result Runtime::resume(std::span<const std::byte> handoff, const InferOptions& o
   check_handoff(model_->manifest(), decoded);
   const auto policy = find_policy(decoded, model_->budgets().schedules(), options.policy);
   Lease lease(*this);
-  Result result = lease.runner().resume(decoded, {options, policy.get(), &times_}, start);
+  Result result = lease.runner().resume(decoded, {options, policy.get(), &times_, nullptr}, start);
   if (!options.forced_exit) record(result, nullptr);
   return result;
 }
@@ -147,16 +160,20 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   const Plan plan = this->plan(options, lease.mode());
   BatchResult result = lease.runner().run_batch(inputs, plan.options);
   result.schedule = plan.schedule;
+  result.adapted = plan.schedule && lease.mode().adapted;
   if (options.forced_exit) return result;
   std::vector<std::size_t> reached(result.segment_ms.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto exit = static_cast<std::size_t>(result.exits[i]);
     record(exit, result.stopped_by[i], result.latency_ms, plan.controller);
-    for (std::size_t k = 0; k <= exit; ++k) ++reached[k];
+    const std::size_t last = result.audited(i) ? result.num_exits - 1 : exit;
+    for (std::size_t k = 0; k <= last; ++k) ++reached[k];
   }
   for (std::size_t k = 0; k < reached.size(); ++k) {
-    stats_.record_segment(k, reached[k], result.segment_ms[k]);
+    // None: an audit that led to no answer.
+    if (reached[k] > 0) stats_.record_segment(k, reached[k], result.segment_ms[k]);
   }
+  if (plan.watched) show(lease.mode(), result, plan.limited);
   return result;
 }
 
@@ -178,10 +195,24 @@ void Runtime::record(const Result& result, Controller* controller) {
   }
 }
 
-void Runtime::put_in_force(Mode mode) {
-  auto next = std::make_shared<Mode>(std::move(mode));
+void Runtime::put_in_force(std::optional<std::size_t> schedule,
+                           std::shared_ptr<Controller> controller) {
   const std::lock_guard lock(mutex_);
-  mode_ = std::move(next);
+  Mode next{schedule, std::move(controller), mode_ ? mode_->watch : nullptr, nullptr, nullptr};
+  if (next.watch && next.watch->adapts()) {
+    if (next.controller) {
+      throw Error(
+          ErrorCode::kConfiguration,
+          "budget: a controller came while a watch adapts thresholds, one of them expected");
+    }
+    if (schedule) next.adaptation = next.watch->make_adaptation(*schedule);
+  }
+  replace(next);
+}
+
+/// Needs the lock.
+void Runtime::replace(const Mode& mode) {
+  mode_ = std::make_shared<Mode>(mode);
   version_.fetch_add(1, std::memory_order_release);
 }
 
@@ -192,14 +223,14 @@ std::shared_ptr<Mode> Runtime::mode() const {
 
 std::optional<std::size_t> Runtime::set_budget(double budget) {
   const std::optional<std::size_t> chosen = model_->budgets().choose(budget);
-  put_in_force({chosen, nullptr});
+  put_in_force(chosen, nullptr);
   return chosen;
 }
 
 std::size_t Runtime::set_budget(const ControllerOptions& options) {
-  auto controller = std::make_unique<Controller>(model_->budgets(), options);
+  auto controller = std::make_shared<Controller>(model_->budgets(), options);
   const std::size_t target = model_->budgets().choose(options.budget).value();
-  put_in_force({target, std::move(controller)});
+  put_in_force(target, std::move(controller));
   return target;
 }
 

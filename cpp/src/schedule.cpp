@@ -1,9 +1,11 @@
 #include "eenet/schedule.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fcntl.h>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "eenet/error.h"
@@ -24,6 +26,9 @@ constexpr std::int64_t kFeatureSpec = 1;
 constexpr std::int64_t kMostExits = 64;
 constexpr std::int64_t kMostClasses = 65'536;
 constexpr std::size_t kMostSchedules = 65'536;
+constexpr std::int64_t kMostBins = 64;
+// Shares are counts divided by the sample size; this leaves room for their rounding.
+constexpr double kShareTolerance = 1e-3;
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30U;
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 
@@ -33,6 +38,17 @@ nlohmann::json parse_metadata(const SafeTensors& tensors) {
     throw Error(ErrorCode::kSchedule, cat(kFile, ": __metadata__: the key 'eenet' is missing"));
   }
   return parse_json(*text, cat(kFile, ": __metadata__.eenet"), ErrorCode::kSchedule);
+}
+
+/// Whether these are shares of something: numbers >= 0 that add up to 1.
+bool are_shares(std::span<const double> shares) {
+  const bool positive = std::all_of(shares.begin(), shares.end(), [](double s) { return s >= 0; });
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  return positive && std::abs(sum - 1) <= kShareTolerance;
+}
+
+bool are_zero(std::span<const double> shares) {
+  return std::all_of(shares.begin(), shares.end(), [](double share) { return share == 0; });
 }
 
 /// Walks the metadata and fetches each tensor once, however many schedules share it.
@@ -49,6 +65,8 @@ class ScheduleReader {
   void expect_version(const char* key, std::int64_t known) const;
   std::shared_ptr<const Schedule> read_schedule(const JsonNode& node, std::size_t index);
   void read_shares(const JsonNode& node, Schedule& schedule) const;
+  std::optional<ScoreBins> score_bins(std::size_t index) const;
+  std::vector<double> agreement(std::size_t index) const;
   std::shared_ptr<const ExitPolicy> read_policy(const JsonNode& node, std::size_t index);
   std::shared_ptr<const Combiner> combiner(const std::string& prefix);
   std::shared_ptr<const std::vector<Scorer>> scorers(const std::string& prefix);
@@ -103,24 +121,63 @@ std::shared_ptr<const Schedule> ScheduleReader::read_schedule(const JsonNode& no
   if (schedule->margin < 0) node.at("margin").fail(cat(schedule->margin), "a number >= 0");
   schedule->calibration_samples = node.at("calibration_samples").integer(1, kInt64Max);
   read_shares(node.at("calibration_shares"), *schedule);
+  schedule->score_bins = score_bins(index);
+  schedule->agreement = agreement(index);
   schedule->exit_policy = read_policy(node, index);
   return schedule;
 }
 
 void ScheduleReader::read_shares(const JsonNode& node, Schedule& schedule) const {
-  // Shares are counts divided by the sample size; this leaves room for their rounding.
-  constexpr double kTolerance = 1e-3;
   schedule.calibration_shares = node.numbers();
-  double sum = 0;
-  bool valid = schedule.calibration_shares.size() == out_.num_exits;
-  for (const double share : schedule.calibration_shares) {
-    valid = valid && share >= 0;
-    sum += share;
-  }
-  if (!valid || std::abs(sum - 1) > kTolerance) {
+  if (schedule.calibration_shares.size() != out_.num_exits ||
+      !are_shares(schedule.calibration_shares)) {
     node.fail(cat("[", join(schedule.calibration_shares), "]"),
               cat(out_.num_exits, " shares >= 0 that add up to 1"));
   }
+}
+
+std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
+  const std::string edges = cat("schedule.", index, ".score_edges");
+  const std::string shares = cat("schedule.", index, ".score_shares");
+  if (!tensors_.contains(edges) && !tensors_.contains(shares)) return std::nullopt;
+  const auto rows = static_cast<std::int64_t>(out_.num_exits) - 1;
+  const std::vector<std::int64_t>& shape = tensors_.shape(shares);
+  const std::int64_t count = shape.size() == 2 ? shape[1] : 0;
+  if (count < 2 || count > kMostBins) {
+    throw Error(ErrorCode::kSchedule,
+                cat(kFile, ": tensor ", quote_name(shares), ": (", join(shape), ") came, (", rows,
+                    ", 2 to ", kMostBins, ") expected"));
+  }
+  ScoreBins bins{static_cast<std::size_t>(count), tensors_.f32(edges, {rows, count - 1}),
+                 tensors_.f64(shares, {rows, count})};
+  for (std::size_t exit = 0; exit + 1 < out_.num_exits; ++exit) {
+    const std::span<const float> at = bins.edges_at(exit);
+    const bool number = std::none_of(at.begin(), at.end(), [](float e) { return std::isnan(e); });
+    if (!number || !std::is_sorted(at.begin(), at.end())) {
+      throw Error(ErrorCode::kSchedule, cat(kFile, ": tensor ", quote_name(edges), "[", exit,
+                                            "]: non-decreasing numbers expected"));
+    }
+    if (!are_shares(bins.shares_at(exit)) && !are_zero(bins.shares_at(exit))) {
+      throw Error(ErrorCode::kSchedule,
+                  cat(kFile, ": tensor ", quote_name(shares), "[", exit,
+                      "]: shares >= 0 that add up to 1 expected, or 0 throughout"));
+    }
+  }
+  return bins;
+}
+
+std::vector<double> ScheduleReader::agreement(std::size_t index) const {
+  const std::string name = cat("schedule.", index, ".agreement");
+  if (!tensors_.contains(name)) return {};
+  std::vector<double> shares = tensors_.f64(name, {static_cast<std::int64_t>(out_.num_exits)});
+  const bool valid = std::all_of(shares.begin(), shares.end(),
+                                 [](double share) { return share >= 0 && share <= 1; });
+  if (!valid || shares.back() != 1) {
+    throw Error(ErrorCode::kSchedule,
+                cat(kFile, ": tensor ", quote_name(name), ": [", join(shares),
+                    "] came, shares between 0 and 1 expected, the last one 1"));
+  }
+  return shares;
 }
 
 void ScheduleReader::check_order(const JsonNode& node) const {

@@ -17,6 +17,7 @@ json sample_entry(const Manifest& manifest, const Result& result) {
                 {"class", manifest.class_names[result.label]},
                 {"probability", result.probabilities[result.label]},
                 {"exit", result.exit},
+                {"stopped_by", stop_reason_name(result.stopped_by)},
                 {"scores", result.scores}};
   if (result.logits.empty()) return entry;
   const auto classes = static_cast<std::ptrdiff_t>(manifest.num_classes());
@@ -37,7 +38,7 @@ std::string text_report(const Manifest& manifest, const std::vector<Result>& res
     if (results.size() > 1) out << "sample " << i << ": ";
     out << "label " << result.label << " " << quote_name(manifest.class_names[result.label])
         << ", probability " << std::setprecision(4) << result.probabilities[result.label]
-        << ", exit " << result.exit << "\n";
+        << ", exit " << result.exit << (result.complete() ? "" : ", to be handed on") << "\n";
   }
   out << std::setprecision(3) << results.front().latency_ms << " ms, " << results.front().backend_ms
       << " ms of it in the inference library\n";

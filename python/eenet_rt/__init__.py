@@ -3,7 +3,10 @@
 The work is done in C++; this package needs numpy and, to load a bundle, ONNX Runtime.
 """
 
+import logging
+
 from eenet_rt._core import (
+    Alarm,
     BackendError,
     BatchResult,
     BudgetError,
@@ -13,6 +16,7 @@ from eenet_rt._core import (
     EenetError,
     ExitExplanation,
     ExitPolicy,
+    Health,
     InputError,
     LatencySummary,
     NonFiniteError,
@@ -38,7 +42,11 @@ from eenet_rt._core import (
     slice_bundle,
 )
 
+# Alarms are told to whoever asks for them.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 __all__ = [
+    "Alarm",
     "BackendError",
     "BatchResult",
     "BudgetError",
@@ -48,6 +56,7 @@ __all__ = [
     "EenetError",
     "ExitExplanation",
     "ExitPolicy",
+    "Health",
     "InputError",
     "LatencySummary",
     "NonFiniteError",

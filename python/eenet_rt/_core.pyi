@@ -10,6 +10,7 @@ import os
 import typing
 
 __all__: list[str] = [
+    "Alarm",
     "BackendError",
     "BatchResult",
     "BudgetError",
@@ -19,6 +20,7 @@ __all__: list[str] = [
     "EenetError",
     "ExitExplanation",
     "ExitPolicy",
+    "Health",
     "InputError",
     "LatencySummary",
     "NonFiniteError",
@@ -40,7 +42,6 @@ __all__: list[str] = [
     "replay",
     "replay_stream",
     "scores",
-    "slice_bundle",
 ]
 
 class EenetError(Exception):
@@ -164,6 +165,11 @@ class Schedule:
     """
     def __repr__(self) -> str: ...
     @property
+    def agreement(self) -> numpy.typing.NDArray[numpy.float64] | None:
+        """
+        Share of the calibration samples leaving at each exit that the last exit answers alike, float64 (K,), or None.
+        """
+    @property
     def budget(self) -> float:
         """
         Mean cost per sample asked for, in `unit`.
@@ -197,6 +203,16 @@ class Schedule:
     def policy(self) -> str:
         """
         Name of the policy that was fitted: information only.
+        """
+    @property
+    def score_edges(self) -> numpy.typing.NDArray[numpy.float32] | None:
+        """
+        Borders of the bins of calibration scores at each exit but the last, float32 (K-1, B-1), or None.
+        """
+    @property
+    def score_shares(self) -> numpy.typing.NDArray[numpy.float64] | None:
+        """
+        Share of the calibration samples that reached an exit in each bin of scores there, float64 (K-1, B), or None.
         """
     @property
     def thresholds(self) -> numpy.typing.NDArray[numpy.float64]:
@@ -347,29 +363,29 @@ class Result:
     """
     def __repr__(self) -> str: ...
     @property
+    def adapted(self) -> bool:
+        """
+        Whether its thresholds were adapted to a drift; see `Runtime.watch`.
+        """
+    @property
+    def audit_label(self) -> int | None:
+        """
+        What the last exit answers, if the sample left early and was audited.
+        """
+    @property
     def backend_ms(self) -> float:
         """
         The part of it inside ONNX Runtime.
         """
     @property
-    def complete(self) -> bool:
-        """
-        Whether an exit of this bundle answered. If not, answer, probabilities and scores are those of its last exit.
-        """
-    @property
     def exit(self) -> int:
         """
-        Index of the exit taken; if not `complete`, of the one that answers so far.
+        Index of the exit taken.
         """
     @property
     def explanations(self) -> list[ExitExplanation]:
         """
         The decision of each exit passed, if `explain` was set; empty at full depth.
-        """
-    @property
-    def handoff(self) -> bytes | None:
-        """
-        If not `complete`, what `Runtime.resume` goes on with where the rest of the network is; see docs/handoff.md. Else None.
         """
     @property
     def label(self) -> int:
@@ -404,12 +420,12 @@ class Result:
     @property
     def segment_ms(self) -> list[float]:
         """
-        Wall time of each segment run here, its exit head and the decision included; in a batch, that of the batch.
+        Wall time of each segment passed, its exit head and the decision included; in a batch, that of the batch.
         """
     @property
     def stopped_by(self) -> str:
         """
-        Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, `deadline` or `forced_exit`; or `handed_on`, if not `complete`.
+        Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, `deadline` or `forced_exit`.
         """
 
 class BatchResult:
@@ -426,24 +442,19 @@ class BatchResult:
     def __len__(self) -> int: ...
     def __repr__(self) -> str: ...
     @property
+    def adapted(self) -> bool:
+        """
+        Whether its thresholds were adapted to a drift.
+        """
+    @property
     def backend_ms(self) -> float:
         """
         The part of it inside ONNX Runtime.
         """
     @property
-    def complete(self) -> numpy.typing.NDArray[numpy.bool]:
-        """
-        Whether an exit of this bundle answered each sample, bool (N,).
-        """
-    @property
     def exits(self) -> numpy.typing.NDArray[numpy.int64]:
         """
         Indices of the exits taken, int64 (N,).
-        """
-    @property
-    def handoffs(self) -> list[bytes | None]:
-        """
-        As `Result.handoff`, for each sample; None where it is complete.
         """
     @property
     def labels(self) -> numpy.typing.NDArray[numpy.int64]:
@@ -525,7 +536,7 @@ class Stats:
     @property
     def count(self) -> int:
         """
-        Number of samples that left at an exit.
+        Number of samples.
         """
     @property
     def exits(self) -> list[int]:
@@ -565,7 +576,140 @@ class Stats:
     @property
     def stops(self) -> dict[str, int]:
         """
-        Number of samples by why they left: `policy`, `max_exit`, `deadline`; and `handed_on`, which no other figure counts but the times of segments.
+        Number of samples by why they left: `policy`, `max_exit`, `deadline`.
+        """
+
+class Alarm:
+    """
+    Samples are not, or no longer, like those that a schedule was calibrated on. `str()` says it in one line.
+    """
+    def __repr__(self) -> str: ...
+    def __str__(self) -> str: ...
+    @property
+    def evidence(self) -> float:
+        """
+        At least `false_alarm_interval`.
+        """
+    @property
+    def exit(self) -> int:
+        """
+        The exit; with `exits` the one whose share is furthest off.
+        """
+    @property
+    def expected(self) -> float:
+        """
+        That share, on the calibration set.
+        """
+    @property
+    def expected_range(self) -> tuple[float, float]:
+        """
+        Where that of the population may lie, by the size of the calibration set.
+        """
+    @property
+    def sample(self) -> int:
+        """
+        Samples watched until the alarm.
+        """
+    @property
+    def schedule(self) -> int:
+        """
+        Index of the schedule that was in force.
+        """
+    @property
+    def scores(self) -> tuple[float, float] | None:
+        """
+        With `scores`, those whose share is furthest off: from the first up to, but without, the second. Else None.
+        """
+    @property
+    def seen(self) -> float:
+        """
+        That of the latest samples.
+        """
+    @property
+    def watched(self) -> str:
+        """
+        What is off: `exits` (shares of samples leaving at each), `scores` (shares of samples in each bin of scores at an exit) or `agreement` (of audited answers with the last exit's).
+        """
+
+class Health:
+    """
+    What a watch has seen since it began.
+    """
+    def __repr__(self) -> str: ...
+    @property
+    def adaptations(self) -> int:
+        """
+        Number of times that thresholds were set anew.
+        """
+    @property
+    def agreement(self) -> list[float | None]:
+        """
+        Share of the audited samples leaving at each exit but the last that the last exit answers alike; None without audits.
+        """
+    @property
+    def alarms(self) -> list[Alarm]:
+        """
+        The latest alarms, 64 at most, oldest first.
+        """
+    @property
+    def audits(self) -> int:
+        """
+        Number of samples audited.
+        """
+    @property
+    def evidence(self) -> float:
+        """
+        The most evidence that anything watched gives of a change; an alarm comes at `false_alarm_interval`.
+        """
+    @property
+    def exit_shares(self) -> list[float]:
+        """
+        Of the latest 512 samples or somewhat more; empty before the first 64.
+        """
+    @property
+    def expected_agreement(self) -> list[float | None]:
+        """
+        On the calibration set; None without audits, or if the bundle does not say.
+        """
+    @property
+    def expected_exit_shares(self) -> list[float]:
+        """
+        As planned by the schedules that were in force for these samples.
+        """
+    @property
+    def expected_mean_cost(self) -> float | None:
+        """
+        As planned.
+        """
+    @property
+    def mean_audit_cost(self) -> float | None:
+        """
+        What audits add to the mean cost of a sample; None without samples.
+        """
+    @property
+    def mean_cost(self) -> float | None:
+        """
+        Of these samples, in the unit of the schedules; None without samples.
+        """
+    @property
+    def rollbacks(self) -> int:
+        """
+        Number of times that the watch put the schedule's own thresholds back.
+        """
+    @property
+    def samples(self) -> int:
+        """
+        Number of samples watched.
+        """
+    @property
+    def status(self) -> str:
+        """
+        `unwatched`, `healthy`, `drifted` (an alarm was raised and is not over) or `adapted` (adapted thresholds are in force).
+        """
+    @property
+    def thresholds(self) -> list[float] | None:
+        """
+        Adapted ones in force, else None.
         """
 
 class Runtime:
@@ -575,6 +719,10 @@ class Runtime:
     Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
     """
     def __repr__(self) -> str: ...
+    def health(self) -> Health:
+        """
+        What the watch has seen.
+        """
     def infer(
         self,
         x: numpy.typing.NDArray[typing.Any] | dict[str, numpy.typing.NDArray[typing.Any]],
@@ -585,7 +733,6 @@ class Runtime:
         deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
         return_logits: bool = False,
         explain: bool = False,
-        handoff_dtype: str = "float32",
     ) -> Result:
         """
         Classify one sample.
@@ -605,14 +752,11 @@ class Runtime:
                 `Result.stopped_by` is then `deadline`.
             return_logits: Copy the logits of every exit passed into the result.
             explain: Take the decisions of the exits passed apart, see `Result.explanations`.
-            handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
-                rounded to `float16`. See `Result.handoff`.
 
         Raises:
             InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value, an exit is
                 not one of the network's, `deadline_ms` is not positive, or `forced_exit` came with
-                `max_exit` or `deadline_ms`; or `float16` does not hold a number of a hand-off.
-            ConfigurationError: If the bundle is a slice without the first exit.
+                `max_exit` or `deadline_ms`.
             BudgetError: If not even the first exit would keep the deadline.
             NonFiniteError: If an exit produced NaN or infinite logits.
             BackendError: If ONNX Runtime failed.
@@ -626,7 +770,6 @@ class Runtime:
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         return_logits: bool = False,
         explain: bool = False,
-        handoff_dtype: str = "float32",
     ) -> BatchResult:
         """
         Classify a batch; each sample leaves at its own exit.
@@ -642,7 +785,6 @@ class Runtime:
             max_exit: As for `infer`.
             return_logits: As for `infer`.
             explain: As for `infer`; the explanations are in the items of the result.
-            handoff_dtype: As for `infer`.
 
         Returns:
             The answers in the order of the input: what `infer` answers one by one, but for the last bits
@@ -657,44 +799,9 @@ class Runtime:
         """
         Start counting anew.
         """
-    def resume(
-        self,
-        handoff: bytes,
-        *,
-        policy: ExitPolicy | None = ...,
-        forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
-        max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
-        deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
-        return_logits: bool = False,
-        explain: bool = False,
-        handoff_dtype: str = "float32",
-    ) -> Result:
+    def reset_thresholds(self) -> None:
         """
-        Go on with a sample that another machine handed on, as if it had begun here.
-
-        Same exits, same logits, same scores; see docs/handoff.md. Nothing is changed by it, so that a retry
-        is safe. The policy is the one that the sample began with, its thresholds included, whatever is in
-        force here. Thread-safe; the GIL is released while it computes.
-
-        Args:
-            handoff: `Result.handoff` of a slice of the same network.
-            policy: Left out: the schedule of this bundle with the scorers and combiner that the sample
-                began with. An ExitPolicy in its place must have the same; the thresholds are the
-                hand-off's.
-            forced_exit: As for `infer`, from the next exit on.
-            max_exit: As for `infer`, from the next exit on.
-            deadline_ms: As for `infer`, from this call on.
-            return_logits: As for `infer`; with those of the exits passed elsewhere.
-            explain: As for `infer`, for the exits passed here.
-            handoff_dtype: As for `infer`, where this bundle hands on in turn.
-
-        Raises:
-            InputError: If the hand-off is damaged, of another version or another network, or an option is
-                wrong as for `infer`.
-            ConfigurationError: If the bundle does not hold the next exit, or has no schedule for the sample.
-            BudgetError: If not even the next exit would keep the deadline.
-            NonFiniteError: If an exit produced NaN or infinite logits.
-            BackendError: If ONNX Runtime failed.
+        Put the schedule's own thresholds back. The watch goes on, and may adapt them again.
         """
     def set_budget(
         self,
@@ -734,6 +841,43 @@ class Runtime:
         """
         What was done since the load or the last `reset_stats`.
         """
+    def unwatch(self) -> None:
+        """
+        End the watch, and put the schedule's own thresholds back.
+        """
+    def watch(
+        self,
+        *,
+        false_alarm_interval: typing.SupportsFloat | typing.SupportsIndex = 1000000.0,
+        audit_share: typing.SupportsFloat | typing.SupportsIndex = 0.0,
+        on_alarm: collections.abc.Callable[[Alarm], typing.Any] | None = None,
+        adapt: bool = False,
+        seed: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        Watch the samples from now on, without their labels, in place of an earlier watch.
+
+        Exit shares and scores are compared with those of the calibration set by a sequential test, see
+        docs/monitoring.md. Calls with a policy or a forced exit of their own, and full depth, are not
+        watched.
+
+        Args:
+            false_alarm_interval: As long as samples are like those of the calibration set, the mean number
+                of them until an alarm is at least this.
+            audit_share: Share of the samples that leave early which run to the last exit all the same, to
+                see whether it agrees: the answer is the early one, but the call takes longer.
+            on_alarm: Called with an `Alarm` by the thread whose sample brought it, before its call
+                returns; it may call anything. What it raises goes to `sys.unraisablehook`. A function that
+                refers to the runtime keeps it alive until `unwatch`. None: a line in the log `eenet_rt`.
+            adapt: Set thresholds anew when samples drift, so that exit shares are again those planned, and
+                put the schedule's own back when these would do, or when the new ones do no better.
+            seed: Chooses which samples are audited.
+
+        Raises:
+            InputError: If `false_alarm_interval` or `audit_share` is out of range.
+            ConfigurationError: If the bundle has no schedules, or `adapt` is set and a controller or full
+                depth is in force.
+        """
     @property
     def budgets(self) -> list[float] | None:
         """
@@ -750,14 +894,9 @@ class Runtime:
         Cost of a sample leaving at each exit, in the unit of the schedules (ms without any); None if no profile fits this device.
         """
     @property
-    def exits(self) -> range:
-        """
-        The exits that the bundle holds, a range.
-        """
-    @property
     def id(self) -> str:
         """
-        Identity of the segments, SHA-256 in hex.
+        Identity of the network, SHA-256 in hex.
         """
     @property
     def inputs(self) -> dict[str, tuple[str, tuple[int | str, ...]]]:
@@ -782,17 +921,12 @@ class Runtime:
     @property
     def num_exits(self) -> int:
         """
-        Number of exits K of the network, of which a slice holds some.
+        Number of exits K.
         """
     @property
     def parameters(self) -> list[int]:
         """
         Number of parameters up to and including each exit.
-        """
-    @property
-    def parent(self) -> str | None:
-        """
-        Id of the whole network's bundle, where this one is a slice of it; else None.
         """
     @property
     def preprocessing(self) -> dict[str, typing.Any]:
@@ -1020,30 +1154,6 @@ def scores(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy) -> n
     Raises:
         InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
         NonFiniteError: If a logit is NaN or infinite; names sample and exit.
-    """
-
-def slice_bundle(
-    path: os.PathLike[str] | str,
-    begin: typing.SupportsInt | typing.SupportsIndex,
-    end: typing.SupportsInt | typing.SupportsIndex,
-    out: os.PathLike[str] | str,
-) -> None:
-    """
-    Write the part of a bundle that holds exits `begin` .. `end - 1`, a bundle itself.
-
-    For one of several machines that share the work; see docs/handoff.md. Segments and schedules are
-    copied byte for byte, each checked; calibration data stays behind. A slice may be sliced again.
-
-    Args:
-        path: The folder of the bundle.
-        begin: First exit, counted in the whole network.
-        end: One after the last exit.
-        out: The folder to write, a new name: complete or not at all.
-
-    Raises:
-        InputError: If the bundle does not hold such exits, or they are the whole network, or `out` is
-            taken.
-        BundleError: If the bundle is damaged or cannot be cut there, or the slice cannot be written.
     """
 
 __version__: str = "0.1.0"

@@ -20,10 +20,12 @@ namespace {
 using test::confident;
 using test::EchoInput;
 using test::EchoNetwork;
+using test::TemporaryFolder;
 
 /// What a device was asked for.
 struct DeviceLog {
   std::vector<std::size_t> allocated;          // Bytes.
+  std::vector<std::size_t> written;            // Bytes.
   std::vector<std::vector<std::size_t>> kept;  // Rows.
   std::vector<std::string> on_device;          // Names of tensors as they were bound.
   std::vector<std::string> on_host;
@@ -38,6 +40,11 @@ class TestBuffer : public DeviceBuffer {
 
   void* data() const noexcept override { return bytes_.data(); }
 
+  void write(std::span<const std::byte> bytes) override {
+    log_.written.push_back(bytes.size());
+    std::memcpy(bytes_.data(), bytes.data(), bytes.size());
+  }
+
   void keep_rows(std::span<const std::size_t> rows, std::size_t row_bytes) override {
     log_.kept.emplace_back(rows.begin(), rows.end());
     std::vector<unsigned char> kept;
@@ -47,14 +54,6 @@ class TestBuffer : public DeviceBuffer {
     }
     std::fill(bytes_.begin(), bytes_.end(), kForgotten);
     std::copy(kept.begin(), kept.end(), bytes_.begin());
-  }
-
-  void read_row(std::size_t row, std::span<std::byte> out) override {
-    std::memcpy(out.data(), bytes_.data() + row * out.size(), out.size());
-  }
-
-  void write_row(std::span<std::byte> row) override {
-    std::memcpy(bytes_.data(), row.data(), row.size());
   }
 
  private:
@@ -110,9 +109,10 @@ class DeviceBackend : public Backend {
 
 class DeviceMemory : public testing::Test {
  protected:
-  std::shared_ptr<const Model> load() {
+  std::shared_ptr<const Model> load() { return load(network_.path()); }
+  std::shared_ptr<const Model> load(const std::filesystem::path& path) {
     const auto backend = std::make_shared<DeviceBackend>(network_.backend(), log_);
-    return Model::load(network_.path(), EchoNetwork::default_options(), backend);
+    return Model::load(path, EchoNetwork::default_options(), backend);
   }
 
   DeviceLog log_;
@@ -149,6 +149,22 @@ TEST_F(DeviceMemory, KeepsTheRowsOfTheSamplesThatStay) {
   }
 }
 
+TEST_F(DeviceMemory, TakesWhatAnotherMachineHandsOn) {
+  const TemporaryFolder folder;
+  slice_bundle(network_.path(), 0, 1, folder.path() / "0-1");
+  const EchoInput input({confident(0, 0.8), confident(1, 0.6), confident(2, 0.5)});
+  Runtime begins(load(folder.path() / "0-1"));
+  // What travels is with the host from the start.
+  EXPECT_TRUE(log_.allocated.empty());
+  const Result handed_on = begins.infer(std::vector{input.sample()});
+  ASSERT_FALSE(handed_on.complete());
+  Runtime goes_on(load());
+  const Result result = goes_on.resume(handed_on.handoff);
+  EXPECT_EQ(result.exit, 2U);
+  EXPECT_EQ(result.label, 2U);
+  EXPECT_EQ(log_.written, (std::vector<std::size_t>{9 * sizeof(float)}));
+}
+
 TEST_F(DeviceMemory, IsGivenBackBeforeMoreIsTaken) {
   Runner runner(load());
   log_.allocated.clear();
@@ -158,24 +174,6 @@ TEST_F(DeviceMemory, IsGivenBackBeforeMoreIsTaken) {
             (std::vector<std::int64_t>{2, 0}));
   constexpr std::size_t kRows = 2 * 9 * sizeof(float);
   EXPECT_EQ(log_.allocated, (std::vector<std::size_t>{kRows, kRows}));
-}
-
-TEST_F(DeviceMemory, IsReadToHandOnAndWrittenToResume) {
-  const test::TemporaryFolder folder;
-  const std::filesystem::path head = folder.path() / "head";
-  slice_bundle(network_.path(), 0, 1, head);
-  const auto backend = std::make_shared<DeviceBackend>(network_.backend(), log_);
-  const auto open = [&backend](const std::filesystem::path& path) {
-    return std::make_unique<Runtime>(Model::load(path, EchoNetwork::default_options(), backend));
-  };
-  const auto first = open(head);
-  const auto whole = open(network_.path());
-  const EchoInput input({confident(0, 0.8), confident(1, 0.75), confident(2, 0.5)});
-  const Result result = first->infer(std::vector{input.sample()});
-  ASSERT_FALSE(result.complete());
-  const Result resumed = whole->resume(result.handoff);
-  EXPECT_EQ(resumed.exit, 1U);
-  EXPECT_EQ(resumed.label, 1U);
 }
 
 }  // namespace

@@ -108,7 +108,8 @@ TEST(Handoff, HasTheGoldenBytes) {
       "000080be";
   const std::string checksum = "68c28d0c";
   EXPECT_EQ(to_hex(encode_handoff(sample())), golden + checksum);
-  const Handoff read = decode_handoff(from_hex(golden + checksum));
+  const Bytes bytes = from_hex(golden + checksum);
+  const Handoff read = decode_handoff(bytes);
   EXPECT_EQ(read.network, sample().network);
   EXPECT_EQ(read.policy, sample().policy);
   EXPECT_EQ(read.num_exits, 2U);

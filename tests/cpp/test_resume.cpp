@@ -299,7 +299,8 @@ TEST_F(ResumeTest, RefusesACutAfterWhichADimensionIsUnknown) {
 }
 
 TEST_F(ResumeTest, TensorsThatLeadNowhereAreAnError) {
-  Handoff handoff = decode_handoff(this->handoff());
+  const Bytes bytes = this->handoff();
+  Handoff handoff = decode_handoff(bytes);
   const std::vector<float> none(9, std::numeric_limits<float>::quiet_NaN());
   handoff.tensors[0].data = std::as_bytes(std::span(none));
   expect_error(ErrorCode::kNonFinite, {"exit 1"}, [&] { whole().resume(encode_handoff(handoff)); });
@@ -348,6 +349,24 @@ TEST_F(ResumeTest, AControllerBooksFullCost) {
   EXPECT_NEAR(part(0, 1).surplus().value(), 0.5, 1e-6);
   infer(part(0, 1), 2);
   EXPECT_NEAR(part(0, 1).surplus().value(), -1, 1e-6);
+}
+
+TEST_F(ResumeTest, ASliceIsWatchedByItsScoresAlone) {
+  Runtime& head = part(0, 2);
+  head.watch({});
+  infer(head, 0);
+  infer(head, 3);
+  EXPECT_EQ(head.health().samples, 2U);
+  EXPECT_TRUE(head.health().alarms.empty());
+  for (const bool adapt : {false, true}) {
+    WatchOptions options;
+    options.audit_share = 0.5;
+    options.adapt = adapt;
+    expect_error(ErrorCode::kConfiguration,
+                 {adapt ? "adapt: " : "audit_share: ", "came for a slice"},
+                 [&] { head.watch(options); });
+  }
+  head.unwatch();
 }
 
 }  // namespace

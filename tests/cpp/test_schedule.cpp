@@ -109,6 +109,52 @@ TEST(Schedules, ReadsEverything) {
   EXPECT_EQ(&first.exit_policy->scorers(), &second.scorers());
 }
 
+TEST(Schedules, ReadsWhatTheCalibrationSamplesDid) {
+  constexpr float kFar = std::numeric_limits<float>::infinity();
+  SafeTensorsWriter tensors = valid_tensors();
+  tensors.add<float>("schedule.1.score_edges", {2, 2}, {0.25F, 0.5F, 0.5F, kFar});
+  tensors.add<double>("schedule.1.score_shares", {2, 3}, {0.25, 0.25, 0.5, 0, 0, 0});
+  tensors.add<double>("schedule.1.agreement", {3}, {0.5, 0.75, 1});
+  const ScheduleFile file = parse(tensors, valid_metadata());
+  EXPECT_FALSE(file.schedules[0]->score_bins.has_value());
+  EXPECT_TRUE(file.schedules[0]->agreement.empty());
+  const ScoreBins& bins = file.schedules[1]->score_bins.value();
+  EXPECT_EQ(bins.count, 3U);
+  EXPECT_EQ(bins.edges_at(1)[0], 0.5F);
+  EXPECT_EQ(bins.shares_at(0)[2], 0.5);
+  EXPECT_EQ(file.schedules[1]->agreement, (std::vector<double>{0.5, 0.75, 1}));
+}
+
+TEST(Schedules, RefusesWhatNoCalibrationSampleCanHaveDone) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const std::string edges = "schedule.0.score_edges";
+  const std::string shares = "schedule.0.score_shares";
+  const auto refused = [&](const std::vector<float>& values, const std::vector<double>& parts,
+                           const std::vector<std::string>& message) {
+    SafeTensorsWriter tensors = valid_tensors();
+    const auto count = static_cast<std::int64_t>(parts.size()) / 2;
+    tensors.add<double>(shares, {2, count}, parts);
+    tensors.add<float>(edges, {2, static_cast<std::int64_t>(values.size()) / 2}, values);
+    expect_refused(tensors, valid_metadata(), message);
+  };
+  refused({0, 1}, {0.5, 0.5, 0.5, 0.4}, {"score_shares'[1]", "add up to 1"});
+  refused({0, 1}, {1.5, -0.5, 0.5, 0.5}, {"score_shares'[0]", "shares >= 0"});
+  refused({0, 1}, {std::nan(""), 1, 0.5, 0.5}, {"score_shares'[0]", "shares >= 0"});
+  refused({0, kNan}, {0.5, 0.5, 0.5, 0.5}, {"score_edges'[1]", "non-decreasing"});
+  refused({0, 1, 1, 0}, {0.5, 0.25, 0.25, 0.5, 0.25, 0.25}, {"score_edges'[1]", "non-decreasing"});
+  refused({0, 1}, {0.5, 0.25, 0.25, 0.5, 0.25, 0.25}, {"score_edges'", "F32 (2, 2) expected"});
+  refused({}, {1, 1}, {"score_shares'", "(2, 1) came, (2, 2 to 64) expected"});
+  refused(std::vector<float>(128), std::vector<double>(130), {"(2, 65) came"});
+  expect_refused_tensor<float>(edges, {2, 1}, {0, 1}, {"'schedule.0.score_shares'", "missing"});
+  expect_refused_tensor<double>(shares, {2, 2}, {1, 0, 1, 0}, {"score_edges'", "missing"});
+  expect_refused_tensor<double>(shares, {3, 2}, std::vector<double>(6), {"missing"});
+  const std::string agreement = "schedule.0.agreement";
+  expect_refused_tensor<double>(agreement, {2}, {1, 1}, {"F64 (3) expected"});
+  expect_refused_tensor<double>(agreement, {3}, {0, 1.5, 1}, {"between 0 and 1"});
+  expect_refused_tensor<double>(agreement, {3}, {0, std::nan(""), 1}, {"between 0 and 1"});
+  expect_refused_tensor<double>(agreement, {3}, {0, 0.5, 0.5}, {"the last one 1"});
+}
+
 TEST(Schedules, NoneAndNoActiveOneAreFine) {
   json metadata = valid_metadata();
   metadata["active"] = nullptr;

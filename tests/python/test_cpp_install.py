@@ -189,6 +189,18 @@ def test_eenet_run_takes_budgets(installed: Path, tiny: TrainedBundle, tmp_path:
     assert {exit for _, exit in answers(deep.stdout)} == {2}
 
 
+def test_eenet_run_says_what_a_slice_hands_on(installed: Path, tiny: TrainedBundle, tmp_path: Path) -> None:
+    head = tmp_path / "head.eenet"
+    eenet_rt.slice_bundle(tiny.path, 0, 1, head)
+    np.save(tmp_path / "x.npy", tiny.inputs[:50])
+    stays = [exit > 0 for _, exit in expected(tiny, 50)]
+    assert 0 < sum(stays) < 50
+    samples = classify_json(installed, head, tmp_path / "x.npy")["samples"]
+    assert [sample["stopped_by"] == "handed_on" for sample in samples] == stays
+    lines = classify(installed, head, tmp_path / "x.npy").stdout.splitlines()[:50]
+    assert [line.endswith(", to be handed on") for line in lines] == stays
+
+
 def test_eenet_run_prints_text(installed: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", INPUTS)
     lines = classify(installed, GOLDEN, tmp_path / "x.npy").stdout.splitlines()

@@ -372,7 +372,7 @@ def test_measuring_openvino(tiny: TrainedBundle) -> None:
 
 
 def test_openvino_hands_on_and_resumes(tiny: TrainedBundle, tmp_path: Path) -> None:
-    """Features leave the device's memory, and come back into it, as they are."""
+    """Features come to the host, and from there into the device's memory, as they are."""
     eenet_rt.slice_bundle(tiny.path, 0, 1, tmp_path / "head.eenet")
     eenet_rt.slice_bundle(tiny.path, 1, 3, tmp_path / "tail.eenet")
     whole = eenet_rt.load(tiny.path, providers=["openvino"])

@@ -245,6 +245,9 @@ def test_schedules_come_back_from_their_file(tiny_predictions: Predictions, tmp_
         assert read.margin == written.margin
         assert read.calibration_samples == 100
         assert list(read.calibration_shares) == list(written.calibration_shares)
+        assert written.reference is not None
+        for name in ("score_edges", "score_shares", "agreement"):
+            assert np.array_equal(getattr(read, name), getattr(written.reference, name))
         expected = eenet_rt.replay(tiny_predictions.logits, written.exit_policy)
         seen = eenet_rt.replay(tiny_predictions.logits, read.exit_policy)
         assert np.array_equal(seen.exits, expected.exits)
@@ -260,8 +263,10 @@ def test_equal_scorers_are_stored_once(tiny_predictions: Predictions, tmp_path: 
         save_schedules(tmp_path / "s.safetensors", fitted, network="", active=None)
         header = int.from_bytes((tmp_path / "s.safetensors").read_bytes()[:8], "little")
         sizes.append((tmp_path / "s.safetensors").stat().st_size - 8 - header)
-    thresholds_alone = 19 * 3 * 8
-    assert sizes[1] - sizes[0] == thresholds_alone
+    reference = fitted[0].reference
+    assert reference is not None
+    own = 3 * 8 + sum(array.nbytes for array in vars(reference).values())
+    assert sizes[1] - sizes[0] == 19 * own
 
 
 def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: Predictions) -> None:

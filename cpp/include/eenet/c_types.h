@@ -29,7 +29,8 @@ typedef enum eenet_dtype { EENET_FLOAT32 = 0, EENET_INT64 = 1 } eenet_dtype;
 typedef enum eenet_stop_reason {
   EENET_STOP_POLICY = 0,     ///< The exit policy accepted, or the last exit answered.
   EENET_STOP_MAX_EXITS = 1,  ///< No later exit was allowed.
-  EENET_STOP_DEADLINE = 2    ///< The next segment would have missed the deadline.
+  EENET_STOP_DEADLINE = 2,   ///< The next segment would have missed the deadline.
+  EENET_STOP_HANDED_ON = 4   ///< It did not: the bundle is a slice without the next exit.
 } eenet_stop_reason;
 
 typedef struct eenet_load_options {

@@ -89,6 +89,8 @@ struct Manifest {
   }
   std::size_t first_exit() const noexcept { return slice ? slice->first_exit : 0; }
   std::size_t end_exit() const noexcept { return first_exit() + segments.size(); }
+  /// Whether samples may leave the bundle without an answer: it does not hold the last exit.
+  bool hands_on() const noexcept { return end_exit() < num_exits(); }
   /// The segment that leads to an exit of the network, which the bundle must hold.
   const SegmentSpec& segment(std::size_t exit) const { return segments[exit - first_exit()]; }
   /// Id of the whole network's bundle.

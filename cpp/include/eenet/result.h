@@ -24,16 +24,20 @@ inline constexpr std::size_t kStopReasons = 5;
 /// `policy`, `max_exit`, `deadline`, `forced_exit` or `handed_on`.
 std::string_view stop_reason_name(StopReason reason);
 
+inline constexpr std::int64_t kNotAudited = -1;
+
 /// The answer for one sample. Owns its memory.
 struct Result {
   std::size_t label = 0;
   std::size_t exit = 0;  ///< Where it left; handed on, the exit that answers so far.
   StopReason stopped_by = StopReason::kPolicy;
   std::optional<std::size_t> schedule;  ///< In force, an index; none: another policy, full depth.
-  std::vector<std::byte> handoff;       ///< Empty unless handed on; see eenet/handoff.h.
-  std::vector<float> probabilities;     ///< (C)
-  std::vector<float> scores;            ///< Of exits 0 .. exit; empty at full depth.
-  std::vector<float> logits;            ///< (exit + 1, C) if asked for, else empty.
+  bool adapted = false;                 ///< Whether with thresholds that were adapted to a drift.
+  std::optional<std::size_t> audit_label;  ///< What the last exit answers an audited sample.
+  std::vector<std::byte> handoff;          ///< Empty unless handed on; see eenet/handoff.h.
+  std::vector<float> probabilities;        ///< (C)
+  std::vector<float> scores;               ///< Of exits 0 .. exit; empty at full depth.
+  std::vector<float> logits;               ///< (exit + 1, C) if asked for, else empty.
   /// Of the exits passed here, if asked for; else empty.
   std::vector<ExitExplanation> explanations;
   /// Of the segments run here, the last one that of `exit`: computing it, its exit head and the
@@ -49,11 +53,14 @@ struct Result {
 struct BatchResult {
   std::size_t num_exits = 0;
   std::size_t num_classes = 0;
-  std::size_t first_exit = 0;                    ///< Of the segments that were run.
-  std::vector<std::int64_t> labels;              ///< (N)
-  std::vector<std::int64_t> exits;               ///< (N)
-  std::vector<StopReason> stopped_by;            ///< (N)
-  std::optional<std::size_t> schedule;           ///< As in Result; one for the whole batch.
+  std::size_t first_exit = 0;           ///< Of the segments that were run.
+  std::vector<std::int64_t> labels;     ///< (N)
+  std::vector<std::int64_t> exits;      ///< (N)
+  std::vector<StopReason> stopped_by;   ///< (N)
+  std::optional<std::size_t> schedule;  ///< As in Result; one for the whole batch.
+  bool adapted = false;                 ///< Likewise.
+  /// (N) what the last exit answers audited samples, kNotAudited others; empty without audits.
+  std::vector<std::int64_t> audit_labels;
   std::vector<std::vector<std::byte>> handoffs;  ///< (N) as in Result, or empty: none.
   std::vector<float> probabilities;              ///< (N, C)
   std::vector<float> scores;  ///< (N, K), NaN after the exit taken; empty at full depth.
@@ -64,6 +71,9 @@ struct BatchResult {
   double backend_ms = 0;  ///< The part of it spent inside the backend.
 
   std::size_t size() const noexcept { return labels.size(); }
+  bool audited(std::size_t sample) const noexcept {
+    return !audit_labels.empty() && audit_labels[sample] != kNotAudited;
+  }
   /// The answer for one sample, copied; the times are those of the batch.
   Result at(std::size_t sample) const;
 };

@@ -20,6 +20,7 @@
 namespace EENET_API eenet {
 
 class Blackboard;
+class AuditLottery;
 enum class InputLayout : int;
 
 /// What a caller may ask of one run.
@@ -45,6 +46,9 @@ struct RunOptions : CallOptions {
   const ExitPolicy* policy = nullptr;
   /// What a deadline is kept by; outlives the call. Null: no deadline.
   const SegmentTimes* times = nullptr;
+  /// Says which of the samples that leave early run to the last exit all the same; outlives the
+  /// call. Null: none. Goes with no limit to the exit.
+  AuditLottery* audits = nullptr;
 };
 
 /// Runs segments in order until an exit accepts the sample; in a batch, each sample leaves at its
@@ -100,6 +104,7 @@ class Runner {
   void copy_logits(std::size_t exit, BatchResult& result) const;
   void decide(std::size_t exit, std::optional<StopReason> stop, const RunOptions& options,
               BatchResult& result);
+  void finish_audit(std::size_t exit, std::size_t row, BatchResult& result);
   ExitState::Step step(std::size_t exit, std::size_t row, std::size_t samples);
   void explain(std::size_t exit, std::size_t sample, const RunOptions& options,
                const ExitState::Step& step, BatchResult& result) const;
@@ -113,6 +118,7 @@ class Runner {
   std::vector<ExitState> states_;       // Per sample of the largest batch so far.
   std::vector<std::size_t> in_flight_;  // The sample in each row of the blackboard.
   std::vector<std::size_t> staying_;    // Rows whose samples do not leave.
+  std::vector<bool> answered_;          // Samples that go on for an audit alone.
 };
 
 }  // namespace eenet

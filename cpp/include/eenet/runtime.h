@@ -9,6 +9,7 @@
 #include <span>
 
 #include "eenet/controller.h"
+#include "eenet/drift.h"
 #include "eenet/export.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
@@ -18,6 +19,8 @@
 
 namespace EENET_API eenet {
 
+class Adaptation;
+class Watch;
 template <typename T>
 class FreeList;
 
@@ -30,7 +33,10 @@ struct InferOptions : CallOptions {
 /// for each call.
 struct Mode {
   std::optional<std::size_t> schedule;  ///< Index; none: full depth. With a controller, its target.
-  std::unique_ptr<Controller> controller;
+  std::shared_ptr<Controller> controller;
+  std::shared_ptr<Watch> watch;               ///< Null: none.
+  std::shared_ptr<Adaptation> adaptation;     ///< Null: thresholds stay as they are.
+  std::shared_ptr<const ExitPolicy> adapted;  ///< In place of the schedule's own; null: that one.
 };
 
 /// A model in use: what is in force, statistics, and a free list of Runners.
@@ -72,7 +78,8 @@ class Runtime {
   /// Puts a controller in force, which keeps the mean cost of the samples from now on at the budget
   /// by switching schedules. Calls with a policy or forced exit of their own are not booked.
   /// @return Index of the schedule that set_budget(double) would take.
-  /// @throws Error(kBudget, kInput) as Controller does.
+  /// @throws Error(kBudget, kInput) as Controller does; Error(kConfiguration) if a watch adapts
+  ///   thresholds, which is another answer to the same question.
   std::size_t set_budget(const ControllerOptions& options);
 
   /// The schedule in force, with a controller the one for the next sample; null: full depth.
@@ -81,6 +88,18 @@ class Runtime {
   /// What the controller has left over, in the unit of the schedules, negative for a debt; none
   /// without a controller.
   std::optional<double> surplus() const;
+
+  /// Watches the samples from now on, in place of an earlier watch. Calls with a policy or forced
+  /// exit of their own, and full depth, are not watched.
+  /// @throws Error(kInput) for an option out of range; Error(kConfiguration) if the bundle has no
+  ///   schedules, or the watch is to adapt and no fixed schedule is in force.
+  void watch(WatchOptions options);
+  /// Ends the watch, and puts the schedule's own thresholds back. Without a watch, does nothing.
+  void unwatch();
+  /// What the watch has seen.
+  Health health() const;
+  /// Puts the schedule's own thresholds back. The watch goes on, and may adapt them again.
+  void reset_thresholds();
 
   const Model& model() const noexcept { return *model_; }
   Stats stats() const;
@@ -94,11 +113,17 @@ class Runtime {
   class Lease;  // Borrows a Caller for one call.
   struct Plan;
 
-  void put_in_force(Mode mode);
+  void put_in_force(std::optional<std::size_t> schedule, std::shared_ptr<Controller> controller);
+  void replace(const Mode& mode);
+  void put_thresholds(const Mode& mode, std::shared_ptr<const ExitPolicy> policy);
   std::shared_ptr<Mode> mode() const;
   Plan plan(const InferOptions& options, Mode& mode) const;
   void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller);
   void record(const Result& result, Controller* controller);
+  void exchange_watch(std::shared_ptr<Watch> watch);
+  void show(const Mode& mode, const Result& result, bool limited);
+  void show(const Mode& mode, const BatchResult& result, bool limited);
+  void judge(const Mode& mode, std::size_t schedule);
 
   std::shared_ptr<const Model> model_;
   mutable std::mutex mutex_;               // Guards mode_.

@@ -27,18 +27,15 @@ class DeviceBuffer {
   /// Its address there, the same for as long as it lives; not for the host to read.
   virtual void* data() const noexcept = 0;
 
+  /// Fills its beginning from the host.
+  /// @param bytes Of whole tensors.
+  /// @throws Error(kBackend) with the library's own words.
+  virtual void write(std::span<const std::byte> bytes) = 0;
+
   /// Moves these rows to the front and forgets the others.
   /// @param rows Ascending.
   /// @throws Error(kBackend) with the library's own words.
   virtual void keep_rows(std::span<const std::size_t> rows, std::size_t row_bytes) = 0;
-
-  /// Copies a row to the host.
-  /// @throws Error(kBackend) with the library's own words.
-  virtual void read_row(std::size_t row, std::span<std::byte> out) = 0;
-
-  /// Copies the first row from the host.
-  /// @throws Error(kBackend) with the library's own words.
-  virtual void write_row(std::span<std::byte> row) = 0;
 };
 
 /// Memory that a binding reads or writes on every run.

@@ -22,23 +22,23 @@ class DeviceMemory::Buffer : public DeviceBuffer {
 
   void* data() const noexcept override { return block_.get(); }
 
+  void write(std::span<const std::byte> bytes) override {
+    std::vector<std::int64_t> all = {0};
+    // Only read: a binding takes inputs and outputs alike.
+    void* const from = const_cast<std::byte*>(bytes.data());
+    memory_.gather(from, false, all, bytes.size() / sizeof(float), block_.get());
+  }
+
   void keep_rows(std::span<const std::size_t> rows, std::size_t row_bytes) override {
     if (rows.empty()) return;
     // There and back again: what gathers must not write over what it reads, and the address stays.
     if (!spare_) spare_ = memory_.allocate_block(bytes_);
+    const std::size_t width =
+        row_bytes / sizeof(float);  // Of any type: rows are copied as they are.
     std::vector<std::int64_t> indices(rows.begin(), rows.end());
-    memory_.gather({block_.get(), true}, indices, row_bytes, {spare_.get(), true});
+    memory_.gather(block_.get(), true, indices, width, spare_.get());
     std::iota(indices.begin(), indices.end(), std::int64_t{0});
-    memory_.gather({spare_.get(), true}, indices, row_bytes, {block_.get(), true});
-  }
-
-  void read_row(std::size_t row, std::span<std::byte> out) override {
-    const auto index = static_cast<std::int64_t>(row);
-    memory_.gather({block_.get(), true}, {index}, out.size(), {out.data(), false});
-  }
-
-  void write_row(std::span<std::byte> row) override {
-    memory_.gather({row.data(), false}, {0}, row.size(), {block_.get(), true});
+    memory_.gather(spare_.get(), true, indices, width, block_.get());
   }
 
  private:
@@ -72,16 +72,15 @@ DeviceMemory::Block DeviceMemory::allocate_block(std::size_t bytes) const {
           }};
 }
 
-void DeviceMemory::gather(Place from, std::vector<std::int64_t> rows, std::size_t row_bytes,
-                          Place to) const {
-  // Elements of every type are as many whole floats, and are copied as they are.
-  const auto width = static_cast<std::int64_t>(row_bytes / sizeof(float));
+void DeviceMemory::gather(void* from, bool on_device, std::vector<std::int64_t>& rows,
+                          std::size_t width, void* to) const {
+  const auto columns = static_cast<std::int64_t>(width);
   const auto kept = static_cast<std::int64_t>(rows.size());
   const BoundTensor inputs[] = {
-      {"data", DType::kFloat32, {rows.back() + 1, width}, from.data, from.on_device},
+      {"data", DType::kFloat32, {rows.back() + 1, columns}, from, on_device},
       {"rows", DType::kInt64, {kept}, rows.data(), false},
   };
-  const BoundTensor output{"kept", DType::kFloat32, {kept, width}, to.data, to.on_device};
+  const BoundTensor output{"kept", DType::kFloat32, {kept, columns}, to, true};
   gather_.bind(inputs, {&output, 1})->run();
 }
 

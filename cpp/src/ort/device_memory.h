@@ -28,14 +28,9 @@ class DeviceMemory {
   using Block = std::unique_ptr<void, std::function<void(void*)>>;
 
   Block allocate_block(std::size_t bytes) const;
-  /// A place that rows are copied from or to.
-  struct Place {
-    void* data;
-    bool on_device;
-  };
-
-  /// Copies rows of as many bytes from one place to another, in order.
-  void gather(Place from, std::vector<std::int64_t> rows, std::size_t row_bytes, Place to) const;
+  /// Copies rows of float32 [., width] to a place on the device, from another one or from the host.
+  void gather(void* from, bool on_device, std::vector<std::int64_t>& rows, std::size_t width,
+              void* to) const;
 
   const Environment& environment_;
   SessionSetup setup_;

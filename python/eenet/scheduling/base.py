@@ -14,6 +14,7 @@ from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.scheduling.calibration import Family, Floats, calibrate, with_thresholds
 from eenet.scheduling.combining import Combiner
+from eenet.scheduling.reference import reference_of
 from eenet.scheduling.schedule_file import Schedule
 
 
@@ -99,7 +100,8 @@ class Scheduler(ABC):
             self.exit_policy_, self.shares_ = found.exit_policy, found.shares
             self.mean_cost_, self.margin_ = found.mean_cost, found.margin
         self.thresholds_ = np.array(self.exit_policy_.thresholds)
-        self._costs, self._budget, self._samples = costs_, budget, len(calibration_set)
+        self._costs, self._budget = costs_, budget
+        self._calibration_logits = calibration_set.logits
         return self
 
     @abstractmethod
@@ -125,9 +127,10 @@ class Scheduler(ABC):
             unit=unit,
             costs=tuple(map(float, self._costs)),
             margin=self.margin_,
-            calibration_samples=self._samples,
+            calibration_samples=len(self._calibration_logits),
             calibration_shares=tuple(map(float, self.shares_)),
             exit_policy=self.exit_policy_,
+            reference=reference_of(self.exit_policy_, self._calibration_logits),
         )
 
 

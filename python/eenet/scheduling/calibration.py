@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.errors import UserError
 from eenet.predictions import Predictions
+from eenet.scheduling.reference import reference_of
 
 Floats = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ def with_thresholds(policy: eenet_rt.ExitPolicy, thresholds: Sequence[float] | F
 
 
 def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> None:
-    """Whether a schedule that was read back leaves the calibration set as it says, and keeps its budget there.
+    """Whether a schedule that was read back treats the calibration set as it says, and keeps its budget there.
 
     Raises:
         UserError: it does not.
@@ -121,3 +122,8 @@ def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) ->
         raise UserError(
             f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
         )
+    reference = reference_of(schedule.exit_policy, calibration_set.logits)
+    for name in ("score_edges", "score_shares", "agreement"):
+        stored = getattr(schedule, name)
+        if stored is not None and not np.array_equal(stored, getattr(reference, name)):
+            raise UserError(f"verify: schedule for budget {schedule.budget:g} has a {name} of another calibration set")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from eenet.scheduling.base import check_costs
 from eenet.scheduling.calibration import Floats, budget_margin
 from eenet.scheduling.confidence import confidence_policy
 from eenet.scheduling.grid import FIT_SHARE, combiner_of
+from eenet.scheduling.reference import reference_of
 from eenet.scheduling.registry import create_scheduler
 from eenet.scheduling.schedule_file import Schedule
 
@@ -96,8 +97,7 @@ def fit_within_accuracy_drop(
         tested += 1
         if drop_p_value(drop[order], max_accuracy_drop, delta) > delta:
             break
-        shares = np.bincount(replay.exits, minlength=len(table)) / len(replay.exits)
-        best, best_drop = _priced(candidate, shares, table, len(drop)), float(drop.mean())
+        best, best_drop = _priced(candidate, replay.exits, calibration_set), float(drop.mean())
     return Guaranteed(best, best_drop, tested)
 
 
@@ -132,16 +132,16 @@ def _full_depth(costs: Floats, samples: int, num_classes: int, unit: str) -> Sch
     return Schedule("full-depth", float(costs[-1]), unit, tuple(map(float, costs)), 0.0, samples, shares, policy)
 
 
-def _priced(candidate: Schedule, shares: NDArray[np.float64], costs: Floats, samples: int) -> Schedule:
-    """The schedule with what the calibration set, which none of it was fitted on, says of its cost."""
-    margin = budget_margin(shares, costs, samples)
-    return Schedule(
-        candidate.policy,
-        float(shares @ costs) + margin,
-        candidate.unit,
-        candidate.costs,
-        margin,
-        samples,
-        tuple(map(float, shares)),
-        candidate.exit_policy,
+def _priced(candidate: Schedule, exits: NDArray[np.int64], calibration_set: Predictions) -> Schedule:
+    """The schedule with what the calibration set, which none of it was fitted on, says of it."""
+    costs = np.array(candidate.costs)
+    shares = np.bincount(exits, minlength=len(costs)) / len(exits)
+    margin = budget_margin(shares, costs, len(exits))
+    return replace(
+        candidate,
+        budget=float(shares @ costs) + margin,
+        margin=margin,
+        calibration_samples=len(exits),
+        calibration_shares=tuple(map(float, shares)),
+        reference=reference_of(candidate.exit_policy, calibration_set.logits),
     )

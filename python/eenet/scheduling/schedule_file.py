@@ -16,11 +16,15 @@ import eenet_rt
 from eenet.errors import UserError
 from eenet.extras import extra
 from eenet.files import replacing
+from eenet.scheduling.reference import Reference
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """An exit policy fitted for one budget; see ``docs/format.md`` for the fields."""
+    """An exit policy fitted for one budget; see ``docs/format.md`` for the fields.
+
+    A schedule without a ``reference`` can be watched by its exit shares alone.
+    """
 
     policy: str
     budget: float
@@ -30,6 +34,7 @@ class Schedule:
     calibration_samples: int
     calibration_shares: tuple[float, ...]
     exit_policy: eenet_rt.ExitPolicy
+    reference: Reference | None = None
 
     def summary(self) -> str:
         """A line for people: what the budget is and where the calibration set leaves."""
@@ -67,6 +72,8 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
     entries = []
     for i, schedule in enumerate(ordered):
         pool.tensors[f"schedule.{i}.thresholds"] = np.asarray(schedule.exit_policy.thresholds, np.float64)
+        if schedule.reference is not None:
+            pool.tensors.update(_reference_tensors(f"schedule.{i}", schedule.reference))
         entries.append(_entry(schedule, pool))
     exits, classes, _ = shapes.pop()
     description = {
@@ -94,6 +101,14 @@ def runtime_schedules(schedules: Sequence[Schedule]) -> list[eenet_rt.Schedule]:
         path = Path(folder) / "scheduler.safetensors"
         save_schedules(path, schedules, network="none", active=None)
         return eenet_rt.read_schedules(path).schedules
+
+
+def _reference_tensors(prefix: str, reference: Reference) -> dict[str, NDArray[Any]]:
+    return {
+        f"{prefix}.score_edges": reference.score_edges,
+        f"{prefix}.score_shares": reference.score_shares,
+        f"{prefix}.agreement": reference.agreement,
+    }
 
 
 def _entry(schedule: Schedule, pool: _TensorPool) -> dict[str, Any]:

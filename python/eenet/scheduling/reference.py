@@ -1,0 +1,61 @@
+"""What a schedule did on its calibration set, for a runtime to notice that its samples are others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+
+BINS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Distributions over the calibration set; see ``docs/format.md``.
+
+    Attributes:
+        score_edges: borders of the bins of scores at each exit but the last, float32 ``(K-1, B-1)``.
+        score_shares: of the samples that reached the exit, by bin, float64 ``(K-1, B)``.
+        agreement: share of the samples leaving at each exit that the last exit answers alike, float64 ``(K,)``.
+    """
+
+    score_edges: NDArray[np.float32]
+    score_shares: NDArray[np.float64]
+    agreement: NDArray[np.float64]
+
+
+def reference_of(policy: eenet_rt.ExitPolicy, logits: NDArray[np.float32]) -> Reference:
+    """Runs the policy over the logits of the calibration set, float32 ``(N, K, C)``."""
+    replayed = eenet_rt.replay(logits, policy)
+    last = logits.shape[1] - 1
+    edges = np.full((last, BINS - 1), np.inf, np.float32)
+    shares = np.zeros((last, BINS))
+    for k in range(last):
+        scores = replayed.scores[replayed.exits >= k, k]
+        if np.isposinf(policy.thresholds[k]) or len(scores) == 0:
+            continue
+        found = score_edges(scores, BINS)
+        edges[k, : len(found)] = found
+        shares[k] = np.bincount(np.searchsorted(edges[k], scores, side="right"), minlength=BINS) / len(scores)
+    final = eenet_rt.answers(logits, policy.combiner)[:, last]
+    agreement = np.ones(last + 1)
+    for k in range(last):
+        if (left := replayed.exits == k).any():
+            agreement[k] = (replayed.labels[left] == final[left]).mean()
+    return Reference(edges, shares, agreement)
+
+
+def score_edges(scores: NDArray[np.float32], bins: int) -> NDArray[np.float32]:
+    """At most ``bins - 1`` borders between scores, which cut them into parts as equal as ties allow."""
+    values, counts = np.unique(scores, return_counts=True)
+    below = np.cumsum(counts)[:-1]
+    if len(below) == 0:
+        return np.zeros(0, np.float32)
+    wanted = len(scores) * np.arange(1, bins) / bins
+    cuts = np.unique(np.abs(below[:, None] - wanted).argmin(axis=0))
+    # Half way between neighbours: on another machine, whose logits differ in the last bits, scores stay in their bin.
+    middles: NDArray[np.float64] = (values[cuts].astype(np.float64) + values[cuts + 1]) / 2
+    return middles.astype(np.float32)
