@@ -1,12 +1,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <random>
 #include <span>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -216,6 +218,7 @@ TEST_F(RuntimeWatch, AuditsInBatchesAnswerAsWithoutThem) {
     if (!result.audit_label) continue;
     EXPECT_LT(result.exit, 2U);
     EXPECT_EQ(*result.audit_label, i < 8 ? 0U : 2U);
+    EXPECT_TRUE(std::isnan(audited.logits[9 * i + 8])) << "logits of an exit it did not take";
     ++audits;
   }
   EXPECT_GT(audits, 2U);
@@ -265,6 +268,34 @@ TEST_F(RuntimeWatch, AdaptsToADriftAndComesBack) {
   EXPECT_EQ(health.rollbacks, 1U);
   EXPECT_FALSE(infer().adapted);
   EXPECT_NEAR(mean_cost(2000, 1), 1.75, 0.08);
+}
+
+TEST_F(RuntimeWatch, ABudgetThatComesWhileThresholdsAreSetWins) {
+  WatchOptions options;
+  options.adapt = true;
+  runtime_.watch(options);
+  int samples = 0;
+  while (runtime_.health().adaptations == 0 && samples < 3000) {
+    infer(3);
+    ++samples;
+  }
+  ASSERT_TRUE(infer(3).adapted);
+  // The same samples again, and another budget while the last of them is computed.
+  std::function<void()> meanwhile;
+  const EchoNetwork network({{kHalf, kHalf}, {0.8, 0.8}}, [&](std::size_t, std::size_t) {
+    if (meanwhile) std::exchange(meanwhile, nullptr)();
+  });
+  Runtime runtime(network.load());
+  runtime.watch(options);
+  Images images;
+  for (int i = 0; i < samples; ++i) {
+    if (i + 1 == samples) meanwhile = [&] { runtime.set_budget(2); };
+    runtime.infer(std::vector{images.next(3).sample()});
+  }
+  EXPECT_EQ(runtime.health().adaptations, 1U);
+  const Result next = runtime.infer(std::vector{images.next(3).sample()});
+  EXPECT_EQ(next.schedule, 1U);
+  EXPECT_FALSE(next.adapted);
 }
 
 TEST_F(RuntimeWatch, ThresholdsAreResetOnDemandAndWithTheBudget) {
