@@ -1,4 +1,5 @@
 # Two targets for a newcomer: `make demo` and `make test`. Each sets up all it needs, on Debian also the system packages.
+# Before a release: `make test-full`.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -10,10 +11,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 OLDEST_ONNXRUNTIME := 1.19.2
 PACKAGE_SOURCES := $(shell git ls-files CMakeLists.txt pyproject.toml README.md LICENSE NOTICE cmake cpp python export 2>/dev/null)
-CPP_SOURCES := $(shell git ls-files cpp tests/cpp CMakeLists.txt 2>/dev/null)
+CPP_SOURCES := $(shell git ls-files cpp cmake tests/cpp CMakeLists.txt 2>/dev/null)
+CONFIGURE_TESTS := $(BIN)/cmake -S . -DEENET_BUILD_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
 BUNDLE := build/demo/densenet121.eenet
 
-.PHONY: demo test system lint test-cpp test-python test-sdist bench clean
+.PHONY: demo test test-full system lint test-cpp test-python test-sdist test-sanitizers test-aarch64 bench clean
 
 demo: $(BUNDLE)
 	@echo "== classify the sample images"
@@ -27,8 +29,11 @@ $(BUNDLE): $(VENV)/.wheel
 
 test: system lint test-cpp test-sdist test-python
 
+# What takes too long for every day.
+test-full: test test-sanitizers test-aarch64
+
 system:
-	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev chromium
+	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev nlohmann-json3-dev pkg-config chromium
 
 $(VENV)/.created: requirements/constraints.txt
 	@tools/system_packages.sh $(PYTHON) g++ make git
@@ -58,15 +63,31 @@ lint: $(VENV)/.dev
 	@echo "== lint: ruff, mypy, clang-format, gersemi, stubs"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lint.sh
 
-build/tests/.built: $(VENV)/.dev $(CPP_SOURCES)
+build/tests/.built: $(VENV)/.dev $(CPP_SOURCES) | system
 	@echo "== build the C++ tests"
-	@$(BIN)/cmake -S . -B build/tests -DCMAKE_BUILD_TYPE=Release -DEENET_BUILD_PYTHON=OFF -DEENET_BUILD_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
+	@$(CONFIGURE_TESTS) -B build/tests -DCMAKE_BUILD_TYPE=Release
 	@$(BIN)/cmake --build build/tests --parallel
 	@touch $@
 
-test-cpp: system build/tests/.built
+test-cpp: build/tests/.built
 	@echo "== C++ tests"
 	@$(BIN)/ctest --test-dir build/tests --output-on-failure
+
+# GoogleTest is built anew, so that sanitizers see into it, too. RelWithDebInfo names the lines in reports.
+test-sanitizers: $(VENV)/.dev
+	@tools/system_packages.sh $(PYTHON) g++ make libgtest-dev googletest
+	@for sanitizer in address,undefined thread; do \
+		echo "== C++ tests with -fsanitize=$$sanitizer"; \
+		build=build/sanitize-$${sanitizer%%,*}; \
+		$(CONFIGURE_TESTS) -B $$build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEENET_SANITIZE=$$sanitizer -DEENET_GTEST_SOURCE=/usr/src/googletest -Wno-deprecated; \
+		$(BIN)/cmake --build $$build --parallel --target eenet_tests >$$build/build.log || { tail -n 40 $$build/build.log; exit 1; }; \
+		$$build/tests/cpp/eenet_tests --gtest_brief=1; \
+	done
+
+test-aarch64: $(BUNDLE) $(VENV)/.dev build/tests/.built
+	@tools/system_packages.sh $(PYTHON) g++-aarch64-linux-gnu qemu-user googletest
+	@echo "== cross-build for aarch64, C++ tests and eenet-run under qemu"
+	@tools/test_aarch64.sh $(CURDIR)/$(BIN)/python $(BUNDLE) build/tests/cpp/tools/eenet-run
 
 test-sdist: $(VENV)/.dev
 	@echo "== build an sdist, and a wheel from it"
@@ -75,9 +96,10 @@ test-sdist: $(VENV)/.dev
 	@$(BIN)/python tools/compare_wheels.py dist/eenet-*.whl build/sdist/eenet-*.whl
 
 # From another folder, so that the installed wheel is imported and never the source tree.
-test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest
+test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 	@echo "== Python tests, against the installed wheel"
 	@mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDEST="$(CURDIR)/$(VENV)/onnxruntime-oldest" \
+		EENET_TEST_CPP_BUILD="$(CURDIR)/build/tests" \
 		"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)" "$(CURDIR)/tests"
 
 bench: $(VENV)/.dev

@@ -9,6 +9,7 @@ from pathlib import Path
 for script in (
     "latency.py",
     "batch.py",
+    "handoff.py",
     "threads.py",
     "footprint.py",
     "live_control.py",

@@ -22,7 +22,21 @@ function(eenet_target_options target)
       $<$<BOOL:${EENET_WERROR}>:-Werror>
   )
   if(EENET_SANITIZE)
-    target_compile_options(${target} PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all)
-    target_link_options(${target} PUBLIC -fsanitize=address,undefined)
+    target_compile_options(${target} PRIVATE -fsanitize=${EENET_SANITIZE} -fno-sanitize-recover=all)
+    target_link_options(${target} PUBLIC -fsanitize=${EENET_SANITIZE})
+  endif()
+endfunction()
+
+# What each of the runtime's libraries is, static or shared: the public headers, and what they need.
+function(eenet_library_options target)
+  target_include_directories(
+    ${target}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/cpp/include> $<INSTALL_INTERFACE:include>
+  )
+  target_link_libraries(${target} PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+  eenet_target_options(${target})
+  if(NOT EENET_INSTALL)
+    # No shared library is made of these objects, so nothing needs to be seen from outside.
+    target_compile_definitions(${target} PUBLIC EENET_HIDDEN)
   endif()
 endfunction()

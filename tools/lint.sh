@@ -5,7 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ruff check .
 ruff format --check .
-git ls-files '*.h' '*.cpp' | xargs clang-format --dry-run --Werror
+git ls-files '*.h' '*.c' '*.cpp' | xargs clang-format --dry-run --Werror
 git ls-files 'CMakeLists.txt' '*/CMakeLists.txt' '*.cmake' | xargs gersemi --check
 mypy
 # The stubs that ship are those that the pinned generator makes of the installed module.

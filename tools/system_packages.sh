@@ -15,10 +15,8 @@ else
   [ -f "$headers/Python.h" ] || missing+=(python3-dev)
 fi
 for package in "$@"; do
-  case $package in
-    lib*) dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package") ;;
-    *) command -v "$package" >/dev/null || missing+=("$package") ;;
-  esac
+  # A command, or a package without a command of its name.
+  command -v "$package" >/dev/null || dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

@@ -44,6 +44,11 @@ class JsonObject : public py::dict {
   using py::dict::dict;
 };
 
+/// Python's `range`.
+class Range : public py::object {
+  PYBIND11_OBJECT_DEFAULT(Range, py::object, any_object)
+};
+
 /// Name of each input to its dtype and shape.
 using InputTypes = py::typing::Dict<
     py::str, py::typing::Tuple<
@@ -115,6 +120,7 @@ EENET_ARGUMENT_TYPE(ScorersArgument,
 EENET_ARGUMENT_TYPE(PolicyArgument, "eenet_rt._core.ExitPolicy | None");
 EENET_ARGUMENT_TYPE(PathArgument, "os.PathLike[str] | str");
 EENET_ARGUMENT_TYPE(JsonObject, "dict[str, typing.Any]");
+EENET_ARGUMENT_TYPE(Range, "range");
 
 #undef EENET_ARGUMENT_TYPE
 

@@ -1,10 +1,14 @@
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <pybind11/stl.h>
 
 #include "eenet/error.h"
+#include "eenet/handoff.h"
 #include "eenet/runtime.h"
 
 #include "arrays.h"
@@ -24,6 +28,7 @@ std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgu
     return in_context([&] { return cat("input ", quote_name(spec.name)); },
                       [&] { return check_array(array, spec.dtype); });
   };
+  check_begins(manifest);
   const std::size_t count = manifest.inputs.size();
   std::vector<CheckedArray> arrays;
   arrays.reserve(count);
@@ -69,41 +74,71 @@ std::optional<std::size_t> check_exit(const char* what, Exit exit) {
   return static_cast<std::size_t>(*exit);
 }
 
-/// The arguments of a call, checked; keeps the caller's arrays.
-struct Call {
-  Call(const Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-       Exit forced_exit, Exit max_exit, bool return_logits, bool explain)
+bool check_half(const std::string& dtype) {
+  if (dtype != "float32" && dtype != "float16") {
+    throw Error(ErrorCode::kInput, cat("handoff_dtype: ", quote_name(dtype),
+                                       " came, 'float32' or 'float16' expected"));
+  }
+  return dtype == "float16";
+}
+
+/// The options of a call, checked.
+InferOptions check_options(const PolicyArgument& policy, Exit forced_exit, Exit max_exit,
+                           std::optional<double> deadline_ms, bool return_logits, bool explain,
+                           const std::string& handoff_dtype) {
+  InferOptions options;
+  options.policy = check_policy(policy);
+  options.forced_exit = check_exit("forced_exit", forced_exit);
+  options.max_exit = check_exit("max_exit", max_exit);
+  options.deadline_ms = deadline_ms;
+  options.return_logits = return_logits;
+  options.explain = explain;
+  options.half_handoff = check_half(handoff_dtype);
+  return options;
+}
+
+/// The inputs of a call, checked; keeps the caller's arrays.
+struct Inputs {
+  Inputs(const Runtime& runtime, const InputArgument& x)
       : arrays(check_inputs(runtime.model().manifest(), x)) {
     views.reserve(arrays.size());
     for (const CheckedArray& array : arrays) views.push_back(array.view());
-    options.policy = check_policy(policy);
-    options.forced_exit = check_exit("forced_exit", forced_exit);
-    options.max_exit = check_exit("max_exit", max_exit);
-    options.return_logits = return_logits;
-    options.explain = explain;
   }
 
   std::vector<CheckedArray> arrays;
   std::vector<TensorView> views;  // Of the arrays.
-  InferOptions options;
 };
 
 Result infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
              Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms, bool return_logits,
-             bool explain) {
-  Call call(runtime, x, policy, forced_exit, max_exit, return_logits, explain);
-  call.options.deadline_ms = deadline_ms;
+             bool explain, const std::string& handoff_dtype) {
+  const Inputs inputs(runtime, x);
+  const InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms,
+                                             return_logits, explain, handoff_dtype);
   const py::gil_scoped_release released;
-  return runtime.infer(call.views, call.options);
+  return runtime.infer(inputs.views, options);
+}
+
+Result resume(Runtime& runtime, const py::bytes& handoff, const PolicyArgument& policy,
+              Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms,
+              bool return_logits, bool explain, const std::string& handoff_dtype) {
+  const InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms,
+                                             return_logits, explain, handoff_dtype);
+  const std::string_view bytes = handoff;  // Which Python never changes.
+  const py::gil_scoped_release released;
+  return runtime.resume(std::as_bytes(std::span(bytes)), options);
 }
 
 BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-                         Exit forced_exit, Exit max_exit, bool return_logits, bool explain) {
-  const Call call(runtime, x, policy, forced_exit, max_exit, return_logits, explain);
+                         Exit forced_exit, Exit max_exit, bool return_logits, bool explain,
+                         const std::string& handoff_dtype) {
+  const Inputs inputs(runtime, x);
+  const InferOptions options = check_options(policy, forced_exit, max_exit, std::nullopt,
+                                             return_logits, explain, handoff_dtype);
   BatchResult result;
   {
     const py::gil_scoped_release released;
-    result = runtime.infer_batch(call.views, call.options);
+    result = runtime.infer_batch(inputs.views, options);
   }
   return BatchAnswers(std::move(result));
 }
@@ -121,7 +156,7 @@ std::vector<double> get_segment_p95_ms(const Runtime& runtime) {
 void def_infer(RuntimeClass& cls) {
   cls.def("infer", &infer, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
-          "return_logits"_a = false, "explain"_a = false,
+          "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32",
           R"(Classify one sample.
 
 Thread-safe; the GIL is released while it computes. The input is copied, never converted.
@@ -139,17 +174,20 @@ Args:
         `Result.stopped_by` is then `deadline`.
     return_logits: Copy the logits of every exit passed into the result.
     explain: Take the decisions of the exits passed apart, see `Result.explanations`.
+    handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
+        rounded to `float16`. See `Result.handoff`.
 
 Raises:
     InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value, an exit is
         not one of the network's, `deadline_ms` is not positive, or `forced_exit` came with
-        `max_exit` or `deadline_ms`.
+        `max_exit` or `deadline_ms`; or `float16` does not hold a number of a hand-off.
+    ConfigurationError: If the bundle is a slice without the first exit.
     BudgetError: If not even the first exit would keep the deadline.
     NonFiniteError: If an exit produced NaN or infinite logits.
     BackendError: If ONNX Runtime failed.)");
   cls.def("infer_batch", &infer_batch, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_logits"_a = false,
-          "explain"_a = false,
+          "explain"_a = false, "handoff_dtype"_a = "float32",
           R"(Classify a batch; each sample leaves at its own exit.
 
 After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
@@ -163,6 +201,7 @@ Args:
     max_exit: As for `infer`.
     return_logits: As for `infer`.
     explain: As for `infer`; the explanations are in the items of the result.
+    handoff_dtype: As for `infer`.
 
 Returns:
     The answers in the order of the input: what `infer` answers one by one, but for the last bits
@@ -172,6 +211,34 @@ Raises:
     InputError: As `infer`.
     NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
     BackendError: If ONNX Runtime failed, or there is no memory for the batch.)");
+  cls.def("resume", &resume, "handoff"_a, py::kw_only(), "policy"_a = py::ellipsis(),
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
+          "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32",
+          R"(Go on with a sample that another machine handed on, as if it had begun here.
+
+Same exits, same logits, same scores; see docs/handoff.md. Nothing is changed by it, so that a retry
+is safe. The policy is the one that the sample began with, its thresholds included, whatever is in
+force here. Thread-safe; the GIL is released while it computes.
+
+Args:
+    handoff: `Result.handoff` of a slice of the same network.
+    policy: Left out: the schedule of this bundle with the scorers and combiner that the sample
+        began with. An ExitPolicy in its place must have the same; the thresholds are the
+        hand-off's.
+    forced_exit: As for `infer`, from the next exit on.
+    max_exit: As for `infer`, from the next exit on.
+    deadline_ms: As for `infer`, from this call on.
+    return_logits: As for `infer`; with those of the exits passed elsewhere.
+    explain: As for `infer`, for the exits passed here.
+    handoff_dtype: As for `infer`, where this bundle hands on in turn.
+
+Raises:
+    InputError: If the hand-off is damaged, of another version or another network, or an option is
+        wrong as for `infer`.
+    ConfigurationError: If the bundle does not hold the next exit, or has no schedule for the sample.
+    BudgetError: If not even the next exit would keep the deadline.
+    NonFiniteError: If an exit produced NaN or infinite logits.
+    BackendError: If ONNX Runtime failed.)");
   cls.def("stats", &Runtime::stats, py::call_guard<py::gil_scoped_release>(),
           "What was done since the load or the last `reset_stats`.")
       .def("reset_stats", &Runtime::reset_stats, "Start counting anew.")

@@ -1,5 +1,7 @@
 #include "result.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdio>
 #include <limits>
 #include <optional>
@@ -36,7 +38,30 @@ std::string repr(const Result& result) {
   std::snprintf(text, sizeof text, "Result(label=%zu, probability=%.4f, exit=%zu, latency_ms=%.3f)",
                 result.label, static_cast<double>(result.probabilities[result.label]), result.exit,
                 result.latency_ms);
-  return text;
+  if (result.complete()) return text;
+  return cat("Result(complete=False, handoff of ", result.handoff.size(), " bytes, so far ", text,
+             ")");
+}
+
+std::optional<py::bytes> handoff_bytes(const std::vector<std::byte>& handoff) {
+  if (handoff.empty()) return std::nullopt;
+  return py::bytes(reinterpret_cast<const char*>(handoff.data()), handoff.size());
+}
+
+std::vector<std::optional<py::bytes>> get_handoffs(const BatchAnswers& answers) {
+  std::vector<std::optional<py::bytes>> out(answers.result.size());
+  for (std::size_t i = 0; i < answers.result.handoffs.size(); ++i) {
+    out[i] = handoff_bytes(answers.result.handoffs[i]);
+  }
+  return out;
+}
+
+py::array_t<bool> find_complete(const BatchResult& result) {
+  const std::vector<StopReason>& reasons = result.stopped_by;
+  py::array_t<bool> out(static_cast<py::ssize_t>(reasons.size()));
+  std::transform(reasons.begin(), reasons.end(), out.mutable_data(),
+                 [](StopReason reason) { return reason != StopReason::kHandedOn; });
+  return out;
 }
 
 /// Names of why each sample left.
@@ -78,7 +103,10 @@ py::typing::Iterator<Result> iterate(py::handle answers) {
 std::string batch_repr(const BatchAnswers& answers) {
   const BatchResult& result = answers.result;
   std::vector<std::size_t> left(result.num_exits);
-  for (const std::int64_t exit : result.exits) ++left[static_cast<std::size_t>(exit)];
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (result.stopped_by[i] == StopReason::kHandedOn) continue;
+    ++left[static_cast<std::size_t>(result.exits[i])];
+  }
   return cat("BatchResult(samples=", result.size(), ", exits taken=[", join(left),
              "], latency_ms=", result.latency_ms, ")");
 }
@@ -90,6 +118,10 @@ void register_batch_result(py::module_& module) {
 A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies.)")
       .def_readonly("labels", &BatchAnswers::labels, "Indices of the answered classes, int64 (N,).")
       .def_readonly("exits", &BatchAnswers::exits, "Indices of the exits taken, int64 (N,).")
+      .def_readonly("complete", &BatchAnswers::complete,
+                    "Whether an exit of this bundle answered each sample, bool (N,).")
+      .def_property_readonly("handoffs", &get_handoffs,
+                             "As `Result.handoff`, for each sample; None where it is complete.")
       .def_readonly("probabilities", &BatchAnswers::probabilities,
                     "Probability of each class at the exit taken, float32 (N, C).")
       .def_readonly("scores", &BatchAnswers::scores,
@@ -129,6 +161,7 @@ BatchAnswers::BatchAnswers(BatchResult answers)
     : result(std::move(answers)),
       labels(copy_array<std::int64_t>(result.labels)),
       exits(copy_array<std::int64_t>(result.exits)),
+      complete(find_complete(result)),
       probabilities(copy_matrix(std::span<const float>(result.probabilities), result.size())),
       scores(copy_scores(result)),
       logits(copy_logits(result)) {}
@@ -136,7 +169,15 @@ BatchAnswers::BatchAnswers(BatchResult answers)
 void register_result(py::module_& module) {
   py::class_<Result>(module, "Result", "The answer for one sample. Arrays are copies.")
       .def_readonly("label", &Result::label, "Index of the answered class.")
-      .def_readonly("exit", &Result::exit, "Index of the exit taken.")
+      .def_readonly("exit", &Result::exit,
+                    "Index of the exit taken; if not `complete`, of the one that answers so far.")
+      .def_property_readonly("complete", &Result::complete,
+                             "Whether an exit of this bundle answered. If not, answer, "
+                             "probabilities and scores are those of its last exit.")
+      .def_property_readonly(
+          "handoff", [](const Result& result) { return handoff_bytes(result.handoff); },
+          "If not `complete`, what `Runtime.resume` goes on with where the rest of the network is; "
+          "see docs/handoff.md. Else None.")
       .def_property_readonly(
           "probabilities",
           [](const Result& result) { return copy_array<float>(result.probabilities); },
@@ -150,7 +191,7 @@ void register_result(py::module_& module) {
       .def_property_readonly(
           "stopped_by", [](const Result& result) { return stop_reason_name(result.stopped_by); },
           "Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, "
-          "`deadline` or `forced_exit`.")
+          "`deadline` or `forced_exit`; or `handed_on`, if not `complete`.")
       .def_readonly("schedule", &Result::schedule,
                     "Index of the schedule in force; None under another policy or at full depth.")
       .def_readonly("adapted", &Result::adapted,
@@ -160,8 +201,8 @@ void register_result(py::module_& module) {
       .def_readonly("explanations", &Result::explanations,
                     "The decision of each exit passed, if `explain` was set; empty at full depth.")
       .def_readonly("segment_ms", &Result::segment_ms,
-                    "Wall time of each segment passed, its exit head and the decision included; in "
-                    "a batch, that of the batch.")
+                    "Wall time of each segment run here, its exit head and the decision included; "
+                    "in a batch, that of the batch.")
       .def_readonly("latency_ms", &Result::latency_ms,
                     "Wall time from the input check to the answer, without the Python call; in a "
                     "batch, that of the batch.")

@@ -16,6 +16,7 @@ struct BatchAnswers {
   BatchResult result;
   py::array_t<std::int64_t> labels;
   py::array_t<std::int64_t> exits;
+  py::array_t<bool> complete;
   py::array_t<float> probabilities;
   py::array_t<float> scores;
   std::optional<py::array_t<float>> logits;

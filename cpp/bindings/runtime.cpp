@@ -110,6 +110,11 @@ InputTypes get_inputs(const Runtime& runtime) {
   return py::reinterpret_steal<InputTypes>(out.release());
 }
 
+Range get_exits(const Runtime& runtime) {
+  const Manifest& manifest = runtime.model().manifest();
+  return py::module_::import("builtins").attr("range")(manifest.first_exit(), manifest.end_exit());
+}
+
 JsonObject get_preprocessing(const Runtime& runtime) {
   return py::module_::import("json").attr("loads")(runtime.model().manifest().preprocessing);
 }
@@ -150,7 +155,9 @@ std::string repr(const Runtime& runtime) {
   const Manifest& manifest = runtime.model().manifest();
   const auto schedule = runtime.schedule();
   const std::string budget = schedule ? cat(schedule->budget, " ", schedule->unit) : "full depth";
-  return cat("Runtime(model='", manifest.model, "', num_exits=", manifest.num_exits(),
+  const std::string exits =
+      manifest.slice ? cat(", exits=", manifest.first_exit(), ":", manifest.end_exit()) : "";
+  return cat("Runtime(model='", manifest.model, "', num_exits=", manifest.num_exits(), exits,
              ", num_classes=", manifest.num_classes(), ", budget=", budget, ", provider='",
              runtime.model().backend().provider(), "', threads=", runtime.model().threads(), ")");
 }
@@ -165,7 +172,9 @@ void def_manifest(RuntimeClass& cls, const char* name, Member Manifest::* member
 }
 
 void def_network(RuntimeClass& cls) {
-  def_manifest(cls, "id", &Manifest::id, "Identity of the network, SHA-256 in hex.");
+  def_manifest(cls, "id", &Manifest::id, "Identity of the segments, SHA-256 in hex.");
+  def_manifest(cls, "parent", &Manifest::parent,
+               "Id of the whole network's bundle, where this one is a slice of it; else None.");
   def_manifest(cls, "model", &Manifest::model, "Registry name of the network.");
   def_manifest(cls, "task", &Manifest::task, "`classification`.");
   def_manifest(cls, "class_names", &Manifest::class_names, "Names of the C classes.");
@@ -173,7 +182,8 @@ void def_network(RuntimeClass& cls) {
                "Number of parameters up to and including each exit.");
   cls.def_property_readonly(
          "num_exits", [](const Runtime& runtime) { return runtime.model().manifest().num_exits(); },
-         "Number of exits K.")
+         "Number of exits K of the network, of which a slice holds some.")
+      .def_property_readonly("exits", &get_exits, "The exits that the bundle holds, a range.")
       .def_property_readonly(
           "num_classes",
           [](const Runtime& runtime) { return runtime.model().manifest().num_classes(); },

@@ -60,11 +60,12 @@ void register_stats(py::module_& module) {
     cls.def_property_readonly(
         name, [member](const Stats& stats) { return stats.latency.*member; }, doc);
   };
-  cls.def_readonly("count", &Stats::count, "Number of samples.")
+  cls.def_readonly("count", &Stats::count, "Number of samples that left at an exit.")
       .def_readonly("exits", &Stats::exits, "Number of samples that left at each exit.")
       .def_property_readonly("stops", &get_stops,
                              "Number of samples by why they left: `policy`, `max_exit`, "
-                             "`deadline`.")
+                             "`deadline`; and `handed_on`, which no other figure counts but the "
+                             "times of segments.")
       .def_readonly("mean_cost", &Stats::mean_cost,
                     "Mean cost per sample by the cost table in force; None without one or "
                     "without samples.")

@@ -7,6 +7,7 @@
 
 #include "eenet/error.h"
 
+#include "util/context.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -31,20 +32,10 @@ std::vector<std::int64_t> largest_sample(const Manifest& manifest) {
   return values;
 }
 
-/// Tensors that exist after each segment and that a later one reads.
 std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
-  std::vector<std::vector<std::size_t>> live(manifest.num_exits());
-  std::vector<std::size_t> there = manifest.inputs;
-  for (std::size_t k = 0; k < live.size(); ++k) {
-    const std::vector<std::size_t>& outputs = manifest.segments[k].outputs;
-    there.insert(there.end(), outputs.begin(), outputs.end());
-    const auto later = std::span(manifest.segments).subspan(k + 1);
-    for (const std::size_t tensor : there) {
-      const bool read = std::any_of(later.begin(), later.end(), [tensor](const SegmentSpec& each) {
-        return std::find(each.inputs.begin(), each.inputs.end(), tensor) != each.inputs.end();
-      });
-      if (read) live[k].push_back(tensor);
-    }
+  std::vector<std::vector<std::size_t>> live;
+  for (std::size_t exit = manifest.first_exit(); exit < manifest.end_exit(); ++exit) {
+    live.push_back(live_tensors(manifest, exit + 1));
   }
   return live;
 }
@@ -56,9 +47,10 @@ Blackboard::Blackboard(const Model& model)
       live_(find_live(model.manifest())),
       symbol_values_(largest_sample(model.manifest())),
       buffers_(model.manifest().tensors.size()),
-      bound_(model.manifest().num_exits()) {
+      bound_(model.manifest().segments.size()) {
   reserve(1);
-  for (std::size_t k = 0; k < bound_.size(); ++k) bind(k);
+  const Manifest& manifest = model.manifest();
+  for (std::size_t k = manifest.first_exit(); k < manifest.end_exit(); ++k) bind(k);
 }
 
 void Blackboard::reserve(std::size_t samples) {
@@ -111,6 +103,75 @@ void Blackboard::copy_input(std::size_t tensor, const TensorView& input) {
   check_finite(spec, {reinterpret_cast<const float*>(buffer), bytes / sizeof(float)}, input.shape);
 }
 
+void Blackboard::load(const Handoff& handoff) {
+  const Manifest& manifest = model_.manifest();
+  const std::vector<std::size_t> live = live_tensors(manifest, handoff.next_exit);
+  std::fill(symbol_values_.begin(), symbol_values_.end(), 0);
+  symbol_values_[manifest.batch_symbol] = 1;
+  in_context("hand-off", [&] {
+    if (handoff.tensors.size() != live.size()) {
+      throw Error(ErrorCode::kInput, cat(handoff.tensors.size(), " tensors came, ", live.size(),
+                                         " expected before exit ", handoff.next_exit));
+    }
+    for (std::size_t i = 0; i < live.size(); ++i) {
+      const HandoffTensor& tensor = handoff.tensors[i];
+      const TensorSpec& spec = manifest.tensors[live[i]];
+      if (tensor.name != spec.name) {
+        throw Error(ErrorCode::kInput, cat("tensor ", quote_name(tensor.name), " came, ",
+                                           quote_name(spec.name), " expected"));
+      }
+      const bool whole = tensor.transport == Transport::kInt64;
+      const TensorView view{whole ? DType::kInt64 : DType::kFloat32, tensor.shape, nullptr};
+      match_input(manifest, spec, view, InputLayout::kSample, symbol_values_);
+      unpack(tensor, buffers_[live[i]].data());
+    }
+    check_decided(handoff.next_exit);
+  });
+}
+
+/// Cuts are made where the live tensors say how large all later ones are; a hand-off that comes
+/// from elsewhere need not know.
+void Blackboard::check_decided(std::size_t exit) const {
+  const Manifest& manifest = model_.manifest();
+  for (std::size_t k = exit; k < manifest.end_exit(); ++k) {
+    for (const std::size_t output : manifest.segment(k).outputs) {
+      const TensorSpec& spec = manifest.tensors[output];
+      for (const Dim& dim : spec.shape) {
+        if (!dim.symbol || symbol_values_[*dim.symbol] > 0) continue;
+        throw Error(ErrorCode::kConfiguration,
+                    cat("tensor ", quote_name(spec.name), ": no live tensor before exit ", exit,
+                        " says its dimension ", quote_name(manifest.symbols[*dim.symbol].name)));
+      }
+    }
+  }
+}
+
+std::vector<HandoffTensor> Blackboard::hand_on(std::size_t exit, std::size_t row, bool half) {
+  const Manifest& manifest = model_.manifest();
+  std::vector<HandoffTensor> out;
+  halves_.clear();
+  for (const std::size_t tensor : live_[place(exit)]) {
+    const TensorSpec& spec = manifest.tensors[tensor];
+    const std::size_t bytes = row_bytes(spec, symbol_values_);
+    const std::byte* const data = buffers_[tensor].data() + row * bytes;
+    HandoffTensor& each = out.emplace_back();
+    each.name = spec.name;
+    each.data = {data, bytes};
+    for (const Dim& dim : std::span(spec.shape).subspan(1)) {
+      each.shape.push_back(resolve(dim, symbol_values_));
+    }
+    if (spec.dtype == DType::kInt64) {
+      each.transport = Transport::kInt64;
+    } else if (half) {
+      const auto* const values = reinterpret_cast<const float*>(data);
+      halves_.push_back(to_half(spec.name, {values, bytes / sizeof(float)}));
+      each.transport = Transport::kFloat16;
+      each.data = std::as_bytes(std::span(halves_.back()));
+    }
+  }
+  return out;
+}
+
 void Blackboard::load_blank() {
   const Manifest& manifest = model_.manifest();
   symbol_values_ = largest_sample(manifest);
@@ -126,7 +187,7 @@ void Blackboard::load_blank() {
   }
 }
 
-void Blackboard::bind(std::size_t segment) {
+void Blackboard::bind(std::size_t exit) {
   const Manifest& manifest = model_.manifest();
   const auto tensors = [&](const std::vector<std::size_t>& indices) {
     std::vector<BoundTensor> out;
@@ -137,26 +198,27 @@ void Blackboard::bind(std::size_t segment) {
     }
     return out;
   };
-  const SegmentSpec& spec = manifest.segments[segment];
-  auto binding = model_.segments()[segment]->bind(tensors(spec.inputs), tensors(spec.outputs));
-  bound_[segment] = {symbol_values_, std::move(binding)};
+  const SegmentSpec& spec = manifest.segment(exit);
+  const Segment& segment = *model_.segments()[place(exit)];
+  auto binding = segment.bind(tensors(spec.inputs), tensors(spec.outputs));
+  bound_[place(exit)] = {symbol_values_, std::move(binding)};
 }
 
-void Blackboard::run_segment(std::size_t segment) {
-  if (bound_[segment].symbol_values != symbol_values_) bind(segment);
-  bound_[segment].binding->run();
+void Blackboard::run_segment(std::size_t exit) {
+  if (bound_[place(exit)].symbol_values != symbol_values_) bind(exit);
+  bound_[place(exit)].binding->run();
 }
 
 std::span<const float> Blackboard::logits(std::size_t exit, std::size_t row) const {
   const Manifest& manifest = model_.manifest();
-  const std::byte* const buffer = buffers_[manifest.segments[exit].exit].data();
+  const std::byte* const buffer = buffers_[manifest.segment(exit).exit].data();
   const std::size_t classes = manifest.num_classes();
   return {reinterpret_cast<const float*>(buffer) + row * classes, classes};
 }
 
 void Blackboard::keep(std::size_t exit, std::span<const std::size_t> rows) {
   const Manifest& manifest = model_.manifest();
-  for (const std::size_t tensor : live_[exit]) {
+  for (const std::size_t tensor : live_[place(exit)]) {
     std::byte* const data = buffers_[tensor].data();
     const std::size_t bytes = row_bytes(manifest.tensors[tensor], symbol_values_);
     for (std::size_t to = 0; to < rows.size(); ++to) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "eenet/handoff.h"
 #include "eenet/model.h"
 #include "eenet/segment.h"
 #include "eenet/tensor.h"
@@ -33,9 +34,20 @@ class Blackboard {
   /// an index or a mask that lets everything pass).
   void load_blank();
 
-  /// Computes a segment on the rows that are there.
+  /// Takes one sample as it was handed on before an exit.
+  /// @throws Error(kInput) if its tensors are not those that are live there, Error(kConfiguration)
+  ///   if they leave open how large a later one is.
+  void load(const Handoff& handoff);
+
+  /// The live tensors of a sample that goes on elsewhere after this exit. Valid until the next
+  /// call.
+  /// @param half Round numbers to half precision.
+  /// @throws Error(kInput) if half precision does not hold one of them.
+  std::vector<HandoffTensor> hand_on(std::size_t exit, std::size_t row, bool half);
+
+  /// Computes the segment of an exit on the rows that are there.
   /// @throws Error(kBackend) with the library's own words.
-  void run_segment(std::size_t segment);
+  void run_segment(std::size_t exit);
 
   /// Logits of an exit whose segment has just run.
   std::span<const float> logits(std::size_t exit, std::size_t row) const;
@@ -53,14 +65,18 @@ class Blackboard {
 
   void reserve(std::size_t samples);
   void copy_input(std::size_t tensor, const TensorView& input);
-  void bind(std::size_t segment);
+  void check_decided(std::size_t exit) const;
+  void bind(std::size_t exit);
+  /// Of an exit's segment among those that the bundle holds.
+  std::size_t place(std::size_t exit) const { return exit - model_.manifest().first_exit(); }
 
   const Model& model_;
-  std::vector<std::vector<std::size_t>> live_;  // Per exit: tensors that a later segment reads.
+  std::vector<std::vector<std::size_t>> live_;  // Per segment: tensors that a later one reads.
   std::size_t capacity_ = 0;                    // Rows of the buffers.
   std::vector<std::int64_t> symbol_values_;     // Of what the buffers hold: batch is the rows left.
   std::vector<AlignedBuffer> buffers_;          // Per tensor.
   std::vector<BoundSegment> bound_;             // Per segment; they point into buffers_.
+  std::vector<std::vector<std::uint16_t>> halves_;  // Per tensor of hand_on().
 };
 
 }  // namespace eenet

@@ -46,11 +46,10 @@ void check_hash(const FileSpec& spec, const std::string& sha256) {
 
 }  // namespace
 
-Bundle::Bundle(int directory, Manifest manifest)
-    : directory_(directory), manifest_(std::move(manifest)) {}
-
 Bundle::Bundle(Bundle&& other) noexcept
-    : directory_(std::exchange(other.directory_, -1)), manifest_(std::move(other.manifest_)) {}
+    : directory_(std::exchange(other.directory_, -1)),
+      manifest_text_(std::move(other.manifest_text_)),
+      manifest_(std::move(other.manifest_)) {}
 
 Bundle::~Bundle() {
   if (directory_ >= 0) ::close(directory_);
@@ -61,10 +60,11 @@ Bundle Bundle::open(const std::filesystem::path& path) {
   if (directory < 0) {
     throw Error(ErrorCode::kBundle, cat("cannot be opened as a folder: ", std::strerror(errno)));
   }
-  Bundle bundle(directory, {});
+  Bundle bundle(directory);
   const std::vector<std::byte> bytes =
       open_in(directory, "manifest.json").read_all(kLargestManifest);
-  bundle.manifest_ = parse_manifest({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  bundle.manifest_text_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bundle.manifest_ = parse_manifest(bundle.manifest_text_);
   return bundle;
 }
 

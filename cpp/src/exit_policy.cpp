@@ -8,6 +8,8 @@
 
 #include "eenet/error.h"
 
+#include "util/bytes.h"
+#include "util/sha256.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -38,6 +40,29 @@ void check_scorer(const Scorer& scorer, std::size_t inputs, std::size_t exit) {
   check_numbers(scorer.bias, rows, what + ", bias");
   check_numbers(scorer.out_weight, scorer.out_weight.size(), what + ", out_weight");
   check_numbers({&scorer.out_bias, 1}, 1, what + ", out_bias");
+}
+
+void write_scorer(const Scorer& scorer, ByteWriter& out) {
+  out.number(static_cast<std::uint32_t>(scorer.weight.size()));
+  out.number(static_cast<std::uint32_t>(scorer.out_weight.size()));
+  out.numbers<float>(scorer.weight);
+  out.numbers<float>(scorer.bias);
+  out.numbers<float>(scorer.out_weight);
+  out.number(scorer.out_bias);
+}
+
+std::string compute_digest(const ExitPolicy::Parts& parts) {
+  ByteWriter out;
+  out.number(static_cast<std::uint32_t>(parts.num_exits));
+  out.number(static_cast<std::uint32_t>(parts.num_classes));
+  out.number(static_cast<std::uint8_t>(parts.clamp));
+  out.number(static_cast<std::uint8_t>(parts.combiner != nullptr));
+  if (parts.combiner) {
+    out.numbers(parts.combiner->weight());
+    out.numbers(parts.combiner->bias());
+  }
+  for (const Scorer& scorer : *parts.scorers) write_scorer(scorer, out);
+  return sha256_hex(out.bytes());
 }
 
 }  // namespace
@@ -89,14 +114,21 @@ ExitPolicy::ExitPolicy(Parts parts) : parts_(std::move(parts)) {
   }
 }
 
+bool ExitPolicy::disabled(std::size_t exit) const noexcept {
+  return parts_.thresholds[exit] == std::numeric_limits<double>::infinity();
+}
+
+const std::string& ExitPolicy::digest() const {
+  std::call_once(digest_->once, [this] { digest_->text = compute_digest(parts_); });
+  return digest_->text;
+}
+
 ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
   Parts parts = parts_;
   parts.thresholds = std::move(thresholds);
-  return ExitPolicy(std::move(parts));
-}
-
-bool ExitPolicy::disabled(std::size_t exit) const noexcept {
-  return parts_.thresholds[exit] == std::numeric_limits<double>::infinity();
+  ExitPolicy policy(std::move(parts));
+  policy.digest_ = digest_;
+  return policy;
 }
 
 void ExitPolicy::check_network(std::size_t num_exits, std::size_t num_classes) const {

@@ -54,14 +54,26 @@ ExitState::Step ExitState::step(std::size_t exit, std::span<const float> logits)
   return {emitted, last || accept};
 }
 
+void ExitState::restore(std::size_t exit, std::span<const float> logits, std::size_t label,
+                        float score) {
+  keep(exit, logits);
+  label_ = label;
+  vote(exit);
+  features_[num_features(num_classes_) + exit] = score;
+}
+
+void ExitState::keep(std::size_t exit, std::span<const float> logits) {
+  std::copy(logits.begin(), logits.end(),
+            logits_.begin() + static_cast<std::ptrdiff_t>(exit * num_classes_));
+}
+
 void ExitState::combine(std::size_t exit, std::span<const float> logits) {
   const Combiner* combiner = policy_ == nullptr ? nullptr : policy_->combiner();
   if (combiner == nullptr) {
     std::copy(logits.begin(), logits.end(), combined_.begin());
     return;
   }
-  std::copy(logits.begin(), logits.end(),
-            logits_.begin() + static_cast<std::ptrdiff_t>(exit * num_classes_));
+  keep(exit, logits);
   const std::span<const float> bias = combiner->bias(exit);
   std::copy(bias.begin(), bias.end(), combined_.begin());
   const std::span<const float> weight = combiner->weight(exit);

@@ -24,6 +24,22 @@ constexpr std::size_t kMostFiles = 4096;
 constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 
+std::vector<std::string> file_hashes(const Manifest& manifest) {
+  std::vector<std::string> hashes;
+  for (const SegmentSpec& segment : manifest.segments) {
+    hashes.push_back(manifest.find_file(segment.onnx_file)->sha256);
+  }
+  return hashes;
+}
+
+std::string read_sha256(const JsonNode& node) {
+  std::string hash = node.string();
+  if (hash.size() != 64 || hash.find_first_not_of("0123456789abcdef") != std::string::npos) {
+    node.fail(quote_name(hash), "64 lower-case hexadecimal digits");
+  }
+  return hash;
+}
+
 /// Walks the JSON document from top to bottom and resolves names to indices on the way.
 class ManifestReader {
  public:
@@ -41,6 +57,8 @@ class ManifestReader {
   void read_segments();
   SegmentSpec read_segment(const JsonNode& node);
   void check_exit(const JsonNode& node, const SegmentSpec& segment) const;
+  void read_slice();
+  void check_slice(const JsonNode& node, const SliceSpec& slice) const;
   void check_symbols() const;
   void read_classes();
   void read_parameters();
@@ -77,6 +95,7 @@ Manifest ManifestReader::read() {
   read_inputs();
   read_files();
   read_segments();
+  read_slice();
   check_symbols();
   read_parameters();
   read_profiles();
@@ -203,6 +222,52 @@ void ManifestReader::check_exit(const JsonNode& node, const SegmentSpec& segment
   }
 }
 
+void ManifestReader::read_slice() {
+  const std::optional<JsonNode> node = root_.find("slice");
+  if (!node) {
+    if (out_.parent) root_.at("parent").fail(quote_name(*out_.parent), "null without a 'slice'");
+    return;
+  }
+  SliceSpec slice;
+  const std::size_t held = out_.segments.size();
+  for (const JsonNode& hash : node->at("segments").items(held + 1, kMostSegments)) {
+    slice.segment_hashes.push_back(read_sha256(hash));
+  }
+  const std::size_t last = slice.segment_hashes.size() - held;
+  slice.first_exit =
+      static_cast<std::size_t>(node->at("first_exit").integer(0, static_cast<std::int64_t>(last)));
+  for (const JsonNode& name : node->at("live").items(0, kMostTensors)) {
+    if (!written_[tensor(name, slice.live)]) {
+      name.fail(quote_name(name.name()), "an input or output of the slice");
+    }
+  }
+  std::sort(slice.live.begin(), slice.live.end());
+  check_slice(*node, slice);
+  out_.slice = std::move(slice);
+}
+
+void ManifestReader::check_slice(const JsonNode& node, const SliceSpec& slice) const {
+  const bool last = slice.first_exit + out_.segments.size() == slice.segment_hashes.size();
+  if (slice.live.empty() != last) {
+    node.at("live").fail(cat(slice.live.size(), " tensors"),
+                         last ? "none after the last exit of the network"
+                              : "those that the exits after the slice read");
+  }
+  const std::string parent = network_id(slice.segment_hashes);
+  if (out_.parent != parent) {
+    root_.at("parent").fail(out_.parent ? quote_name(*out_.parent) : "null",
+                            cat(quote_name(parent), ", from the hashes in 'slice',"));
+  }
+  for (std::size_t i = 0; i < out_.segments.size(); ++i) {
+    const FileSpec& file = *out_.find_file(out_.segments[i].onnx_file);
+    const std::string& expected = slice.segment_hashes[slice.first_exit + i];
+    if (file.sha256 == expected) continue;
+    node.at("segments")
+        .fail(cat(quote_name(file.name), " with SHA-256 ", file.sha256),
+              cat(expected, ", as segment ", slice.first_exit + i, " of the network,"));
+  }
+}
+
 void ManifestReader::check_symbols() const {
   std::vector<bool> known(out_.symbols.size());
   known[out_.batch_symbol] = true;
@@ -261,22 +326,14 @@ void ManifestReader::read_files() {
       node.fail("a path came, the plain name of a file in the bundle's folder expected");
     }
     if (name == "manifest.json") node.fail("the manifest cannot vouch for itself");
-    FileSpec file{name, 0, node.at("sha256").string()};
+    FileSpec file{name, 0, read_sha256(node.at("sha256"))};
     file.size = static_cast<std::uint64_t>(node.at("size").integer(0, kInt64Max));
-    if (file.sha256.size() != 64 ||
-        file.sha256.find_first_not_of("0123456789abcdef") != std::string::npos) {
-      node.at("sha256").fail(quote_name(file.sha256), "64 lower-case hexadecimal digits");
-    }
     out_.files.push_back(std::move(file));
   }
 }
 
 void ManifestReader::check_identity() const {
-  std::vector<std::string> hashes;
-  for (const SegmentSpec& segment : out_.segments) {
-    hashes.push_back(out_.find_file(segment.onnx_file)->sha256);
-  }
-  const std::string expected = network_id(hashes);
+  const std::string expected = network_id(file_hashes(out_));
   if (out_.id != expected) {
     root_.at("id").fail(quote_name(out_.id),
                         cat(quote_name(expected), ", from the segments' hashes,"));
@@ -293,6 +350,31 @@ const FileSpec* Manifest::find_file(std::string_view name) const {
 
 Manifest parse_manifest(std::string_view text) {
   return ManifestReader(parse_json(text, "manifest.json", ErrorCode::kBundle)).read();
+}
+
+std::vector<std::size_t> live_tensors(const Manifest& manifest, std::size_t exit) {
+  const std::size_t count = manifest.tensors.size();
+  std::vector<bool> there(count);
+  std::vector<bool> read(count);
+  const auto mark = [](std::vector<bool>& marks, const std::vector<std::size_t>& tensors) {
+    for (const std::size_t tensor : tensors) marks[tensor] = true;
+  };
+  mark(there, manifest.inputs);
+  if (manifest.slice) mark(read, manifest.slice->live);
+  for (std::size_t k = manifest.first_exit(); k < manifest.end_exit(); ++k) {
+    const SegmentSpec& segment = manifest.segment(k);
+    if (k < exit) mark(there, segment.outputs);
+    if (k >= exit) mark(read, segment.inputs);
+  }
+  std::vector<std::size_t> live;
+  for (std::size_t tensor = 0; tensor < count; ++tensor) {
+    if (there[tensor] && read[tensor]) live.push_back(tensor);
+  }
+  return live;
+}
+
+std::vector<std::string> segment_hashes(const Manifest& manifest) {
+  return manifest.slice ? manifest.slice->segment_hashes : file_hashes(manifest);
 }
 
 std::string network_id(const std::vector<std::string>& segment_hashes) {

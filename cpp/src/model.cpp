@@ -79,10 +79,10 @@ ScheduleFile load_schedules(const Bundle& bundle) {
   const Manifest& manifest = bundle.manifest();
   if (manifest.find_file(kScheduleFile) == nullptr) return {};
   ScheduleFile file = parse_schedules(bundle.read(kScheduleFile));
-  if (file.network != manifest.id) {
+  if (file.network != manifest.network()) {
     throw Error(ErrorCode::kSchedule,
                 cat(kScheduleFile, ": schedules of network ", quote_name(file.network),
-                    " came, of ", quote_name(manifest.id), " expected"));
+                    " came, of ", quote_name(manifest.network()), " expected"));
   }
   if (file.num_exits != manifest.num_exits() || file.num_classes != manifest.num_classes()) {
     throw Error(ErrorCode::kSchedule, cat(kScheduleFile, ": ", file.num_exits, " exits and ",

@@ -17,7 +17,7 @@ std::vector<T> slice(const std::vector<T>& values, std::size_t start, std::size_
 
 std::string_view stop_reason_name(StopReason reason) {
   constexpr std::array<std::string_view, kStopReasons> kNames = {"policy", "max_exit", "deadline",
-                                                                 "forced_exit"};
+                                                                 "forced_exit", "handed_on"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
@@ -33,7 +33,8 @@ Result BatchResult::at(std::size_t sample) const {
   out.scores = slice(scores, sample * num_exits, out.exit + 1);
   out.logits = slice(logits, sample * num_exits * num_classes, (out.exit + 1) * num_classes);
   if (!explanations.empty()) out.explanations = explanations[sample];
-  out.segment_ms = slice(segment_ms, 0, out.exit + 1);
+  if (!handoffs.empty()) out.handoff = handoffs[sample];
+  out.segment_ms = slice(segment_ms, 0, out.exit + 1 - first_exit);
   out.latency_ms = latency_ms;
   out.backend_ms = backend_ms;
   return out;

@@ -17,28 +17,27 @@
 namespace eenet {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kListedContributions = 8;
 
-double milliseconds(Clock::duration duration) {
+double milliseconds(Runner::Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-void check_exit(const char* what, std::optional<std::size_t> exit, std::size_t num_exits) {
-  if (!exit || *exit < num_exits) return;
+void check_exit(const char* what, std::optional<std::size_t> exit, std::size_t first,
+                std::size_t end) {
+  if (!exit || (*exit >= first && *exit < end)) return;
   throw Error(ErrorCode::kInput,
-              cat(what, ": ", *exit, " came, 0 to ", num_exits - 1, " expected"));
+              cat(what, ": ", *exit, " came, ", first, " to ", end - 1, " expected"));
 }
 
-void check_deadline(const RunOptions& options) {
+void check_deadline(const RunOptions& options, std::size_t first_exit) {
   if (!options.deadline_ms) return;
   const double deadline = *options.deadline_ms;
   // Also refuses NaN.
   if (!(deadline > 0)) {
     throw Error(ErrorCode::kInput, cat("deadline_ms: ", deadline, " came, above 0 expected"));
   }
-  const double first = options.times == nullptr ? 0 : options.times->p95_ms(0);
+  const double first = options.times == nullptr ? 0 : options.times->p95_ms(first_exit);
   if (first > deadline) {
     throw Error(ErrorCode::kBudget,
                 cat("deadline_ms: ", deadline, " came, at least ", first,
@@ -47,18 +46,24 @@ void check_deadline(const RunOptions& options) {
 }
 
 /// The result of samples that have yet to be computed.
-BatchResult make_result(const Manifest& manifest, std::size_t samples, const RunOptions& options) {
+BatchResult make_result(const Manifest& manifest, std::size_t samples, std::size_t first_exit,
+                        const RunOptions& options) {
   constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
   BatchResult result;
   result.num_exits = manifest.num_exits();
   result.num_classes = manifest.num_classes();
+  result.first_exit = first_exit;
   result.labels.resize(samples);
   result.exits.resize(samples);
   result.stopped_by.resize(samples);
   result.probabilities.resize(samples * result.num_classes);
   const std::size_t exits = samples * result.num_exits;
   if (options.policy != nullptr) result.scores.resize(exits, kNone);
-  if (options.return_logits) result.logits.resize(exits * result.num_classes, kNone);
+  // A hand-off takes them along.
+  if (options.return_logits || manifest.hands_on()) {
+    result.logits.resize(exits * result.num_classes, kNone);
+  }
+  if (manifest.hands_on()) result.handoffs.resize(samples);
   if (options.explain) result.explanations.resize(samples);
   if (options.audits != nullptr) result.audit_labels.resize(samples, kNotAudited);
   result.segment_ms.reserve(result.num_exits);
@@ -91,7 +96,8 @@ Runner::~Runner() = default;
 std::vector<double> Runner::warm_up() {
   std::vector<double> times;
   blackboard_->load_blank();
-  for (std::size_t k = 0; k < model_->manifest().num_exits(); ++k) {
+  const Manifest& manifest = model_->manifest();
+  for (std::size_t k = manifest.first_exit(); k < manifest.end_exit(); ++k) {
     const auto start = Clock::now();
     blackboard_->run_segment(k);
     times.push_back(milliseconds(Clock::now() - start));
@@ -113,17 +119,34 @@ BatchResult Runner::run_batch(std::span<const TensorView> inputs, const RunOptio
 BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions& options,
                             InputLayout layout) {
   const auto start = Clock::now();
-  check_options(options);
+  const Manifest& manifest = model_->manifest();
+  check_begins(manifest);
+  check_options(options, 0);
   const std::size_t samples = blackboard_->load(inputs, layout);
   begin(samples, options.policy);
-  BatchResult result = make_result(model_->manifest(), samples, options);
+  BatchResult result = make_result(manifest, samples, 0, options);
+  run_segments(start, options, result);
+  return result;
+}
+
+Result Runner::resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start) {
+  check_options(options, handoff.next_exit);
+  blackboard_->load(handoff);
+  begin(1, options.policy);
+  BatchResult result = make_result(model_->manifest(), 1, handoff.next_exit, options);
+  restore(handoff, result);
+  run_segments(start, options, result);
+  return result.at(0);
+}
+
+void Runner::run_segments(Clock::time_point start, const RunOptions& options, BatchResult& result) {
   Clock::duration in_backend{};
   auto entered = Clock::now();
-  for (std::size_t k = 0; !in_flight_.empty(); ++k) {
+  for (std::size_t k = result.first_exit; !in_flight_.empty(); ++k) {
     blackboard_->run_segment(k);
     const auto computed = Clock::now();
     in_backend += computed - entered;
-    if (options.return_logits) copy_logits(k, result);
+    if (!result.logits.empty()) copy_logits(k, result);
     const auto stop = stop_at(k, options, milliseconds(computed - start));
     // At full depth the exits on the way have no say, and so nothing to be wrong about.
     if (options.policy != nullptr || stop) {
@@ -135,26 +158,28 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
     entered = decided;
   }
   for (auto& explanations : result.explanations) {
-    for (ExitExplanation& each : explanations) each.time_ms = result.segment_ms[each.exit];
+    for (ExitExplanation& each : explanations) {
+      each.time_ms = result.segment_ms[each.exit - result.first_exit];
+    }
   }
+  if (!options.return_logits) result.logits = {};
   result.backend_ms = milliseconds(in_backend);
   result.latency_ms = milliseconds(entered - start);
-  return result;
 }
 
-void Runner::check_options(const RunOptions& options) const {
+void Runner::check_options(const RunOptions& options, std::size_t first_exit) const {
   const Manifest& manifest = model_->manifest();
   if (options.policy != nullptr) {
     options.policy->check_network(manifest.num_exits(), manifest.num_classes());
   }
-  check_exit("forced_exit", options.forced_exit, manifest.num_exits());
-  check_exit("max_exit", options.max_exit, manifest.num_exits());
+  check_exit("forced_exit", options.forced_exit, first_exit, manifest.end_exit());
+  check_exit("max_exit", options.max_exit, first_exit, manifest.end_exit());
   if (options.forced_exit && (options.max_exit || options.deadline_ms)) {
     throw Error(ErrorCode::kInput,
                 cat("forced_exit: ", options.max_exit ? "max_exit" : "deadline_ms",
                     " came with it, one of them expected"));
   }
-  check_deadline(options);
+  check_deadline(options, first_exit);
 }
 
 void Runner::begin(std::size_t samples, const ExitPolicy* policy) {
@@ -181,6 +206,7 @@ std::optional<StopReason> Runner::stop_at(std::size_t exit, const RunOptions& op
       elapsed_ms + options.times->p95_ms(exit + 1) > *options.deadline_ms) {
     return StopReason::kDeadline;
   }
+  if (exit + 1 == model_->manifest().end_exit()) return StopReason::kHandedOn;
   return std::nullopt;
 }
 
@@ -208,6 +234,9 @@ void Runner::decide(std::size_t exit, std::optional<StopReason> stop, const RunO
     if (accepted || stop) {
       const StopReason reason = accepted ? StopReason::kPolicy : *stop;
       take_answer(states_[sample], sample, exit, reason, result);
+      if (reason == StopReason::kHandedOn) {
+        result.handoffs[sample] = hand_on(exit, row, options, result);
+      }
       const bool last = exit + 1 == result.num_exits;
       answered_[sample] = !last && options.audits != nullptr && options.audits->draw();
       if (answered_[sample]) staying_.push_back(row);
@@ -256,6 +285,46 @@ void Runner::explain(std::size_t exit, std::size_t sample, const RunOptions& opt
   explanation.threshold = policy.thresholds()[exit];
   explanation.accepted = step.accept;
   result.explanations[sample].push_back(std::move(explanation));
+}
+
+std::vector<std::byte> Runner::hand_on(std::size_t exit, std::size_t row, const RunOptions& options,
+                                       const BatchResult& result) {
+  const Manifest& manifest = model_->manifest();
+  const std::size_t sample = in_flight_[row];
+  const std::size_t passed = exit + 1;
+  Handoff handoff;
+  handoff.network = manifest.network();
+  handoff.next_exit = passed;
+  handoff.num_exits = result.num_exits;
+  handoff.num_classes = result.num_classes;
+  handoff.labels.resize(passed);
+  handoff.scores.resize(passed);
+  const float* const logits = result.logits.data() + sample * result.num_exits * result.num_classes;
+  handoff.logits.assign(logits, logits + passed * result.num_classes);
+  if (options.policy != nullptr) {
+    const ExitState& state = states_[sample];
+    const std::span<const double> thresholds = options.policy->thresholds();
+    handoff.policy = options.policy->digest();
+    handoff.thresholds.assign(thresholds.begin(), thresholds.end());
+    for (std::size_t k = 0; k < passed; ++k) {
+      handoff.labels[k] = static_cast<std::uint32_t>(state.labels(exit)[k]);
+      handoff.scores[k] = state.scores(exit)[k];
+    }
+  }
+  handoff.tensors = blackboard_->hand_on(exit, row, options.half_handoff);
+  return encode_handoff(handoff);
+}
+
+void Runner::restore(const Handoff& handoff, BatchResult& result) {
+  if (!result.logits.empty()) {
+    std::copy(handoff.logits.begin(), handoff.logits.end(), result.logits.begin());
+  }
+  if (handoff.policy.empty()) return;
+  const std::span<const float> logits(handoff.logits);
+  for (std::size_t k = 0; k < handoff.next_exit; ++k) {
+    states_[0].restore(k, logits.subspan(k * handoff.num_classes, handoff.num_classes),
+                       handoff.labels[k], handoff.scores[k]);
+  }
 }
 
 void Runner::drop_leaving(std::size_t exit) {

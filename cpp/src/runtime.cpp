@@ -1,18 +1,54 @@
 #include "eenet/runtime.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "eenet/error.h"
+#include "eenet/handoff.h"
 
 #include "drift/adaptation.h"
 #include "drift/watch.h"
+#include "util/context.h"
 #include "util/free_list.h"
+#include "util/text.h"
 
 namespace eenet {
 namespace {
 
 // The first run of a segment plans its memory; the others say how long a run takes.
 constexpr int kWarmUpRuns = 3;
+
+/// The policy that a hand-off goes on under; null: full depth.
+std::shared_ptr<const ExitPolicy> find_policy(
+    const Handoff& handoff, const std::vector<std::shared_ptr<const Schedule>>& schedules,
+    std::optional<const ExitPolicy*> given) {
+  const auto text = [](const std::string& digest) {
+    return digest.empty() ? "full depth" : cat("a policy with digest ", digest);
+  };
+  if (given) {
+    const std::string digest = *given == nullptr ? "" : (*given)->digest();
+    if (digest != handoff.policy) {
+      throw Error(ErrorCode::kInput, cat("policy: ", text(digest), " came, ", text(handoff.policy),
+                                         " expected by the hand-off"));
+    }
+  }
+  if (handoff.policy.empty()) return nullptr;
+  const ExitPolicy* rule = given.value_or(nullptr);
+  for (const auto& schedule : schedules) {
+    const std::shared_ptr<const ExitPolicy>& policy = schedule->exit_policy;
+    if (given || policy->digest() != handoff.policy) continue;
+    if (std::ranges::equal(policy->thresholds(), handoff.thresholds)) return policy;
+    rule = policy.get();
+  }
+  if (rule == nullptr) {
+    throw Error(ErrorCode::kConfiguration, cat("hand-off: the bundle has no schedule for ",
+                                               text(handoff.policy), "; pass policy="));
+  }
+  return in_context("hand-off", [&] {
+    return std::make_shared<const ExitPolicy>(rule->with_thresholds(handoff.thresholds));
+  });
+}
 
 }  // namespace
 
@@ -66,7 +102,8 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budge
   Lease first(*this);
   for (int run = 0; run < kWarmUpRuns; ++run) {
     const std::vector<double> times = first.runner().warm_up();
-    for (std::size_t k = 0; run > 0 && k < times.size(); ++k) times_.record(k, times[k]);
+    const std::size_t exit = model_->manifest().first_exit();
+    for (std::size_t k = 0; run > 0 && k < times.size(); ++k) times_.record(exit + k, times[k]);
   }
 }
 
@@ -90,7 +127,7 @@ Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
                             : model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
   if (options.forced_exit || !mode.watch) return plan;
   plan.watched = true;
-  plan.limited = options.max_exit || options.deadline_ms;
+  plan.limited = options.max_exit || options.deadline_ms || model_->manifest().hands_on();
   if (!plan.limited) plan.options.audits = mode.watch->lottery();
   return plan;
 }
@@ -102,12 +139,20 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
   result.schedule = plan.schedule;
   result.adapted = plan.schedule && lease.mode().adapted;
   if (options.forced_exit) return result;
-  record(result.exit, result.stopped_by, result.latency_ms, plan.controller);
-  for (std::size_t k = 0; k < result.segment_ms.size(); ++k) {
-    stats_.record_segment(k, 1, result.segment_ms[k]);
-    times_.record(k, result.segment_ms[k]);
-  }
+  record(result, plan.controller);
   if (plan.watched) show(lease.mode(), result, plan.limited);
+  return result;
+}
+
+Result Runtime::resume(std::span<const std::byte> handoff, const InferOptions& options) {
+  const auto start = Runner::Clock::now();
+  const Handoff decoded = decode_handoff(handoff);
+  check_handoff(model_->manifest(), decoded);
+  const auto policy = find_policy(decoded, model_->budgets().schedules(), options.policy);
+  Lease lease(*this);
+  const RunOptions run{options, policy.get(), &times_, nullptr};
+  Result result = lease.runner().resume(decoded, run, start);
+  if (!options.forced_exit) record(result, nullptr);
   return result;
 }
 
@@ -135,7 +180,19 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
 void Runtime::record(std::size_t exit, StopReason reason, double latency_ms,
                      Controller* controller) {
   stats_.record(exit, reason, latency_ms);
-  if (controller != nullptr) controller->record(exit);
+  if (controller == nullptr) return;
+  // What a sample that is handed on will have cost is not known here: at most full cost.
+  const bool handed_on = reason == StopReason::kHandedOn;
+  controller->record(handed_on ? model_->manifest().num_exits() - 1 : exit);
+}
+
+void Runtime::record(const Result& result, Controller* controller) {
+  record(result.exit, result.stopped_by, result.latency_ms, controller);
+  const std::size_t first = result.exit + 1 - result.segment_ms.size();
+  for (std::size_t k = 0; k < result.segment_ms.size(); ++k) {
+    stats_.record_segment(first + k, 1, result.segment_ms[k]);
+    times_.record(first + k, result.segment_ms[k]);
+  }
 }
 
 void Runtime::put_in_force(std::optional<std::size_t> schedule,

@@ -28,6 +28,10 @@ void Runtime::exchange_watch(std::shared_ptr<Watch> watch) {
                   std::string("adapt: ") + (mode_->controller ? "a controller" : "full depth") +
                       " is in force, a fixed schedule expected");
     }
+    if (watch && watch->adapts() && model_->manifest().hands_on()) {
+      throw Error(ErrorCode::kConfiguration,
+                  "adapt: came for a slice that hands samples on, the whole network expected");
+    }
     before = mode_->watch;
     Mode next{mode_->schedule, mode_->controller, watch, nullptr, nullptr};
     if (watch && next.schedule) next.adaptation = watch->make_adaptation(*next.schedule);

@@ -71,8 +71,9 @@ double LatencyHistogram::quantile_ms(double quantile) const noexcept {
 }
 
 void StatsRecorder::record(std::size_t exit, StopReason reason, double latency_ms) noexcept {
-  exits_[exit].fetch_add(1, kRelaxed);
   stops_[static_cast<std::size_t>(reason)].fetch_add(1, kRelaxed);
+  if (reason == StopReason::kHandedOn) return;
+  exits_[exit].fetch_add(1, kRelaxed);
   latencies_.record(static_cast<std::uint64_t>(latency_ms * kNsPerMs));
 }
 

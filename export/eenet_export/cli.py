@@ -60,12 +60,24 @@ def _parser() -> ArgumentParser:
         help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
         f"{options.combine})",
     )  # fmt: skip
+    parser.add_argument(
+        "--exits", type=_exits, nargs="+", default=[], metavar="BEGIN:END",
+        help="also write slices of the bundle, as 0:2 for a device and 2:4 for a server: MODEL_BEGIN-END.eenet each",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
     parser.add_argument("--out", type=Path, default=Path(), help="folder in which MODEL.eenet is written")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
+
+
+def _exits(text: str) -> tuple[int, int]:
+    """``0:2`` as exits 0 and 1."""
+    begin, _, end = text.partition(":")
+    if not (begin.isdecimal() and end.isdecimal()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected BEGIN:END, as 0:2 for exits 0 and 1")
+    return int(begin), int(end)
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,7 @@ def _export(arguments: argparse.Namespace) -> None:
         combine=arguments.combine,
         seed=arguments.seed,
         profile=ProfileOptions(arguments.threads, arguments.repeats),
+        slices=tuple(arguments.exits),
     )
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = export_bundle(
@@ -127,13 +140,19 @@ def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> No
     active = result.schedules[result.active]
     for budget in result.skipped:
         print(f"left out: budget {budget:.4g} {active.unit} is below the first exit's cost, {result.costs[0]:.4g}")
-    size = sum(path.stat().st_size for path in result.bundle.iterdir())
-    print(f"wrote {result.bundle} ({size / 1e6:.1f} MB), active budget {active.budget:.4g} {active.unit}")
+    print(f"wrote {result.bundle} ({_megabytes(result.bundle)}), active budget {active.budget:.4g} {active.unit}")
+    for path in result.slices:
+        print(f"wrote {path} ({_megabytes(path)})")
+
+
+def _megabytes(bundle: Path) -> str:
+    return f"{sum(path.stat().st_size for path in bundle.iterdir()) / 1e6:.1f} MB"
 
 
 def _as_json(result: ExportResult) -> dict[str, object]:
     return {
         "bundle": str(result.bundle),
+        "slices": [str(path) for path in result.slices],
         "parameters": result.parameters,
         "profile": result.profile.to_json(),
         "active": result.active,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.bundle import CALIBRATION, SCHEDULES
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
@@ -49,6 +51,7 @@ class ExportOptions:
         combine: what the answers are made of, see `eenet.scheduling.grid.fit_schedules`.
         seed: of the split of the validation predictions and of the fit.
         profile: how to measure costs.
+        slices: pairs ``(begin, end)`` of exits, each to be written as a bundle of its own beside the whole one.
     """
 
     budgets: tuple[float, ...] = ()
@@ -57,6 +60,7 @@ class ExportOptions:
     combine: str = DEFAULT_COMBINE
     seed: int = 0
     profile: ProfileOptions = field(default_factory=ProfileOptions)
+    slices: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class ExportResult:
         active: index of the one in force after loading.
         skipped: default budgets that cannot be met.
         verification: what was compared.
+        slices: folders of the slices.
     """
 
     bundle: Path
@@ -82,6 +87,7 @@ class ExportResult:
     active: int
     skipped: list[float]
     verification: Verification
+    slices: list[Path]
 
 
 def export_bundle(
@@ -103,10 +109,11 @@ def export_bundle(
         say: takes one line for each step.
 
     Raises:
-        UserError: predictions of another network, a segment that cannot be exported, infeasible budgets, failed
-            verification.
+        UserError: predictions of another network, slices that it has not, a segment that cannot be exported, infeasible
+            budgets, failed verification.
     """
     network = checkpoint.network.eval()
+    _check_slices(options.slices, network.num_exits)
     if (validation.num_exits, validation.num_classes) != (network.num_exits, network.num_classes):
         raise UserError(
             f"predictions: got {validation.num_exits} exits and {validation.num_classes} classes, "
@@ -125,7 +132,9 @@ def export_bundle(
     (costs,) = (each.costs for each in profiles if each.unit == options.unit)
     schedules, active, skipped = _fit(validation, costs, options, say)
     in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
-    with replacing(out) as folder:
+    slices = {_slice_path(out, *exits): exits for exits in options.slices}
+    with ExitStack() as stack:
+        folder = stack.enter_context(replacing(out))
         write_segments(folder, content)
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
         save_calibration(folder / CALIBRATION, validation, in_fit_set)
@@ -135,7 +144,22 @@ def export_bundle(
             f"verify: {checked.samples} images through the runtime, largest difference from PyTorch per exit "
             f"{' '.join(f'{e:.1e}' for e in checked.max_error)}"
         )
-    return ExportResult(out, list(content.parameters), profile, costs, schedules, active, skipped, checked)
+        for path, exits in slices.items():
+            eenet_rt.slice_bundle(folder, *exits, stack.enter_context(replacing(path)))
+    return ExportResult(
+        out, list(content.parameters), profile, costs, schedules, active, skipped, checked, list(slices)
+    )
+
+
+def _check_slices(slices: Sequence[tuple[int, int]], num_exits: int) -> None:
+    """Refuses before the work what `eenet_rt.slice_bundle` would refuse after it."""
+    for begin, end in slices:
+        if not 0 <= begin < end <= num_exits or end - begin == num_exits:
+            raise UserError(f"exits: got {begin}:{end}, expected some of 0:{num_exits}, not none and not all")
+
+
+def _slice_path(bundle: Path, begin: int, end: int) -> Path:
+    return bundle.with_name(f"{bundle.stem}_{begin}-{end}{bundle.suffix}")
 
 
 def measure_costs(

@@ -50,9 +50,10 @@ class Bundle:
     Attributes:
         folder: where it is.
         manifest: as it was read, keys that this version does not know included.
-        id: of the network.
+        id: of the segments that it holds.
+        network: id of the whole network's bundle, which is this one's unless it is a slice.
         class_names: C names.
-        num_exits: K.
+        num_exits: K, of the whole network.
         profiles: cost profiles, as in the manifest.
         files: name to size and hash, of every file but the manifest.
     """
@@ -60,6 +61,7 @@ class Bundle:
     folder: Path
     manifest: dict[str, Any]
     id: str
+    network: str
     class_names: tuple[str, ...]
     num_exits: int
     profiles: list[dict[str, Any]]
@@ -88,11 +90,21 @@ class Bundle:
                 folder,
                 manifest,
                 id=str(manifest["id"]),
+                network=str(manifest["parent"] if "slice" in manifest else manifest["id"]),
                 class_names=tuple(map(str, manifest["class_names"])),
-                num_exits=len(manifest["segments"]),
+                num_exits=len(manifest.get("slice", manifest)["segments"]),
                 profiles=[dict(entry) for entry in manifest["profiles"]],
                 files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
             )
+
+    def require_whole(self) -> None:
+        """For work that needs all exits of the network.
+
+        Raises:
+            UserError: it is a slice.
+        """
+        if self.network != self.id:
+            raise UserError(f"{self.folder} is a slice, expected the bundle of the whole network")
 
     def path(self, name: str) -> Path:
         """Of a file that the manifest lists.

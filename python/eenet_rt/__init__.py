@@ -38,6 +38,7 @@ from eenet_rt._core import (
     replay,
     replay_stream,
     scores,
+    slice_bundle,
 )
 
 # Alarms are told to whoever asks for them.
@@ -76,4 +77,5 @@ __all__ = [
     "replay",
     "replay_stream",
     "scores",
+    "slice_bundle",
 ]

@@ -41,6 +41,7 @@ __all__: list[str] = [
     "replay",
     "replay_stream",
     "scores",
+    "slice_bundle",
 ]
 
 class EenetError(Exception):
@@ -377,14 +378,24 @@ class Result:
         The part of it inside ONNX Runtime.
         """
     @property
+    def complete(self) -> bool:
+        """
+        Whether an exit of this bundle answered. If not, answer, probabilities and scores are those of its last exit.
+        """
+    @property
     def exit(self) -> int:
         """
-        Index of the exit taken.
+        Index of the exit taken; if not `complete`, of the one that answers so far.
         """
     @property
     def explanations(self) -> list[ExitExplanation]:
         """
         The decision of each exit passed, if `explain` was set; empty at full depth.
+        """
+    @property
+    def handoff(self) -> bytes | None:
+        """
+        If not `complete`, what `Runtime.resume` goes on with where the rest of the network is; see docs/handoff.md. Else None.
         """
     @property
     def label(self) -> int:
@@ -419,12 +430,12 @@ class Result:
     @property
     def segment_ms(self) -> list[float]:
         """
-        Wall time of each segment passed, its exit head and the decision included; in a batch, that of the batch.
+        Wall time of each segment run here, its exit head and the decision included; in a batch, that of the batch.
         """
     @property
     def stopped_by(self) -> str:
         """
-        Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, `deadline` or `forced_exit`.
+        Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, `deadline` or `forced_exit`; or `handed_on`, if not `complete`.
         """
 
 class BatchResult:
@@ -451,9 +462,19 @@ class BatchResult:
         The part of it inside ONNX Runtime.
         """
     @property
+    def complete(self) -> numpy.typing.NDArray[numpy.bool]:
+        """
+        Whether an exit of this bundle answered each sample, bool (N,).
+        """
+    @property
     def exits(self) -> numpy.typing.NDArray[numpy.int64]:
         """
         Indices of the exits taken, int64 (N,).
+        """
+    @property
+    def handoffs(self) -> list[bytes | None]:
+        """
+        As `Result.handoff`, for each sample; None where it is complete.
         """
     @property
     def labels(self) -> numpy.typing.NDArray[numpy.int64]:
@@ -535,7 +556,7 @@ class Stats:
     @property
     def count(self) -> int:
         """
-        Number of samples.
+        Number of samples that left at an exit.
         """
     @property
     def exits(self) -> list[int]:
@@ -575,7 +596,7 @@ class Stats:
     @property
     def stops(self) -> dict[str, int]:
         """
-        Number of samples by why they left: `policy`, `max_exit`, `deadline`.
+        Number of samples by why they left: `policy`, `max_exit`, `deadline`; and `handed_on`, which no other figure counts but the times of segments.
         """
 
 class Alarm:
@@ -732,6 +753,7 @@ class Runtime:
         deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
         return_logits: bool = False,
         explain: bool = False,
+        handoff_dtype: str = "float32",
     ) -> Result:
         """
         Classify one sample.
@@ -751,11 +773,14 @@ class Runtime:
                 `Result.stopped_by` is then `deadline`.
             return_logits: Copy the logits of every exit passed into the result.
             explain: Take the decisions of the exits passed apart, see `Result.explanations`.
+            handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
+                rounded to `float16`. See `Result.handoff`.
 
         Raises:
             InputError: If an input has a wrong dtype, shape, strides or a NaN or infinite value, an exit is
                 not one of the network's, `deadline_ms` is not positive, or `forced_exit` came with
-                `max_exit` or `deadline_ms`.
+                `max_exit` or `deadline_ms`; or `float16` does not hold a number of a hand-off.
+            ConfigurationError: If the bundle is a slice without the first exit.
             BudgetError: If not even the first exit would keep the deadline.
             NonFiniteError: If an exit produced NaN or infinite logits.
             BackendError: If ONNX Runtime failed.
@@ -769,6 +794,7 @@ class Runtime:
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         return_logits: bool = False,
         explain: bool = False,
+        handoff_dtype: str = "float32",
     ) -> BatchResult:
         """
         Classify a batch; each sample leaves at its own exit.
@@ -784,6 +810,7 @@ class Runtime:
             max_exit: As for `infer`.
             return_logits: As for `infer`.
             explain: As for `infer`; the explanations are in the items of the result.
+            handoff_dtype: As for `infer`.
 
         Returns:
             The answers in the order of the input: what `infer` answers one by one, but for the last bits
@@ -801,6 +828,44 @@ class Runtime:
     def reset_thresholds(self) -> None:
         """
         Put the schedule's own thresholds back. The watch goes on, and may adapt them again.
+    def resume(
+        self,
+        handoff: bytes,
+        *,
+        policy: ExitPolicy | None = ...,
+        forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        return_logits: bool = False,
+        explain: bool = False,
+        handoff_dtype: str = "float32",
+    ) -> Result:
+        """
+        Go on with a sample that another machine handed on, as if it had begun here.
+
+        Same exits, same logits, same scores; see docs/handoff.md. Nothing is changed by it, so that a retry
+        is safe. The policy is the one that the sample began with, its thresholds included, whatever is in
+        force here. Thread-safe; the GIL is released while it computes.
+
+        Args:
+            handoff: `Result.handoff` of a slice of the same network.
+            policy: Left out: the schedule of this bundle with the scorers and combiner that the sample
+                began with. An ExitPolicy in its place must have the same; the thresholds are the
+                hand-off's.
+            forced_exit: As for `infer`, from the next exit on.
+            max_exit: As for `infer`, from the next exit on.
+            deadline_ms: As for `infer`, from this call on.
+            return_logits: As for `infer`; with those of the exits passed elsewhere.
+            explain: As for `infer`, for the exits passed here.
+            handoff_dtype: As for `infer`, where this bundle hands on in turn.
+
+        Raises:
+            InputError: If the hand-off is damaged, of another version or another network, or an option is
+                wrong as for `infer`.
+            ConfigurationError: If the bundle does not hold the next exit, or has no schedule for the sample.
+            BudgetError: If not even the next exit would keep the deadline.
+            NonFiniteError: If an exit produced NaN or infinite logits.
+            BackendError: If ONNX Runtime failed.
         """
     def set_budget(
         self,
@@ -893,9 +958,14 @@ class Runtime:
         Cost of a sample leaving at each exit, in the unit of the schedules (ms without any); None if no profile fits this device.
         """
     @property
+    def exits(self) -> range:
+        """
+        The exits that the bundle holds, a range.
+        """
+    @property
     def id(self) -> str:
         """
-        Identity of the network, SHA-256 in hex.
+        Identity of the segments, SHA-256 in hex.
         """
     @property
     def inputs(self) -> dict[str, tuple[str, tuple[int | str, ...]]]:
@@ -920,12 +990,17 @@ class Runtime:
     @property
     def num_exits(self) -> int:
         """
-        Number of exits K.
+        Number of exits K of the network, of which a slice holds some.
         """
     @property
     def parameters(self) -> list[int]:
         """
         Number of parameters up to and including each exit.
+        """
+    @property
+    def parent(self) -> str | None:
+        """
+        Id of the whole network's bundle, where this one is a slice of it; else None.
         """
     @property
     def preprocessing(self) -> dict[str, typing.Any]:
@@ -1134,6 +1209,30 @@ def scores(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy) -> n
     Raises:
         InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
         NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+def slice_bundle(
+    path: os.PathLike[str] | str,
+    begin: typing.SupportsInt | typing.SupportsIndex,
+    end: typing.SupportsInt | typing.SupportsIndex,
+    out: os.PathLike[str] | str,
+) -> None:
+    """
+    Write the part of a bundle that holds exits `begin` .. `end - 1`, a bundle itself.
+
+    For one of several machines that share the work; see docs/handoff.md. Segments and schedules are
+    copied byte for byte, each checked; calibration data stays behind. A slice may be sliced again.
+
+    Args:
+        path: The folder of the bundle.
+        begin: First exit, counted in the whole network.
+        end: One after the last exit.
+        out: The folder to write, a new name: complete or not at all.
+
+    Raises:
+        InputError: If the bundle does not hold such exits, or they are the whole network, or `out` is
+            taken.
+        BundleError: If the bundle is damaged or cannot be cut there, or the slice cannot be written.
     """
 
 __version__: str = "0.1.0"

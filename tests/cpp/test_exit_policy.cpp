@@ -1,5 +1,7 @@
 #include <limits>
 #include <memory>
+#include <numeric>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -123,6 +125,54 @@ TEST(Combiner, RefusesWhatIsMalformed) {
   refuse({1, 0.5F, 0, 1}, bias, {"weight[0, 1]", "0.5 came", "0 expected"});
   refuse({1, 0, kNan, 1}, bias, {"weight", "finite"});
   refuse({1, 0, 0, 1}, std::vector<float>(6, kNan), {"bias", "finite"});
+}
+
+/// A policy with a number of every kind.
+ExitPolicy::Parts numbered_parts() {
+  Scorer first = linear(6);
+  std::iota(first.weight.begin(), first.weight.end(), 0.0F);
+  first.bias = {0.5F};
+  Scorer second{std::vector<float>(14), {1, 2}, {3, 4}, 0.125F};
+  std::iota(second.weight.begin(), second.weight.end(), 0.0F);
+  ExitPolicy::Parts parts = parts_of({first, second});
+  parts.combiner = std::make_shared<const Combiner>(
+      3, 2, std::vector<float>{1, 0, 0, 0.5F, 1, 0, 0.25F, 0.5F, 1},
+      std::vector<float>{0, 1, 2, 3, 4, 5});
+  parts.clamp = true;
+  return parts;
+}
+
+TEST(ExitPolicy, DigestIsThatOfItsNumbers) {
+  // Computed elsewhere, by the definition in docs/handoff.md.
+  EXPECT_EQ(ExitPolicy(numbered_parts()).digest(),
+            "256c758bbd7c011582c4ff12f4f6519caefa3384a011630ab1a742f01e59b41f");
+}
+
+TEST(ExitPolicy, OtherThresholdsAreCheckedLikeTheFirst) {
+  const ExitPolicy policy(numbered_parts());
+  const ExitPolicy other = policy.with_thresholds({1, kInf, 3});
+  EXPECT_EQ(other.thresholds()[0], 1);
+  EXPECT_TRUE(other.disabled(1));
+  EXPECT_EQ(&other.digest(), &policy.digest());
+  expect_error(ErrorCode::kSchedule, {"thresholds", "2 came"},
+               [&] { policy.with_thresholds({1, 2}); });
+}
+
+TEST(ExitPolicy, DigestTellsRulesApartButNotThresholds) {
+  const std::string digest = ExitPolicy(numbered_parts()).digest();
+  ExitPolicy::Parts parts = numbered_parts();
+  parts.thresholds = {1, 2, 3};
+  EXPECT_EQ(ExitPolicy(parts).digest(), digest);
+  parts.clamp = false;
+  EXPECT_NE(ExitPolicy(parts).digest(), digest);
+  parts = numbered_parts();
+  parts.combiner = nullptr;
+  EXPECT_NE(ExitPolicy(parts).digest(), digest);
+  parts = numbered_parts();
+  std::vector<Scorer> scorers = *parts.scorers;
+  scorers[1].out_bias = 0;
+  parts.scorers = std::make_shared<const std::vector<Scorer>>(scorers);
+  EXPECT_NE(ExitPolicy(parts).digest(), digest);
 }
 
 TEST(Combiner, MustFitThePolicy) {

@@ -251,6 +251,79 @@ TEST(Manifest, IdentityIsRecomputed) {
             "913f9338fb6c17253f3a14816fc08d52522454bfc19a8c99538a197cfb23fb41");
 }
 
+/// The valid manifest as a slice: exits 1 and 2 of three.
+json valid_slice() {
+  json manifest = valid();
+  const auto hash = [&](int k) {
+    return manifest["files"][cat("segment_", k, ".onnx")]["sha256"].get<std::string>();
+  };
+  const std::vector<std::string> hashes = {std::string(64, 'a'), hash(0), hash(1)};
+  manifest["slice"] = {{"first_exit", 1}, {"segments", hashes}, {"live", json::array()}};
+  manifest["parent"] = network_id(hashes);
+  manifest["parameters"] = {5, 10, 30};
+  manifest["profiles"] = json::array();
+  return manifest;
+}
+
+TEST(ManifestSlice, CountsExitsAsTheNetworkDoes) {
+  const Manifest manifest = parse_manifest(valid_slice().dump());
+  EXPECT_EQ(manifest.num_exits(), 3U);
+  EXPECT_EQ(manifest.first_exit(), 1U);
+  EXPECT_EQ(manifest.end_exit(), 3U);
+  EXPECT_EQ(manifest.segment(2).onnx_file, "segment_1.onnx");
+  EXPECT_EQ(manifest.network(), manifest.parent);
+  EXPECT_EQ(segment_hashes(manifest).size(), 3U);
+  const Manifest whole = parse_manifest(valid().dump());
+  EXPECT_EQ(whole.num_exits(), 2U);
+  EXPECT_EQ(whole.network(), whole.id);
+  ASSERT_EQ(live_tensors(whole, 1).size(), 2U);
+  EXPECT_EQ(whole.tensors[live_tensors(whole, 1)[0]].name, "hidden");
+  EXPECT_TRUE(live_tensors(whole, 2).empty());
+}
+
+TEST(ManifestSlice, AReaderThatKnowsNoSlicesRefusesThem) {
+  json manifest = valid_slice();
+  manifest.erase("slice");
+  manifest["parent"] = nullptr;  // Such a reader took any name.
+  expect_refused(manifest, {"parameters", "3 elements", "2 expected"});
+}
+
+TEST(ManifestSlice, RefusesContradictions) {
+  const auto refuse = [](const std::string& pointer, const json& value,
+                         const std::vector<std::string>& message) {
+    SCOPED_TRACE(cat(pointer, " = ", value));
+    json manifest = valid_slice();
+    manifest[json::json_pointer(pointer)] = value;
+    expect_refused(manifest, message);
+  };
+  const std::string other(64, 'b');
+  refuse("/slice", 3, {"slice", "an object"});
+  for (const char* key : {"first_exit", "segments", "live"}) {
+    json manifest = valid_slice();
+    manifest["slice"].erase(key);
+    expect_refused(manifest, {"slice", key, "missing"});
+  }
+  refuse("/slice/first_exit", 2, {"first_exit", "2 came", "0 to 1"});
+  refuse("/slice/first_exit", -1, {"first_exit"});
+  refuse("/slice/first_exit", 0, {"live", "exits after the slice"});
+  refuse("/slice/live", {"hidden"}, {"live", "none after the last exit"});
+  refuse("/slice/live", {"nowhere"}, {"'nowhere'", "tensors"});
+  refuse("/slice/live", {"hidden", "hidden"}, {"twice"});
+  refuse("/slice/segments", {other, other}, {"slice.segments", "2 elements"});
+  refuse("/slice/segments", json::array(), {"slice.segments", "0 elements"});
+  refuse("/slice/segments/0", "b", {"slice.segments[0]", "64"});
+  refuse("/slice/segments/0", other, {"parent", "from the hashes"});
+  refuse("/parent", nullptr, {"parent", "null came"});
+  refuse("/parent", other, {"parent", "from the hashes"});
+  json swapped = valid_slice();
+  std::swap(swapped["slice"]["segments"][0], swapped["slice"]["segments"][1]);
+  swapped["parent"] = network_id(swapped["slice"]["segments"].get<std::vector<std::string>>());
+  expect_refused(swapped, {"'segment_0.onnx'", "segment 1 of the network"});
+  json whole = valid();
+  whole["parent"] = other;
+  expect_refused(whole, {"parent", "null without a 'slice'"});
+}
+
 TEST(Manifest, RefusesBadProfilesAndParameters) {
   expect_refused_with("/profiles/0/costs", {1}, {"profiles[0].costs", "2 exits"});
   expect_refused_with("/profiles/0/costs", {2, 1}, {"non-decreasing"});

@@ -98,9 +98,26 @@ def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet"]
 
 
+def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    slices = ["--exits", "0:2", "2:3"]
+    assert main(arguments(run, tmp_path, "--policy", "maximum", *slices, "--json")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["slices"] == [str(tmp_path / name) for name in ("tiny_0-2.eenet", "tiny_2-3.eenet")]
+    whole = json.loads((tmp_path / "tiny.eenet" / "manifest.json").read_text())
+    for path in map(Path, result["slices"]):
+        assert json.loads((path / "manifest.json").read_text())["parent"] == whole["id"]
+    # Again, in place of the ones that are there.
+    assert main(arguments(run, tmp_path, "--policy", "maximum", *slices)) == 0
+    assert f"wrote {tmp_path / 'tiny_2-3.eenet'} (" in capsys.readouterr().out
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet", "tiny_0-2.eenet", "tiny_2-3.eenet"]
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (["--exits", "1:1"], "exits: got 1:1, expected some of 0:3, not none and not all"),
+        (["--exits", "0:2", "2:4"], "exits: got 2:4"),
+        (["--exits", "0:3"], "exits: got 0:3"),
         (["--budget-ms", "0.000001"], "budget 1e-06 cannot be met: feasible are"),
         (["--budget-ms", "nan"], "budget nan cannot be met"),
         (["--budget-ms", "1", "--unit", "flops"], "--budget-ms: --unit flops came with it, give --budget"),
@@ -133,6 +150,14 @@ def test_wrong_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--model", "tiny", "--policy", "dice"])
     assert caught.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("exits", ["", "2", "0-2", ":2", "0:", "-1:2", "0:2:3"])
+def test_exits_that_are_no_range(capsys: pytest.CaptureFixture[str], exits: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--model", "tiny", f"--exits={exits}"])
+    assert caught.value.code == 2
+    assert f"got {exits!r}, expected BEGIN:END, as 0:2 for exits 0 and 1" in capsys.readouterr().err
 
 
 def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

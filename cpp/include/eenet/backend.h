@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/segment.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// An inference library that opens segments. Thread-safe.
 class Backend {

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/manifest.h"
 #include "eenet/schedule.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// The conditions under which a measured profile holds.
 struct ProfileKey {

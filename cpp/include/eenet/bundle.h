@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/manifest.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// A bundle folder: its parsed manifest and access to its files.
 ///
@@ -23,6 +25,8 @@ class Bundle {
   ~Bundle();
 
   const Manifest& manifest() const noexcept { return manifest_; }
+  /// manifest.json as it was read, keys that this version does not know included.
+  const std::string& manifest_text() const noexcept { return manifest_text_; }
 
   /// Reads a file once and checks size and hash of the very bytes returned.
   /// @throws Error(kBundle) if it is missing, a link, or not what the manifest vouches for.
@@ -32,9 +36,10 @@ class Bundle {
   void verify(std::string_view name) const;
 
  private:
-  Bundle(int directory, Manifest manifest);
+  explicit Bundle(int directory) : directory_(directory) {}
 
   int directory_;  // File descriptor, owned.
+  std::string manifest_text_;
   Manifest manifest_;
 };
 

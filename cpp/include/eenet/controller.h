@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "eenet/budget.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 struct ControllerOptions {
   /// Mean cost per sample to be realised, in the unit of the table.

@@ -2,7 +2,9 @@
 
 #include <string>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// Name of this machine's processor as the operating system gives it; the `device` of a measured
 /// profile. Never empty.

@@ -8,7 +8,9 @@
 #include <utility>
 #include <vector>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// What a watch compares with the calibration set.
 enum class Watched {

@@ -3,7 +3,9 @@
 #include <stdexcept>
 #include <string>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// What kind of thing was wrong. The Python bindings raise one exception class for each.
 enum class ErrorCode {

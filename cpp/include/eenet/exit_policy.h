@@ -2,10 +2,14 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// Merges the logits of exits 0..k into the answer of exit k: z_k = sum_j w_kj log_softmax_j + b_k.
 ///
@@ -74,10 +78,6 @@ class ExitPolicy {
   /// @throws Error(kSchedule) if a size is wrong, a weight is not finite or a threshold is NaN.
   explicit ExitPolicy(Parts parts);
 
-  /// The same with other thresholds.
-  /// @throws Error(kSchedule) as the constructor.
-  ExitPolicy with_thresholds(std::vector<double> thresholds) const;
-
   std::size_t num_exits() const noexcept { return parts_.num_exits; }
   std::size_t num_classes() const noexcept { return parts_.num_classes; }
   const Combiner* combiner() const noexcept { return parts_.combiner.get(); }
@@ -86,11 +86,23 @@ class ExitPolicy {
   bool clamp() const noexcept { return parts_.clamp; }
   /// Whether exit k never accepts and emits the score 0.
   bool disabled(std::size_t exit) const noexcept;
+  /// SHA-256 of combiner, scorers and clamp, whatever the thresholds; lower-case hex. By it another
+  /// machine finds the same rule; docs/handoff.md defines it. Computed when it is first asked for.
+  const std::string& digest() const;
+  /// The same rule with other thresholds.
+  /// @throws Error(kSchedule) as the constructor.
+  ExitPolicy with_thresholds(std::vector<double> thresholds) const;
   /// @throws Error(kInput) unless the policy is made for a network of this size.
   void check_network(std::size_t num_exits, std::size_t num_classes) const;
 
  private:
+  struct Digest {
+    std::once_flag once;
+    std::string text;
+  };
+
   Parts parts_;
+  std::shared_ptr<Digest> digest_ = std::make_shared<Digest>();  // Copies have the same.
 };
 
 }  // namespace eenet

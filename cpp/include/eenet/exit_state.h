@@ -5,8 +5,9 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// The decision core for one sample: combine, features, score, accept.
 ///
@@ -30,6 +31,12 @@ class ExitState {
   /// @throws Error(kNonFinite) if one of them is NaN or infinite.
   Step step(std::size_t exit, std::span<const float> logits);
 
+  /// Puts exit k where step() left it on another machine: the next step() does what it would have
+  /// done there, to the bit. With a policy only; call it for k = 0, 1, ... in order.
+  /// @param logits C finite numbers; not kept.
+  /// @param label Below C, as label() was. @param score As step() returned it.
+  void restore(std::size_t exit, std::span<const float> logits, std::size_t label, float score);
+
   /// Class that the exit of the last step answers; the lowest one among equals.
   std::size_t label() const noexcept { return label_; }
   /// Its probabilities (C). Valid until the next step.
@@ -39,6 +46,11 @@ class ExitState {
   std::span<const float> scores(std::size_t exit) const noexcept {
     return {features_.data() + num_features(num_classes_), exit + 1};
   }
+  /// Classes that the exits stepped so far answer, `exit` being the last of them. With a policy
+  /// only.
+  std::span<const std::size_t> labels(std::size_t exit) const noexcept {
+    return {labels_.data(), exit + 1};
+  }
   /// Features of the exit of the last step: p (C), max, 1 + sum p ln p / ln C, vote, margin.
   /// With a policy only. Valid until the next step.
   std::span<const float> features() const noexcept {
@@ -46,6 +58,7 @@ class ExitState {
   }
 
  private:
+  void keep(std::size_t exit, std::span<const float> logits);
   void combine(std::size_t exit, std::span<const float> logits);
   void softmax();
   float vote(std::size_t exit);

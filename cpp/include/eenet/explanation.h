@@ -6,8 +6,9 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// What one input of a scorer adds to a score.
 struct Contribution {

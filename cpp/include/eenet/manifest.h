@@ -7,9 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/tensor.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// A named dimension that the caller's input decides, and the largest value it may take.
 struct Symbol {
@@ -57,10 +58,18 @@ struct Profile {
   std::int64_t batch = 0;
 };
 
+/// Where a slice lies in its network.
+struct SliceSpec {
+  std::size_t first_exit = 0;               ///< The network's exit that the first segment leads to.
+  std::vector<std::string> segment_hashes;  ///< Lower-case hex, of all segments of the network.
+  std::vector<std::size_t> live;  ///< Tensors that exits after the slice read; by ascending index.
+};
+
 /// manifest.json, checked: every index is in range, every name is known, every size is bounded.
 struct Manifest {
   std::string id;
-  std::optional<std::string> parent;
+  std::optional<std::string> parent;  ///< Id of the whole network's bundle, of a slice only.
+  std::optional<SliceSpec> slice;     ///< None: the bundle holds the whole network.
   std::string model;
   std::string task;
   std::vector<std::string> class_names;
@@ -68,13 +77,24 @@ struct Manifest {
   std::vector<Symbol> symbols;
   std::size_t batch_symbol = 0;  ///< Index into symbols.
   std::vector<TensorSpec> tensors;
-  std::vector<std::size_t> inputs;  ///< Indices into tensors.
-  std::vector<SegmentSpec> segments;
-  std::vector<std::int64_t> parameters;  ///< Up to and including each exit.
+  std::vector<std::size_t> inputs;       ///< Indices into tensors.
+  std::vector<SegmentSpec> segments;     ///< Of exits first_exit() .. end_exit() - 1.
+  std::vector<std::int64_t> parameters;  ///< Up to and including each exit of the network.
   std::vector<Profile> profiles;
   std::vector<FileSpec> files;
 
-  std::size_t num_exits() const noexcept { return segments.size(); }
+  /// Of the whole network, as every exit number is.
+  std::size_t num_exits() const noexcept {
+    return slice ? slice->segment_hashes.size() : segments.size();
+  }
+  std::size_t first_exit() const noexcept { return slice ? slice->first_exit : 0; }
+  std::size_t end_exit() const noexcept { return first_exit() + segments.size(); }
+  /// The segment that leads to an exit of the network, which the bundle must hold.
+  /// Whether samples may leave its last segment without an answer.
+  bool hands_on() const noexcept { return end_exit() < num_exits(); }
+  const SegmentSpec& segment(std::size_t exit) const { return segments[exit - first_exit()]; }
+  /// Id of the whole network's bundle.
+  const std::string& network() const noexcept { return parent ? *parent : id; }
   std::size_t num_classes() const noexcept { return class_names.size(); }
   /// @return Null if the bundle has no such file.
   const FileSpec* find_file(std::string_view name) const;
@@ -83,6 +103,14 @@ struct Manifest {
 /// Parses and checks the text of a manifest; see docs/format.md.
 /// @throws Error(kBundle) naming the key, what came and what was expected.
 Manifest parse_manifest(std::string_view text);
+
+/// Tensors that exist before an exit's segment runs and that it or a later one reads, by ascending
+/// index.
+/// @param exit first_exit() to end_exit(); after the last exit of the network there are none.
+std::vector<std::size_t> live_tensors(const Manifest& manifest, std::size_t exit);
+
+/// SHA-256 of each segment of the whole network, lower-case hex.
+std::vector<std::string> segment_hashes(const Manifest& manifest);
 
 /// The identity of a network whose segment files have these hashes (lower-case hex), in order.
 std::string network_id(const std::vector<std::string>& segment_hashes);

@@ -9,11 +9,12 @@
 
 #include "eenet/backend.h"
 #include "eenet/budget.h"
+#include "eenet/export.h"
 #include "eenet/manifest.h"
 #include "eenet/schedule.h"
 #include "eenet/segment.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 struct LoadOptions {
   /// Threads that compute one sample; the same for every model of the process.

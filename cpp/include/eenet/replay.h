@@ -8,8 +8,9 @@
 #include "eenet/budget.h"
 #include "eenet/controller.h"
 #include "eenet/exit_policy.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// Borrowed logits of every exit, (samples, exits, classes) row-major.
 struct LogitsView {

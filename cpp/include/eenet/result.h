@@ -7,8 +7,9 @@
 #include <vector>
 
 #include "eenet/explanation.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// Why a sample left where it did.
 enum class StopReason : std::uint8_t {
@@ -16,10 +17,11 @@ enum class StopReason : std::uint8_t {
   kMaxExit,     ///< No later exit was allowed.
   kDeadline,    ///< The next segment would have missed the deadline.
   kForcedExit,  ///< It was to leave at exactly this exit.
+  kHandedOn,    ///< It did not: the bundle does not hold the next exit.
 };
-inline constexpr std::size_t kStopReasons = 4;
+inline constexpr std::size_t kStopReasons = 5;
 
-/// `policy`, `max_exit`, `deadline` or `forced_exit`.
+/// `policy`, `max_exit`, `deadline`, `forced_exit` or `handed_on`.
 std::string_view stop_reason_name(StopReason reason);
 
 inline constexpr std::int64_t kNotAudited = -1;
@@ -27,25 +29,31 @@ inline constexpr std::int64_t kNotAudited = -1;
 /// The answer for one sample. Owns its memory.
 struct Result {
   std::size_t label = 0;
-  std::size_t exit = 0;
+  std::size_t exit = 0;  ///< Where it left; handed on, the exit that answers so far.
   StopReason stopped_by = StopReason::kPolicy;
   std::optional<std::size_t> schedule;  ///< In force, an index; none: another policy, full depth.
   bool adapted = false;                 ///< Whether with thresholds that were adapted to a drift.
-  std::optional<std::size_t> audit_label;     ///< What the last exit answers an audited sample.
-  std::vector<float> probabilities;           ///< (C)
-  std::vector<float> scores;                  ///< Of exits 0 .. exit; empty at full depth.
-  std::vector<float> logits;                  ///< (exit + 1, C) if asked for, else empty.
-  std::vector<ExitExplanation> explanations;  ///< Of exits 0 .. exit if asked for, else empty.
-  /// Of segments 0 .. exit: computing it, its exit head and the decision; of the whole batch.
+  std::optional<std::size_t> audit_label;  ///< What the last exit answers an audited sample.
+  std::vector<std::byte> handoff;          ///< Empty unless handed on; see eenet/handoff.h.
+  std::vector<float> probabilities;        ///< (C)
+  std::vector<float> scores;               ///< Of exits 0 .. exit; empty at full depth.
+  std::vector<float> logits;               ///< (exit + 1, C) if asked for, else empty.
+  /// Of the exits passed here, if asked for; else empty.
+  std::vector<ExitExplanation> explanations;
+  /// Of the segments run here, the last one that of `exit`: computing it, its exit head and the
+  /// decision; of the whole batch.
   std::vector<double> segment_ms;
   double latency_ms = 0;  ///< From the input check to the answer, of the whole batch.
   double backend_ms = 0;  ///< The part of it spent inside the backend.
+
+  bool complete() const noexcept { return stopped_by != StopReason::kHandedOn; }
 };
 
 /// The answers for N samples, in the order of the input. Owns its memory; arrays are row-major.
 struct BatchResult {
   std::size_t num_exits = 0;
   std::size_t num_classes = 0;
+  std::size_t first_exit = 0;           ///< Of the segments that were run.
   std::vector<std::int64_t> labels;     ///< (N)
   std::vector<std::int64_t> exits;      ///< (N)
   std::vector<StopReason> stopped_by;   ///< (N)
@@ -53,9 +61,10 @@ struct BatchResult {
   bool adapted = false;                 ///< Likewise.
   /// (N) what the last exit answers audited samples, kNotAudited others; empty without audits.
   std::vector<std::int64_t> audit_labels;
-  std::vector<float> probabilities;  ///< (N, C)
-  std::vector<float> scores;         ///< (N, K), NaN after the exit taken; empty at full depth.
-  std::vector<float> logits;         ///< (N, K, C) if asked for, NaN likewise; else empty.
+  std::vector<std::vector<std::byte>> handoffs;  ///< (N) as in Result, or empty: none.
+  std::vector<float> probabilities;              ///< (N, C)
+  std::vector<float> scores;  ///< (N, K), NaN after the exit taken; empty at full depth.
+  std::vector<float> logits;  ///< (N, K, C) if asked for, NaN likewise; else empty.
   std::vector<std::vector<ExitExplanation>> explanations;  ///< (N) if asked for, else empty.
   std::vector<double> segment_ms;                          ///< Of the segments that were run.
   double latency_ms = 0;  ///< From the input check to the last answer.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,12 +10,14 @@
 
 #include "eenet/exit_policy.h"
 #include "eenet/exit_state.h"
+#include "eenet/export.h"
+#include "eenet/handoff.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
 #include "eenet/segment_times.h"
 #include "eenet/tensor.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 class Blackboard;
 class AuditLottery;
@@ -34,6 +37,8 @@ struct CallOptions {
   bool return_logits = false;
   /// Take the decisions of the exits passed apart.
   bool explain = false;
+  /// Round the live tensors of a sample that is handed on to half precision.
+  bool half_handoff = false;
 };
 
 struct RunOptions : CallOptions {
@@ -53,12 +58,14 @@ struct RunOptions : CallOptions {
 /// its own Runner.
 class Runner {
  public:
+  using Clock = std::chrono::steady_clock;
+
   /// @throws Error(kBackend) if the buffers for one sample cannot be had or bound.
   explicit Runner(std::shared_ptr<const Model> model);
   ~Runner();
 
   /// Computes every segment on a blank sample, without decisions.
-  /// @return Milliseconds of each segment.
+  /// @return Milliseconds of each segment that the bundle holds.
   /// @throws Error(kBackend) if a segment fails.
   std::vector<double> warm_up();
 
@@ -66,6 +73,7 @@ class Runner {
   /// @param inputs The network's inputs in the manifest's order, without the batch axis; copied.
   /// @throws Error(kInput) if an input's dtype, shape or values are wrong, the options contradict
   ///   each other, or the policy is made for another network.
+  /// @throws Error(kConfiguration) if the bundle is a slice without the first exit.
   /// @throws Error(kBudget) if not even the first exit would keep the deadline.
   /// @throws Error(kNonFinite) if an exit has no finite logits.
   /// @throws Error(kBackend) if a segment fails.
@@ -77,10 +85,19 @@ class Runner {
   ///   batch.
   BatchResult run_batch(std::span<const TensorView> inputs, const RunOptions& options);
 
+  /// Goes on with a sample that was handed on, as if it had begun here.
+  /// @param handoff That check_handoff() lets pass.
+  /// @param options With the policy that the sample began with.
+  /// @param start What latency and deadline count from.
+  /// @throws Error(kInput) if its tensors are not those that are live before its next exit.
+  /// @throws Error as run() else.
+  Result resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start);
+
  private:
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
-  void check_options(const RunOptions& options) const;
+  void check_options(const RunOptions& options, std::size_t first_exit) const;
+  void run_segments(Clock::time_point start, const RunOptions& options, BatchResult& result);
   void begin(std::size_t samples, const ExitPolicy* policy);
   std::optional<StopReason> stop_at(std::size_t exit, const RunOptions& options,
                                     double elapsed_ms) const;
@@ -91,6 +108,9 @@ class Runner {
   ExitState::Step step(std::size_t exit, std::size_t row, std::size_t samples);
   void explain(std::size_t exit, std::size_t sample, const RunOptions& options,
                const ExitState::Step& step, BatchResult& result) const;
+  std::vector<std::byte> hand_on(std::size_t exit, std::size_t row, const RunOptions& options,
+                                 const BatchResult& result);
+  void restore(const Handoff& handoff, BatchResult& result);
   void drop_leaving(std::size_t exit);
 
   std::shared_ptr<const Model> model_;

@@ -10,13 +10,14 @@
 
 #include "eenet/controller.h"
 #include "eenet/drift.h"
+#include "eenet/export.h"
 #include "eenet/model.h"
 #include "eenet/result.h"
 #include "eenet/runner.h"
 #include "eenet/segment_times.h"
 #include "eenet/stats.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 class Adaptation;
 class Watch;
@@ -56,6 +57,16 @@ class Runtime {
 
   /// Classifies a batch, every sample under the same schedule; see Runner::run_batch().
   BatchResult infer_batch(std::span<const TensorView> inputs, const InferOptions& options = {});
+
+  /// Goes on with a sample that another machine handed on, under the policy that it began with and
+  /// whatever is in force here; see Runner::resume().
+  /// @param handoff Untrusted bytes; not kept.
+  /// @param options A policy takes the place of the schedule with the hand-off's digest, and must
+  ///   have the same; the thresholds are the hand-off's.
+  /// @throws Error(kInput) too if the bytes are damaged, of another version or network, or the
+  ///   policy has another digest; Error(kConfiguration) if the bundle does not hold the next exit
+  ///   or has no schedule with the digest.
+  Result resume(std::span<const std::byte> handoff, const InferOptions& options = {});
 
   /// Puts the schedule with the largest budget <= `budget` in force, without a reload. Samples
   /// under way keep the schedule they started with.
@@ -112,6 +123,7 @@ class Runtime {
   void show(const Mode& mode, const Result& result, bool limited);
   void show(const Mode& mode, const BatchResult& result, bool limited);
   void judge(const Mode& mode, std::size_t schedule);
+  void record(const Result& result, Controller* controller);
 
   std::shared_ptr<const Model> model_;
   mutable std::mutex mutex_;               // Guards mode_.

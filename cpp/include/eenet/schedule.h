@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
+#include "eenet/export.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// How the scores of the calibration samples that reached each exit were distributed. Bin b holds
 /// the scores from edge b - 1 up to, but without, edge b.

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/tensor.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// An input or output of a loaded segment, as the backend sees it.
 struct Port {

@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// How long each segment took of late, for one sample at a time: what deadlines are kept by.
 ///

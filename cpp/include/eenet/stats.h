@@ -7,9 +7,10 @@
 #include <optional>
 #include <vector>
 
+#include "eenet/export.h"
 #include "eenet/result.h"
 
-namespace eenet {
+namespace EENET_API eenet {
 
 /// Counts of values in buckets whose width grows with the value, so that every quantile is known
 /// to 1.6 %. Lock-free.
@@ -48,11 +49,11 @@ struct LatencySummary {
 
 /// What a Runtime has done since it was loaded or reset.
 struct Stats {
-  std::uint64_t count = 0;
-  std::vector<std::uint64_t> exits;                 ///< Samples that left at each exit.
+  std::uint64_t count = 0;  ///< Samples that left here; those handed on are in `stops` alone.
+  std::vector<std::uint64_t> exits;                 ///< Samples that left at each exit here.
   std::array<std::uint64_t, kStopReasons> stops{};  ///< Samples by StopReason.
   std::optional<double> mean_cost;  ///< By the cost table in force; none without one or samples.
-  LatencySummary latency;           ///< Of samples.
+  LatencySummary latency;           ///< Of samples that left here.
   /// Per sample in each segment, its exit head and the decision included; in a batch, an equal part
   /// of its time.
   std::vector<LatencySummary> segments;

@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
-namespace eenet {
+#include "eenet/export.h"
+
+namespace EENET_API eenet {
 
 /// Element types that may cross a segment's border.
 enum class DType { kFloat32, kInt64 };

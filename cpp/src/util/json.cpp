@@ -60,10 +60,16 @@ void JsonNode::wrong_type(const char* expected) const {
 }
 
 JsonNode JsonNode::at(const char* key) const {
+  const std::optional<JsonNode> found = find(key);
+  if (!found) fail(cat("the key '", key, "' is missing"));
+  return *found;
+}
+
+std::optional<JsonNode> JsonNode::find(const char* key) const {
   if (!value_->is_object()) wrong_type("an object");
   const auto found = value_->find(key);
-  if (found == value_->end()) fail(cat("the key '", key, "' is missing"));
-  return {*found, cat(where_, joint_, key), code_};
+  if (found == value_->end()) return std::nullopt;
+  return JsonNode(*found, cat(where_, joint_, key), code_);
 }
 
 std::string JsonNode::string() const {

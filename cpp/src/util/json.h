@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,8 @@ class JsonNode {
 
   /// A member that must be there.
   JsonNode at(const char* key) const;
+  /// A member that may be missing.
+  std::optional<JsonNode> find(const char* key) const;
   bool is_null() const { return value_->is_null(); }
   bool is_string() const { return value_->is_string(); }
 

@@ -52,6 +52,7 @@ def _parser() -> ArgumentParser:
 def _bench(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads", "repeats")
     bundle = Bundle.open(arguments.bundle)
+    bundle.require_whole()
     with warnings.catch_warnings():
         # That no profile fits is what this command is for.
         warnings.simplefilter("ignore", eenet_rt.ProfileWarning)

@@ -77,8 +77,8 @@ def read_bundle(path: Path) -> ReportBundle:
             schedules=schedules.schedules,
             active=schedules.active,
         )
-    if schedules.network != files.id:
-        raise UserError(f"{path}: schedules were fitted for {schedules.network!r}, expected {files.id!r}")
+    if schedules.network != files.network:
+        raise UserError(f"{path}: schedules were fitted for {schedules.network!r}, expected {files.network!r}")
     expected = (schedules.num_exits, schedules.num_exits, schedules.num_classes)
     if (files.num_exits, len(bundle.parameters), len(files.class_names)) != expected:
         raise UserError(

@@ -64,6 +64,7 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
         eenet_rt.EenetError: the bundle is damaged.
     """
     bundle = Bundle.open(path.resolve())
+    bundle.require_whole()
     target = bundle.folder if out is None else out.resolve()
     if target.exists() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")

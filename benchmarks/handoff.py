@@ -1,0 +1,55 @@
+"""Size and time of hand-offs for every cut, and what half precision does to exits and labels.
+
+Run: python benchmarks/handoff.py [--model densenet121] [--samples 400] [--images 4000]
+
+Time is what a cut adds where nothing lies between the machines: the head's ``infer`` and the ``resume`` of the whole
+bundle, less ``infer`` of the whole bundle, in turn on every sample. No exit accepts, so that all samples travel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import MODELS, SHARED, TEST_FILES, machine, write
+from eenet.checkpoint import load_checkpoint
+from eenet.data import load_images
+from eenet.zoo import zoo_folder
+from latency import prepare
+
+
+def measure(model: str, samples: int, images: int) -> dict[str, Any]:
+    checkpoint = load_checkpoint(zoo_folder(model) / "weights.safetensors")
+    report = load_images(SHARED / "data" / TEST_FILES[model])[:images]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        prepare(model, folder)
+        np.savez(folder / "report.npz", inputs=checkpoint.preprocessing(report.images), labels=report.labels)
+        command = [sys.executable, str(Path(__file__).with_name("handoff_worker.py")), scratch, str(samples)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=MODELS, action="append")
+    parser.add_argument("--samples", type=int, default=400, help="that times are medians of")
+    parser.add_argument("--images", type=int, default=4000, help="whose exits and labels are compared")
+    arguments = parser.parse_args()
+    before = machine()["load_average"]
+    models = arguments.model or MODELS
+    result = {model: measure(model, arguments.samples, arguments.images) for model in models}
+    write("handoff", {"load_average_before": before, "models": result})
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+#pragma once
+
+// What the functions of c_api.h take and give: C99.
+//
+// Where a struct begins with struct_size, set it to the sizeof of the struct and what is not wanted
+// to zero, so that programs and libraries of different versions understand each other. Strings are
+// UTF-8 and end with a zero.
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// What was wrong. More may be added; treat one you do not know as a failure.
+typedef enum eenet_status {
+  EENET_OK = 0,
+  EENET_ERROR_BUNDLE = 1,         ///< A bundle is damaged, inconsistent or not understood.
+  EENET_ERROR_SCHEDULE = 2,       ///< Its schedules are malformed or of another network.
+  EENET_ERROR_INPUT = 3,          ///< An argument is not what is expected.
+  EENET_ERROR_BUDGET = 4,         ///< A budget or deadline cannot be met, or has no costs to go by.
+  EENET_ERROR_BACKEND = 5,        ///< ONNX Runtime is missing, too old, or reported a failure.
+  EENET_ERROR_NON_FINITE = 6,     ///< An exit produced NaN or infinite logits.
+  EENET_ERROR_CONFIGURATION = 7,  ///< Contradicts the process, as its number of threads or a fork.
+  EENET_ERROR_NO_MEMORY = 8,
+  EENET_ERROR_INTERNAL = 9  ///< A defect of this library.
+} eenet_status;
+
+typedef enum eenet_dtype { EENET_FLOAT32 = 0, EENET_INT64 = 1 } eenet_dtype;
+
+/// Why a sample left where it did. More may be added.
+typedef enum eenet_stop_reason {
+  EENET_STOP_POLICY = 0,     ///< The exit policy accepted, or the last exit answered.
+  EENET_STOP_MAX_EXITS = 1,  ///< No later exit was allowed.
+  EENET_STOP_DEADLINE = 2    ///< The next segment would have missed the deadline.
+} eenet_stop_reason;
+
+typedef struct eenet_load_options {
+  size_t struct_size;
+  int64_t threads;             ///< That compute one sample, the same in all of a process; 0: 1.
+  double budget;               ///< As for eenet_set_budget; 0: the schedule that the bundle names.
+  const double* cost_profile;  ///< ms of a sample leaving at each exit; NULL: as the bundle says.
+  size_t num_costs;            ///< Numbers in cost_profile.
+  /// The library to open where EENET_ORT_LIB is not set and the process has none yet; NULL:
+  /// libonnxruntime.so, where the system looks for libraries.
+  const char* onnxruntime;
+} eenet_load_options;
+
+/// An input of the network. This struct does not grow.
+typedef struct eenet_input {
+  const char* name;
+  int64_t dtype;             ///< An eenet_dtype.
+  size_t rank;               ///< Without the batch axis.
+  const int64_t* shape;      ///< -1 where each sample decides.
+  const int64_t* max_shape;  ///< The largest size of each dimension.
+} eenet_input;
+
+/// What a bundle is. What it points to lives as long as the runtime.
+typedef struct eenet_info {
+  size_t struct_size;
+  const char* model;           ///< Name of the network.
+  const char* id;              ///< Identity of the network, SHA-256 in hex.
+  const char* preprocessing;   ///< What the caller does to raw input, as JSON; see docs/format.md.
+  const char* backend;         ///< Name and version of the inference library.
+  size_t num_exits;            ///< K.
+  size_t num_classes;          ///< C.
+  const char* const* classes;  ///< C names.
+  size_t num_inputs;
+  const eenet_input* inputs;
+  const char* unit;       ///< Of costs and budgets: `ms`, `flops` or `params`.
+  const double* costs;    ///< K, of a sample leaving at each exit; NULL if none fit this device.
+  size_t num_schedules;   ///< S.
+  const double* budgets;  ///< S, that the schedules keep; NULL without costs.
+} eenet_info;
+
+/// Row-major memory of the caller, read during the call only. This struct does not grow.
+typedef struct eenet_tensor {
+  const char* name;  ///< Of the input; NULL: the one in this place.
+  int64_t dtype;     ///< An eenet_dtype.
+  size_t rank;
+  const int64_t* shape;  ///< Of one sample, without a batch axis.
+  const void* data;      ///< Need not be aligned.
+} eenet_tensor;
+
+typedef struct eenet_infer_options {
+  size_t struct_size;
+  int64_t full_depth;  ///< Not 0: whatever the budget, the last exit answers alone.
+  int64_t max_exits;   ///< Exits that may be run, from the first; 0: all.
+  double deadline_ms;  ///< From the call on; the deepest exit that keeps it answers. 0: none.
+} eenet_infer_options;
+
+typedef struct eenet_result {
+  size_t struct_size;
+  float* probabilities;      ///< Set by the caller: memory for C numbers, or NULL.
+  size_t num_probabilities;  ///< Set by the caller: C, or 0.
+  int64_t label;
+  int64_t exit;        ///< Where the sample left, from 0.
+  int64_t stopped_by;  ///< An eenet_stop_reason.
+  int64_t schedule;    ///< Index of the one in force; -1: full depth.
+  double probability;  ///< Of the label.
+  double latency_ms;   ///< From the check of the inputs to the answer.
+  double backend_ms;   ///< The part of it spent in the inference library.
+} eenet_result;
+
+/// What was done since the load or the last reset. Numbers that are not known are NaN.
+typedef struct eenet_stats {
+  size_t struct_size;
+  uint64_t* exits;   ///< Set by the caller: memory for the samples that left at each exit, or NULL.
+  size_t num_exits;  ///< Set by the caller: K, or 0.
+  uint64_t count;    ///< Samples.
+  double mean_cost;  ///< In the unit of the info.
+  double mean_latency_ms;
+  double p50_ms;
+  double p90_ms;
+  double p99_ms;
+} eenet_stats;

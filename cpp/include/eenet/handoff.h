@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "eenet/export.h"
+#include "eenet/manifest.h"
+
+namespace EENET_API eenet {
+
+/// How the numbers of a tensor travel; the values are those of the format.
+enum class Transport : std::uint8_t {
+  kFloat32 = 0,
+  kInt64 = 1,
+  kFloat16 = 2,  ///< A float32 tensor, rounded.
+};
+
+/// Bytes of one number.
+constexpr std::size_t transport_size(Transport transport) {
+  if (transport == Transport::kInt64) return 8;
+  return transport == Transport::kFloat32 ? 4 : 2;
+}
+
+/// A live tensor of one sample, without the batch axis.
+struct HandoffTensor {
+  std::string name;
+  Transport transport = Transport::kFloat32;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> data;  ///< Borrowed, as it travels; need not be aligned.
+};
+
+/// A sample that no exit so far has accepted, on its way to whoever holds the next one; see
+/// docs/handoff.md.
+struct Handoff {
+  std::string network;  ///< Id of the whole network's bundle.
+  std::size_t next_exit = 0;
+  std::size_t num_exits = 0;           ///< Of the network.
+  std::size_t num_classes = 0;         ///< C
+  std::string policy;                  ///< ExitPolicy::digest() of the policy; empty: full depth.
+  std::vector<double> thresholds;      ///< Of every exit of the network; none at full depth.
+  std::vector<std::uint32_t> labels;   ///< Answers of the exits passed; 0 at full depth.
+  std::vector<float> scores;           ///< Theirs, as emitted; 0 at full depth.
+  std::vector<float> logits;           ///< Theirs, (next_exit, C) row-major.
+  std::vector<HandoffTensor> tensors;  ///< In ascending order of their names.
+};
+
+/// The bytes that travel. Equal samples give equal bytes.
+/// @param handoff As decode_handoff() would return it.
+std::vector<std::byte> encode_handoff(const Handoff& handoff);
+
+/// Takes untrusted bytes apart and checks all that can be checked without a bundle.
+/// @param bytes Borrowed by the result's tensors.
+/// @throws Error(kInput) if they are damaged, of another version, or contradict themselves.
+Handoff decode_handoff(std::span<const std::byte> bytes);
+
+/// @throws Error(kInput) if it is of another network, Error(kConfiguration) if the bundle does not
+///   hold its next exit.
+void check_handoff(const Manifest& manifest, const Handoff& handoff);
+
+/// @throws Error(kConfiguration) if the bundle does not begin with exit 0, so that no sample can
+///   begin there.
+void check_begins(const Manifest& manifest);
+
+/// The numbers rounded to half precision.
+/// @param name Of the tensor, for messages.
+/// @throws Error(kInput) if a finite number is beyond what half precision holds.
+std::vector<std::uint16_t> to_half(const std::string& name, std::span<const float> values);
+
+/// Copies a tensor's numbers to where the network computes, float32 or int64.
+/// @param to Aligned for them, with room for all.
+void unpack(const HandoffTensor& tensor, std::byte* to);
+
+}  // namespace eenet
