@@ -366,3 +366,25 @@ def test_measuring_openvino(tiny: TrainedBundle) -> None:
     assert list(profile.costs) == sorted(profile.costs)
     with pytest.raises(UserError, match="provider 'cuda'"):
         measure(tiny.path, inputs, ProfileOptions(repeats=5, provider="cuda"))
+
+
+# --- hand-offs ---
+
+
+def test_openvino_hands_on_and_resumes(tiny: TrainedBundle, tmp_path: Path) -> None:
+    """Features come to the host, and from there into the device's memory, as they are."""
+    eenet_rt.slice_bundle(tiny.path, 0, 1, tmp_path / "head.eenet")
+    eenet_rt.slice_bundle(tiny.path, 1, 3, tmp_path / "tail.eenet")
+    whole = eenet_rt.load(tiny.path, providers=["openvino"])
+    head, tail = (eenet_rt.load(tmp_path / f"{part}.eenet", providers=["openvino"]) for part in ("head", "tail"))
+    handed_on = 0
+    for x in tiny.inputs[:40]:
+        first, expected = head.infer(x), whole.infer(x, return_logits=True)
+        if first.complete:
+            continue
+        handed_on += 1
+        for second in (whole, tail):
+            result = second.resume(first.handoff, return_logits=True)
+            assert (result.exit, result.label) == (expected.exit, expected.label)
+            assert np.array_equal(result.logits, expected.logits)
+    assert handed_on > 5
