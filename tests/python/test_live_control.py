@@ -172,7 +172,7 @@ def test_stops_are_counted(runtime: eenet_rt.Runtime, tiny: TrainedBundle, never
     runtime.infer(tiny.inputs[0], policy=never, max_exit=0)
     runtime.infer(tiny.inputs[0], policy=never)
     runtime.infer(tiny.inputs[0], forced_exit=0)
-    assert runtime.stats().stops == {"policy": 1, "max_exit": 1, "deadline": 0}
+    assert runtime.stats().stops == {"policy": 1, "max_exit": 1, "deadline": 0, "handed_on": 0}
 
 
 @pytest.mark.parametrize(
