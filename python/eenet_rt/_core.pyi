@@ -828,6 +828,7 @@ class Runtime:
     def reset_thresholds(self) -> None:
         """
         Put the schedule's own thresholds back. The watch goes on, and may adapt them again.
+        """
     def resume(
         self,
         handoff: bytes,
