@@ -195,7 +195,7 @@ Args:
 Raises:
     InputError: If `false_alarm_interval` or `audit_share` is out of range.
     ConfigurationError: If the bundle has no schedules, or `adapt` is set and a controller or full
-        depth is in force.)")
+        depth is in force, or the bundle is a slice that hands samples on.)")
       .def("unwatch", &Runtime::unwatch, py::call_guard<py::gil_scoped_release>(),
            "End the watch, and put the schedule's own thresholds back.")
       .def("health", &Runtime::health, py::call_guard<py::gil_scoped_release>(),

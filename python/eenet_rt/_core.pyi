@@ -942,7 +942,7 @@ class Runtime:
         Raises:
             InputError: If `false_alarm_interval` or `audit_share` is out of range.
             ConfigurationError: If the bundle has no schedules, or `adapt` is set and a controller or full
-                depth is in force.
+                depth is in force, or the bundle is a slice that hands samples on.
         """
     @property
     def budgets(self) -> list[float] | None:

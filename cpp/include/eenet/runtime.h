@@ -92,7 +92,7 @@ class Runtime {
   /// Watches the samples from now on, in place of an earlier watch. Calls with a policy or forced
   /// exit of their own, and full depth, are not watched.
   /// @throws Error(kInput) for an option out of range; Error(kConfiguration) if the bundle has no
-  ///   schedules, or the watch is to adapt and no fixed schedule is in force.
+  ///   schedules, or the watch is to adapt and no fixed schedule is in force, or this is a slice.
   void watch(WatchOptions options);
   /// Ends the watch, and puts the schedule's own thresholds back. Without a watch, does nothing.
   void unwatch();
