@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := .venv
+JOBS := $(shell nproc)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 OLDEST_ONNXRUNTIME := 1.19.2
@@ -66,7 +67,7 @@ lint: $(VENV)/.dev
 build/tests/.built: $(VENV)/.dev $(CPP_SOURCES) | system
 	@echo "== build the C++ tests"
 	@$(CONFIGURE_TESTS) -B build/tests -DCMAKE_BUILD_TYPE=Release
-	@$(BIN)/cmake --build build/tests --parallel
+	@$(BIN)/cmake --build build/tests --parallel $(JOBS)
 	@touch $@
 
 test-cpp: build/tests/.built
@@ -80,7 +81,7 @@ test-sanitizers: $(VENV)/.dev
 		echo "== C++ tests with -fsanitize=$$sanitizer"; \
 		build=build/sanitize-$${sanitizer%%,*}; \
 		$(CONFIGURE_TESTS) -B $$build -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEENET_SANITIZE=$$sanitizer -DEENET_GTEST_SOURCE=/usr/src/googletest -Wno-deprecated; \
-		$(BIN)/cmake --build $$build --parallel --target eenet_tests >$$build/build.log || { tail -n 40 $$build/build.log; exit 1; }; \
+		$(BIN)/cmake --build $$build --parallel $(JOBS) --target eenet_tests >$$build/build.log || { tail -n 40 $$build/build.log; exit 1; }; \
 		$$build/tests/cpp/eenet_tests --gtest_brief=1; \
 	done
 

@@ -67,6 +67,14 @@ def cifar10(shared: Path) -> ImageSet:
 
 
 @pytest.fixture(scope="session")
+def tiny_predictions() -> Predictions:
+    """200 samples of 3 exits and 4 classes, from noise."""
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(200, 3, 4)).astype(np.float32)
+    return Predictions(logits, random.integers(0, 4, 200), np.arange(200), tuple("abcd"))
+
+
+@pytest.fixture(scope="session")
 def trained_tiny(cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A network of 3 exits, trained for some seconds on 6,000 real images."""
     torch.manual_seed(0)

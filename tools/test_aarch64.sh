@@ -11,7 +11,7 @@ bin=$(dirname "$python")
 "$bin/cmake" -S . -B $build -DCMAKE_TOOLCHAIN_FILE=cmake/toolchains/aarch64-linux-gnu.cmake -DCMAKE_BUILD_TYPE=Release \
   -DEENET_BUILD_TESTS=ON -DEENET_GTEST_SOURCE=/usr/src/googletest -DPython_EXECUTABLE="$python" \
   --log-level=WARNING -Wno-deprecated
-"$bin/cmake" --build $build --parallel --target eenet_tests eenet_run >$build/build.log || { tail -n 40 $build/build.log; exit 1; }
+"$bin/cmake" --build $build --parallel "$(nproc)" --target eenet_tests eenet_run >$build/build.log || { tail -n 40 $build/build.log; exit 1; }
 
 tools/qemu_aarch64.sh $build/tests/cpp/eenet_tests --gtest_brief=1
 

@@ -67,4 +67,31 @@ Profile profile(std::vector<double> costs, const std::string& unit) {
   return out;
 }
 
+ExitPolicy::Parts zero_policy(std::size_t exits, std::size_t classes,
+                              std::vector<double> thresholds) {
+  ExitPolicy::Parts parts;
+  parts.num_exits = exits;
+  parts.num_classes = classes;
+  std::vector<Scorer> scorers;
+  for (std::size_t k = 0; k + 1 < exits; ++k) {
+    scorers.push_back({std::vector<float>(num_features(classes) + k), {0}, {}, 0});
+  }
+  parts.scorers = std::make_shared<const std::vector<Scorer>>(scorers);
+  parts.thresholds = std::move(thresholds);
+  return parts;
+}
+
+ExitPolicy::Parts maximum_policy(std::size_t exits, std::size_t classes,
+                                 std::vector<double> thresholds) {
+  ExitPolicy::Parts parts = zero_policy(exits, classes, std::move(thresholds));
+  std::vector<Scorer> scorers = *parts.scorers;
+  for (Scorer& scorer : scorers) scorer.weight[classes] = 1;
+  parts.scorers = std::make_shared<const std::vector<Scorer>>(scorers);
+  return parts;
+}
+
+Scorer& edit(ExitPolicy::Parts& parts, std::size_t exit) {
+  return (*std::const_pointer_cast<std::vector<Scorer>>(parts.scorers))[exit];
+}
+
 }  // namespace eenet::test

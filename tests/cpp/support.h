@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eenet/error.h"
+#include "eenet/exit_policy.h"
 #include "eenet/manifest.h"
 #include "eenet/schedule.h"
 
@@ -121,5 +122,16 @@ std::shared_ptr<const Schedule> schedule(double budget, std::vector<double> shar
 std::vector<std::shared_ptr<const Schedule>> three_schedules(const std::string& unit = "ms");
 
 Profile profile(std::vector<double> costs, const std::string& unit = "ms");
+
+/// Parts of a policy whose linear scorers have weight 0 but where the test says otherwise.
+ExitPolicy::Parts zero_policy(std::size_t exits, std::size_t classes,
+                              std::vector<double> thresholds);
+
+/// As zero_policy, with every scorer 1 * max.
+ExitPolicy::Parts maximum_policy(std::size_t exits, std::size_t classes,
+                                 std::vector<double> thresholds);
+
+/// A scorer of such parts, to change it.
+Scorer& edit(ExitPolicy::Parts& parts, std::size_t exit);
 
 }  // namespace eenet::test
