@@ -2,10 +2,10 @@
 
 Run: python benchmarks/footprint.py [--model densenet121] [--repeats 9]
 
-1. Resident memory after 50 samples and time from the first line of ``load`` to the first answer, each contestant in
-   fresh processes that take turns: the bundle, the whole network with its heads as a bundle of one segment, and the
-   latter's ONNX file in a session of the onnxruntime package. Memory is what is resident beyond a process that has
-   imported numpy and read the inputs.
+1. Resident memory after 50 samples, and time until the network is loaded and until the first answer, each contestant
+   in fresh processes that take turns: the bundle, the whole network with its heads as a bundle of one segment, and the
+   latter's ONNX file in a session of the onnxruntime package. Both count from a process that has imported numpy and
+   read the inputs, so that the import of the runtime is in them.
 2. Resident memory over a million calls of ``infer`` on the tiny bundle of tests/golden, and over 50,000 on resnet56,
    with controller, deadlines and explanations in turn.
 """

@@ -22,12 +22,13 @@ def resident_mb() -> float:
 
 def footprint(contestant: str, folder: Path) -> dict[str, float]:
     inputs = np.load(folder / "inputs.npy")[:SAMPLES]
+    before = resident_mb()
+    start = time.perf_counter()
+    # Part of the figures: the onnxruntime package opens its library when it is imported, eenet_rt when it loads.
     if contestant == "onnxruntime_package":
         import onnxruntime as library
     else:
         import eenet_rt as library
-    before = resident_mb()
-    start = time.perf_counter()
     if contestant == "onnxruntime_package":
         options = library.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

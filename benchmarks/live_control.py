@@ -44,7 +44,8 @@ def run(model: str, samples: int) -> dict[str, Any]:
         runtime = eenet_rt.load(Path(folder) / "exits.eenet")
         target = runtime.schedule.budget
         clean = np.stack([runtime.infer(x, policy=None, return_logits=True).logits for x in inputs["as-is"]])
-        order = np.argsort(hardness(Predictions(clean, images.labels)), kind="stable")
+        logged = Predictions(clean, images.labels, np.arange(len(clean)), images.class_names)
+        order = np.argsort(hardness(logged), kind="stable")
         inputs["easy-to-hard"], inputs["hard-to-easy"] = inputs["as-is"][order], inputs["as-is"][order[::-1]]
         streams = {name: stream(runtime, stream_inputs, target) for name, stream_inputs in inputs.items()}
     return {"budget_ms": target, "costs_ms": list(runtime.costs or ()), "streams": streams}
