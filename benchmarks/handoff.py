@@ -2,8 +2,8 @@
 
 Run: python benchmarks/handoff.py [--model densenet121] [--samples 400] [--images 4000]
 
-Time is what a cut adds where nothing lies between the machines: the head's ``infer`` and the ``resume`` of the whole
-bundle, less ``infer`` of the whole bundle, in turn on every sample. No exit accepts, so that all samples travel.
+``hand_on_us`` and ``resume_us`` are what head and rest take outside the inference library more than the whole network
+on one machine does for the same segments. No exit accepts, so that all samples travel; nothing lies between the two.
 """
 
 from __future__ import annotations

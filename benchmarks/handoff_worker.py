@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import eenet_rt
 
 DTYPES = ("float32", "float16")
-WARM_UP = 20
+BLOCK, WARM_UP = 20, 4
 
 
 def never(policy: eenet_rt.ExitPolicy) -> eenet_rt.ExitPolicy:
@@ -25,40 +24,35 @@ def never(policy: eenet_rt.ExitPolicy) -> eenet_rt.ExitPolicy:
     )
 
 
-def warm(call: Callable[[], eenet_rt.Result]) -> eenet_rt.Result:
-    """The second of two calls: the first finds the caches full of another runtime's weights."""
-    call()
-    return call()
-
-
 def time(head: eenet_rt.Runtime, whole: eenet_rt.Runtime, inputs: np.ndarray, samples: int) -> dict[str, Any]:
-    """Head, rest and the whole network in turn."""
+    """Head, rest, and the whole network to the cut and to its end, in turns of a block of samples."""
     assert whole.schedule is not None
     policy = never(whole.schedule.exit_policy)
-    rows: dict[str, list[tuple[float, ...]]] = {dtype: [] for dtype in DTYPES}
-    sizes = {}
-    for i in range(WARM_UP + samples):
-        x = inputs[i % len(inputs)]
-        for dtype in DTYPES:
-            first = warm(partial(head.infer, x, policy=policy, handoff_dtype=dtype))
-            assert first.handoff is not None
-            sizes[dtype] = len(first.handoff)
-            rest = warm(partial(whole.resume, first.handoff, policy=policy))
-            until = warm(partial(whole.infer, x, policy=policy, max_exit=first.exit))
-            full = warm(partial(whole.infer, x, policy=policy))
-            rows[dtype].append(tuple(r.latency_ms for r in (first, rest, until, full)))
     result = {}
     for dtype in DTYPES:
-        first, rest, until, full = np.array(rows[dtype][WARM_UP:]).T
-        added = first + rest - full
+        handoffs = [head.infer(x, policy=policy, handoff_dtype=dtype).handoff for x in inputs[:BLOCK]]
+        cut = head.infer(inputs[0], policy=policy).exit
+        contestants: dict[str, Callable[[int], eenet_rt.Result]] = {
+            "head": lambda i, dtype=dtype: head.infer(inputs[i], policy=policy, handoff_dtype=dtype),
+            "rest": lambda i, handoffs=handoffs: whole.resume(handoffs[i], policy=policy),
+            "to_the_cut": lambda i, cut=cut: whole.infer(inputs[i], policy=policy, max_exit=cut),
+            "one_machine": lambda i: whole.infer(inputs[i], policy=policy),
+        }
+        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in contestants}
+        for _ in range(samples // BLOCK):
+            for name, call in contestants.items():
+                # The first calls of a turn find the caches full of another contestant's weights.
+                results = [call(i % BLOCK) for i in range(-WARM_UP, BLOCK)][WARM_UP:]
+                rows[name] += [(r.latency_ms, 1e3 * (r.latency_ms - r.backend_ms)) for r in results]
+        latency, outside = ({n: float(np.median([row[i] for row in rows[n]])) for n in rows} for i in (0, 1))
+        hand_on = outside["head"] - outside["to_the_cut"]
+        resume = outside["rest"] - (outside["one_machine"] - outside["to_the_cut"])
         result[dtype] = {
-            "size_bytes": sizes[dtype],
-            "head_ms": float(np.median(first)),
-            "rest_ms": float(np.median(rest)),
-            "one_machine_ms": float(np.median(full)),
-            "hand_on_us": 1e3 * float(np.median(first - until)),
-            "added_us": 1e3 * float(np.median(added)),
-            "added_over_one_machine": float(np.median(added) / np.median(full)),
+            "size_bytes": len(handoffs[0]),
+            "latency_ms": latency,
+            "hand_on_us": hand_on,
+            "resume_us": resume,
+            "added_over_one_machine": 1e-3 * (hand_on + resume) / latency["one_machine"],
         }
     return result
 
