@@ -10,23 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import MODELS, machine, write
+from common import MODELS, ask_worker, machine, write
 from latency import prepare
 
 
 def measure(model: str, samples: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         prepare(model, Path(folder))
-        command = [sys.executable, str(Path(__file__).with_name("batch_worker.py")), folder, str(samples)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+        return ask_worker("batch_worker.py", folder, str(samples))
 
 
 def main() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,14 @@ def machine() -> dict[str, Any]:
         "load_average": [round(x, 2) for x in load],
         "versions": versions,
     }
+
+
+def ask_worker(script: str, *arguments: str) -> dict[str, Any]:
+    """What a script beside this one prints as JSON, in a process of its own."""
+    command = [sys.executable, str(Path(__file__).with_name(script)), *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def summary(times_ms: ArrayLike) -> dict[str, float]:

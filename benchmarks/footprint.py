@@ -14,33 +14,25 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common import MODELS, machine, summary, write
+from common import MODELS, ask_worker, machine, summary, write
 from latency import prepare
 
-WORKER = Path(__file__).with_name("footprint_worker.py")
+WORKER = "footprint_worker.py"
 CONTESTANTS = ("bundle", "one_session", "onnxruntime_package")
 GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden" / "tiny.eenet"
-
-
-def ask(*arguments: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, str(WORKER), *arguments], check=True, stdout=subprocess.PIPE, text=True)
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
 
 
 def measure(model: str, repeats: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         prepare(model, Path(folder))
-        rows = [{name: ask(name, folder) for name in CONTESTANTS} for _ in range(repeats)]
-        calls = ask("calls", f"{folder}/exits.eenet", "50000") if model == "resnet56" else None
+        rows = [{name: ask_worker(WORKER, name, folder) for name in CONTESTANTS} for _ in range(repeats)]
+        calls = ask_worker(WORKER, "calls", f"{folder}/exits.eenet", "50000") if model == "resnet56" else None
     result: dict[str, Any] = {}
     for name in CONTESTANTS:
         result[name] = {key: summary([row[name][key] for row in rows]) for key in rows[0][name]}
@@ -59,7 +51,7 @@ def main() -> None:
     arguments = parser.parse_args()
     before = machine()["load_average"]
     models = {model: measure(model, arguments.repeats) for model in arguments.model or MODELS}
-    calls = ask("calls", str(GOLDEN), "1000000")
+    calls = ask_worker(WORKER, "calls", str(GOLDEN), "1000000")
     write("footprint", {"load_average_before": before, "models": models, "million_calls": calls})
     print(json.dumps({"models": models, "million_calls": calls}, indent=1))
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common import MODELS, SHARED, TEST_FILES, machine, write
+from common import MODELS, SHARED, TEST_FILES, ask_worker, machine, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.zoo import zoo_folder
@@ -32,10 +30,7 @@ def measure(model: str, samples: int, images: int) -> dict[str, Any]:
         folder = Path(scratch)
         prepare(model, folder)
         np.savez(folder / "report.npz", inputs=checkpoint.preprocessing(report.images), labels=report.labels)
-        command = [sys.executable, str(Path(__file__).with_name("handoff_worker.py")), scratch, str(samples)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
+        return ask_worker("handoff_worker.py", scratch, str(samples))
 
 
 def main() -> None:
