@@ -43,6 +43,30 @@ def test_p_value_holds_its_level(delta: float) -> None:
     assert np.mean(passed) <= delta + 2 * np.sqrt(delta * (1 - delta) / 1000)
 
 
+@pytest.mark.parametrize(
+    ("size", "drop", "delta"), [(1000, 0.02, 0.1), (1000, 0.01, 0.2), (200, 0.1, 0.05), (100, 0.2, 0.1)]
+)
+def test_false_certification_at_the_boundary(size: int, drop: float, delta: float) -> None:
+    """Rare losses and nothing else: where a loss is seen before it is bet on, every one of these fails."""
+    random = np.random.default_rng(0)
+    streams = (random.random((2000, size)) < drop).astype(np.float64)
+    certified = [drop_p_value(stream, drop, delta) <= delta for stream in streams]
+    assert 0.3 * delta < np.mean(certified) <= delta
+
+
+def test_capital_is_a_fair_game() -> None:
+    """What a sample does to the capital is linear in it, and nothing at the bound: the bet was placed before."""
+    random = np.random.default_rng(1)
+    for size in (50, 100, 300):  # large enough for bets below the largest one
+        before = random.choice([-1.0, 0.0], size - 1)
+        last = np.array([0.02, 0.0, -0.3, -1.0])
+        capital = [1 / drop_p_value(np.append(before, drop), 0.02, 0.05) for drop in last]
+        # Seen as a line through the first and the last of them; the first is the capital that was there.
+        line = capital[0] + (capital[3] - capital[0]) * (0.02 - last) / 1.02
+        assert capital == pytest.approx(line, rel=1e-9)
+        assert capital[3] > capital[0]
+
+
 def test_p_value_sees_a_smaller_drop() -> None:
     random = np.random.default_rng(0)
     passed = [drop_p_value(drops_of_mean(0, 2500, random), 0.02, 0.05) <= 0.05 for _ in range(100)]
