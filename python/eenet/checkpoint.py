@@ -38,6 +38,7 @@ class Checkpoint:
         """Writes the weights and, under ``eenet`` in the header, everything else as JSON."""
         description = {
             "model": self.model,
+            "options": self.network.options,
             "class_names": list(self.class_names),
             "preprocessing": self.preprocessing.to_json(),
             "training": self.training,
@@ -64,11 +65,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         description = json.loads(metadata["eenet"])
         model, class_names = description["model"], tuple(map(str, description["class_names"]))
+        options = dict(description["options"])
         preprocessing = ImagePreprocessing.from_json(description["preprocessing"])
         training = description["training"]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"checkpoint {path}: malformed 'eenet' entry: {error!r}") from error
-    network = create_model(model, len(class_names))
+    network = create_model(model, len(class_names), **options)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

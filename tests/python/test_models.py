@@ -7,6 +7,7 @@ import torch
 
 from eenet.errors import UserError
 from eenet.models import create_model, list_models, model_entry, register
+from eenet.models.heads import HEADS
 
 # Pinned. Paper, Table 3: densenet121 0.06 0.25 0.86 1.17 M, resnet56 0.06 0.28 0.96 M (bottleneck blocks).
 PARAMETERS = {
@@ -58,3 +59,47 @@ def test_registry_errors() -> None:
         create_model("vgg")
     with pytest.raises(ValueError, match="registered twice"):
         register("resnet56", num_classes=1, dataset="", paper_parameters=())(lambda c: create_model("resnet56"))
+
+
+@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_every_head_fits_every_exit(name: str, kind: str) -> None:
+    network = create_model(name, heads=kind).eval()
+    with torch.inference_mode():
+        logits = network(torch.randn(2, 3, 32, 32))
+    assert [tuple(z.shape) for z in logits] == [(2, network.num_classes)] * network.num_exits
+    assert network.options["heads"] == kind
+    assert network.static_parameters() == PARAMETERS[name][1]
+
+
+def test_heads_differ_and_other_names_are_refused() -> None:
+    counts = {kind: create_model("densenet121", heads=kind).parameters_to_exit()[0] for kind in HEADS}
+    assert len(set(counts.values())) == len(HEADS)
+    assert min(counts, key=counts.__getitem__) == "linear"
+    with pytest.raises(UserError, match="heads: got 'cheap', expected one of paper, strided"):
+        create_model("densenet121", heads="cheap")
+    with pytest.raises(UserError, match="model 'densenet121' has no option 'head'; it has heads"):
+        create_model("densenet121", head="paper")
+
+
+def test_exits_of_a_resnet_lie_where_they_are_asked_for() -> None:
+    network = create_model("resnet56", exits=(9, 14, 18)).eval()
+    image = torch.randn(2, 3, 32, 32)
+    torch.manual_seed(0)
+    with torch.inference_mode():
+        assert len(network(image)) == 4
+        tensors = {"image": image}
+        for k, spec in enumerate(network.segments[:-1]):
+            (features,) = network.run_core(k, *(tensors[name] for name in spec.inputs))
+            tensors[spec.outputs[0]] = features
+    assert [tuple(tensors[f"trunk_{k}"].shape[1:]) for k in range(3)] == [(16, 32, 32), (32, 16, 16), (32, 16, 16)]
+    for wrong in [(18, 9), (9, 9), (0, 9), (9, 27)]:
+        with pytest.raises(UserError, match=r"exits: got \[.*\], expected ascending numbers from 1 to 26"):
+            create_model("resnet56", exits=wrong)
+
+
+def test_resnet_without_early_exits_and_without_projections() -> None:
+    network = create_model("resnet56", exits=(), shortcut="pad")
+    assert network.parameters_to_exit() == [853018]
+    with pytest.raises(UserError, match="shortcut: got 'none', expected projection or pad"):
+        create_model("resnet56", shortcut="none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from eenet.checkpoint import load_checkpoint
+from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.predictions import Predictions
@@ -59,6 +60,16 @@ def test_loss_by_hand() -> None:
     assert loss(logits, label, distil=True).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_loss_with_a_teacher_by_hand() -> None:
+    # A student that is undecided between two classes, a teacher with odds 3 : 1 at temperature 3.
+    student, label = torch.zeros(1, 2), torch.tensor([0])
+    teacher = torch.tensor([[3 * math.log(3), 0.0]])
+    divergence = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(0.25 / 0.5)
+    loss = MultiExitLoss(1, teacher_share=0.3)
+    expected = 0.7 * math.log(2) + 0.3 * 9 * divergence
+    assert loss([student], label, distil=False, teacher=teacher).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_distillation_leaves_the_teacher_alone() -> None:
     early, last = torch.zeros(1, 3, requires_grad=True), torch.tensor([[2.0, 0.0, 0.0]], requires_grad=True)
     loss = MultiExitLoss(2, distillation=1.0)
@@ -85,6 +96,75 @@ def test_interrupted_run_ends_with_the_same_weights(cifar10: ImageSet, tmp_path:
             train(cifar10, folder, stop_after=epoch)
         resumed = train(cifar10, folder)
         assert same_weights(whole.network, resumed.network)
+
+
+def test_averaged_weights_are_kept_and_resumed(cifar10: ImageSet, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, averaging=0.9)
+    plain, whole = train(cifar10, tmp_path / "plain"), train(cifar10, tmp_path / "whole", config)
+    assert same_weights(plain.network, whole.network)
+    assert not same_weights(whole.network, whole.result)
+    with pytest.raises(KeyboardInterrupt):
+        train(cifar10, tmp_path / "stopped", config, stop_after=2)
+    assert same_weights(whole.result, train(cifar10, tmp_path / "stopped", config).result)
+
+
+def test_average_is_the_recurrence(cifar10: ImageSet, tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1, batch_size=250, averaging=0.75)
+    trainer = train(cifar10, tmp_path / "one", config)
+    torch.manual_seed(config.seed)
+    name = "parts.0.0.weight"
+    # Two steps: the average starts at the weights after the first one.
+    first = _weights_after_one_step(cifar10, tmp_path / "half", config)[name]
+    last = trainer.network.state_dict()[name]
+    assert torch.allclose(trainer.result.state_dict()[name], 0.75 * first + 0.25 * last, atol=1e-7)
+
+
+def _weights_after_one_step(cifar10: ImageSet, folder: Path, config: TrainingConfig) -> dict[str, torch.Tensor]:
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    torch.manual_seed(config.seed)
+    images = cifar10[:600]
+    trainer = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder)
+    step = trainer._schedule.step
+
+    def stop() -> None:
+        step()
+        raise Stop
+
+    trainer._schedule.step = stop
+    with pytest.raises(Stop):
+        trainer.fit()
+    return {name: tensor.clone() for name, tensor in trainer.network.state_dict().items()}
+
+
+def test_teacher_is_imitated_and_left_alone(cifar10: ImageSet, tmp_path: Path) -> None:
+    images = cifar10[:600]
+    preprocessing = ImagePreprocessing.fit(images.images)
+    torch.manual_seed(1)
+    teacher = Checkpoint("tiny", tiny.create().eval(), images.class_names, preprocessing)
+    before = {name: tensor.clone() for name, tensor in teacher.network.state_dict().items()}
+    config = dataclasses.replace(CONFIG, epochs=6, trunk_share=0.0, teacher_share=1.0)
+    torch.manual_seed(0)
+    trainer = Trainer(tiny.create(), images[:500], images[500:], preprocessing, config, tmp_path, teacher)
+    x = torch.from_numpy(preprocessing(images.images[500:]))
+
+    def distance() -> float:
+        with torch.inference_mode():
+            student, taught = trainer.network.eval()(x)[-1], teacher.network.run_last(x)
+        return float((student.log_softmax(1) - taught.log_softmax(1)).abs().mean())
+
+    start = distance()
+    trainer.fit()
+    assert distance() < start
+    assert all(torch.equal(before[name], tensor) for name, tensor in teacher.network.state_dict().items())
+
+
+def test_teacher_of_other_classes_is_refused(cifar10: ImageSet, tmp_path: Path) -> None:
+    preprocessing = ImagePreprocessing.fit(cifar10.images[:100])
+    teacher = Checkpoint("tiny", tiny.create(), tuple("abcdefghij"), preprocessing)
+    with pytest.raises(UserError, match=r"teacher: its classes are a, b, c, d, e, \.\.\. \(10\), those of"):
+        Trainer(tiny.create(), cifar10[:500], cifar10[500:600], preprocessing, CONFIG, tmp_path, teacher)
 
 
 def test_resuming_with_other_settings_is_refused(cifar10: ImageSet, tmp_path: Path) -> None:

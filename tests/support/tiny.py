@@ -6,8 +6,8 @@ import itertools
 
 from torch import nn
 
-from eenet.heads import pool_head
 from eenet.models import ChainNetwork, create_model, register
+from eenet.models.heads import pool_head
 from eenet.models.network import MultiExitNetwork
 
 

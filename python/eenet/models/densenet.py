@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from eenet.heads import conv_head
+from eenet.models.heads import exit_head
 from eenet.models.network import ChainNetwork, initialise
 from eenet.models.registry import register
 
@@ -23,7 +23,8 @@ class DenseNetConfig:
         blocks: layers of each dense block.
         bottleneck: the 1x1 convolution of a layer has ``bottleneck * growth`` channels.
         compression: a transition keeps this share of the channels.
-        head_reduction: a head's convolutions have ``channels / head_reduction`` channels.
+        heads: of the early exits, one of `eenet.models.heads.HEADS`.
+        head_reduction: the convolutions of a ``paper`` head have ``channels / head_reduction`` channels.
         image_size: height and width of the input.
     """
 
@@ -32,6 +33,7 @@ class DenseNetConfig:
     blocks: tuple[int, ...] = (6, 12, 24, 16)
     bottleneck: int = 4
     compression: float = 0.5
+    heads: str = "paper"
     head_reduction: int = 4
     image_size: int = 32
 
@@ -74,6 +76,7 @@ class MultiExitDenseNet(ChainNetwork):
         num_exits = len(config.blocks)
         super().__init__(config.num_classes, num_exits, (3, config.image_size, config.image_size))
         channels = 2 * config.growth
+        size = config.image_size
         features = OrderedDict[str, nn.Module](conv0=nn.Conv2d(3, channels, 3, padding=1, bias=False))
         heads = []
         for i, layers in enumerate(config.blocks, start=1):
@@ -85,7 +88,9 @@ class MultiExitDenseNet(ChainNetwork):
             if i < num_exits:
                 features[f"transition{i}"] = Transition(channels, int(channels * config.compression))
                 channels = int(channels * config.compression)
-                heads.append(conv_head(channels, channels // config.head_reduction, config.num_classes))
+                size //= 2
+                paper_width = channels // config.head_reduction
+                heads.append(exit_head(config.heads, channels, size, config.num_classes, paper_width))
         features["norm5"] = nn.BatchNorm2d(channels)
         self.backbone = nn.ModuleDict(
             {"features": nn.Sequential(features), "classifier": nn.Linear(channels, config.num_classes)}
@@ -106,6 +111,6 @@ class MultiExitDenseNet(ChainNetwork):
 
 
 @register("densenet121", num_classes=100, dataset="CIFAR-100", paper_parameters=(0.06, 0.25, 0.86, 1.17))
-def densenet121(num_classes: int) -> MultiExitDenseNet:
+def densenet121(num_classes: int, *, heads: str = "paper") -> MultiExitDenseNet:
     """DenseNet of 121 layers, growth 12."""
-    return MultiExitDenseNet(DenseNetConfig(num_classes=num_classes))
+    return MultiExitDenseNet(DenseNetConfig(num_classes=num_classes, heads=heads))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -35,6 +36,7 @@ class MultiExitNetwork(nn.Module, ABC):
         num_classes: C.
         segments: one `SegmentSpec` an exit.
         input_shapes: shape of every network input without the batch axis.
+        options: what `create_model` made it with beside the number of classes.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class MultiExitNetwork(nn.Module, ABC):
         self.num_classes = num_classes
         self.segments = tuple(segments)
         self.input_shapes = dict(input_shapes)
+        self.options: dict[str, Any] = {}
 
     @property
     def num_exits(self) -> int:

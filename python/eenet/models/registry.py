@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from eenet.errors import UserError
 from eenet.models.network import MultiExitNetwork
 
-Builder = Callable[[int], MultiExitNetwork]
+Builder = Callable[..., MultiExitNetwork]
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class ModelEntry:
 
     Attributes:
         name: what ``create_model`` and ``eenet-export --model`` take.
-        build: makes the network for a number of classes, freshly initialised.
+        build: makes the network, freshly initialised, for a number of classes and, by keyword, options.
         num_classes: classes of its usual dataset.
         dataset: its usual dataset.
         paper_parameters: millions of parameters to each exit as in the paper's Table 3, to print beside ours.
@@ -63,15 +65,24 @@ def model_entry(name: str) -> ModelEntry:
     return _ENTRIES[name]
 
 
-def create_model(name: str, num_classes: int | None = None) -> MultiExitNetwork:
+def create_model(name: str, num_classes: int | None = None, **options: Any) -> MultiExitNetwork:
     """A freshly initialised network.
 
     Args:
         name: one of `list_models`.
         num_classes: C; the usual dataset's when not given.
+        options: keyword arguments of the network's builder that JSON can hold, such as ``heads``. The network keeps
+            them and the defaults of the others, and a checkpoint writes them.
 
     Raises:
-        UserError: no network has that name.
+        UserError: no network has that name, or it has no such option.
     """
     entry = model_entry(name)
-    return entry.build(entry.num_classes if num_classes is None else num_classes)
+    parameters = inspect.signature(entry.build).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.kind == p.KEYWORD_ONLY}
+    for option in options:
+        if option not in defaults:
+            raise UserError(f"model {name!r} has no option {option!r}; it has {', '.join(defaults) or 'none'}")
+    network = entry.build(entry.num_classes if num_classes is None else num_classes, **options)
+    network.options = {**defaults, **options}
+    return network

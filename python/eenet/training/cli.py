@@ -17,6 +17,7 @@ from eenet.commands import ArgumentParser, run_command
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.models import create_model, list_models
+from eenet.models.heads import HEADS
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training.trainer import Trainer, TrainingConfig, predict
 
@@ -42,6 +43,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--test", type=Path, help="test images, .npz: predictions are written when training is done")
     parser.add_argument("--out", required=True, type=Path, help="folder of weights, predictions, log and state")
     parser.add_argument("--start", type=Path, help="checkpoint whose weights to start from")
+    parser.add_argument("--heads", choices=HEADS, help="of the early exits (default: the network's own)")
+    parser.add_argument("--teacher", type=Path, help="checkpoint of the same classes, whose last exit is imitated")
+    parser.add_argument("--teacher-share", type=float, default=defaults.teacher_share, help="its part in every loss")
     parser.add_argument("--epochs", type=int, default=defaults.epochs)
     parser.add_argument("--batch-size", type=int, default=defaults.batch_size)
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate, help="peak of one cycle")
@@ -50,6 +54,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--trunk-share", type=float, default=defaults.trunk_share, help="first share without exits")
     parser.add_argument("--distillation", type=float, default=defaults.distillation)
     parser.add_argument("--loss-weights", type=float, nargs="+", help="of the exits (default: 1 2 .. K)")
+    parser.add_argument("--averaging", type=float, default=defaults.averaging, help="decay of averaged weights")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], default=defaults.precision)
     parser.add_argument("--compile", action="store_true", help="use torch.compile")
     parser.add_argument("--seed", type=int, default=defaults.seed)
@@ -71,15 +76,24 @@ def _train(arguments: argparse.Namespace) -> None:
         start = load_checkpoint(arguments.start)
         if start.model != arguments.model:
             raise UserError(f"--start: {arguments.start} holds {start.model}, expected {arguments.model}")
+        if arguments.heads and start.network.options.get("heads") != arguments.heads:
+            raise UserError(f"--heads: {arguments.start} has {start.network.options.get('heads')}")
         network, preprocessing = start.network, start.preprocessing
     else:
-        network = create_model(arguments.model, len(images.class_names))
+        options = {"heads": arguments.heads} if arguments.heads else {}
+        network = create_model(arguments.model, len(images.class_names), **options)
         preprocessing = ImagePreprocessing.fit(train.images)
+    if not 0 <= config.averaging < 1:
+        raise UserError(f"--averaging: got {config.averaging}, expected at least 0 and below 1")
+    if not 0 <= config.teacher_share <= 1:
+        raise UserError(f"--teacher-share: got {config.teacher_share}, expected 0 to 1")
     if config.loss_weights and len(config.loss_weights) != network.num_exits:
         raise UserError(f"--loss-weights: got {len(config.loss_weights)} numbers, expected {network.num_exits}")
 
-    trainer = Trainer(network, train, validation, preprocessing, config, arguments.out)
+    teacher = load_checkpoint(arguments.teacher) if arguments.teacher else None
+    trainer = Trainer(network, train, validation, preprocessing, config, arguments.out, teacher)
     trainer.fit()
+    network = trainer.result
     accuracy = {}
     sets: dict[str, ImageSet] = {"validation": validation}
     if arguments.test:
@@ -114,6 +128,8 @@ def _config(arguments: argparse.Namespace) -> TrainingConfig:
         trunk_share=arguments.trunk_share,
         distillation=arguments.distillation,
         loss_weights=tuple(arguments.loss_weights) if arguments.loss_weights else None,
+        averaging=arguments.averaging,
+        teacher_share=arguments.teacher_share,
         precision=arguments.precision,
         compile=arguments.compile,
         seed=arguments.seed,

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 
 class MultiExitLoss(nn.Module):
-    r"""Cost-weighted cross-entropy of all exits and self-distillation from the last one.
+    r"""Cost-weighted losses of all exits and self-distillation from the last one.
 
     .. math:: L = \sum_k \gamma_k \ell_k + \alpha \tau^2 \sum_{k<K-1} KL(\sigma(z_{K-1}/\tau) \| \sigma(z_k/\tau))
 
@@ -18,11 +18,16 @@ class MultiExitLoss(nn.Module):
     that a learning rate and a weight decay mean what they mean for a network with one exit. The teacher is detached,
     so distillation never pulls the last exit towards the early ones.
 
+    :math:`\ell_k` is the cross-entropy. With a teacher from outside, whose logits are t, it is
+
+    .. math:: \ell_k = (1 - s) CE(z_k) + s \tau^2 KL(\sigma(t/\tau) \| \sigma(z_k/\tau))
+
     Args:
         weights: K positive numbers, scaled to sum 1; the paper's, ``k + 1``, when None.
         num_exits: K.
         distillation: alpha, 0 to switch it off.
         temperature: tau.
+        teacher_share: s, the part that the teacher from outside has in each loss.
     """
 
     def __init__(
@@ -31,22 +36,45 @@ class MultiExitLoss(nn.Module):
         weights: Sequence[float] | None = None,
         distillation: float = 0.01,
         temperature: float = 3.0,
+        teacher_share: float = 0.5,
     ) -> None:
         super().__init__()
         raw = torch.arange(1.0, num_exits + 1) if weights is None else torch.tensor(list(weights))
         self.weights: list[float] = (raw / raw.sum()).tolist()
         self.distillation = distillation
         self.temperature = temperature
+        self.teacher_share = teacher_share
 
-    def forward(self, logits: Sequence[Tensor], labels: Tensor, *, distil: bool) -> Tensor:
-        """Scalar loss of logits, K tensors ``(batch, C)``, and labels ``(batch,)``; ``distil`` adds the second sum."""
-        loss = torch.stack([w * F.cross_entropy(z, labels) for w, z in zip(self.weights, logits, strict=True)]).sum()
+    def forward(
+        self, logits: Sequence[Tensor], labels: Tensor, *, distil: bool, teacher: Tensor | None = None
+    ) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            logits: of the K exits, each ``(batch, C)``; or of the last one alone, whose weight is then 1.
+            labels: ``(batch,)``.
+            distil: add the second sum.
+            teacher: logits of a teacher from outside, ``(batch, C)``.
+        """
+        weights = self.weights if len(logits) > 1 else [1.0]
+        losses = [w * self._exit(z, labels, teacher) for w, z in zip(weights, logits, strict=True)]
+        loss = torch.stack(losses).sum()
         if distil and self.distillation > 0:
-            tau = self.temperature
-            teacher = F.log_softmax(logits[-1].detach() / tau, dim=1)
             for student in logits[:-1]:
-                divergence = F.kl_div(
-                    F.log_softmax(student / tau, dim=1), teacher, reduction="batchmean", log_target=True
-                )
-                loss = loss + self.distillation * tau**2 * divergence
+                loss = loss + self.distillation * self._divergence(student, logits[-1].detach())
         return loss
+
+    def _exit(self, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
+        loss = F.cross_entropy(logits, labels)
+        if teacher is None:
+            return loss
+        return (1 - self.teacher_share) * loss + self.teacher_share * self._divergence(logits, teacher)
+
+    def _divergence(self, student: Tensor, teacher: Tensor) -> Tensor:
+        tau = self.temperature
+        return tau**2 * F.kl_div(
+            F.log_softmax(student / tau, dim=1),
+            F.log_softmax(teacher / tau, dim=1),
+            reduction="batchmean",
+            log_target=True,
+        )

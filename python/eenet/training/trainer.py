@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import safetensors
@@ -15,9 +15,10 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.files import replacing
@@ -41,6 +42,9 @@ class TrainingConfig:
         distillation: alpha of `MultiExitLoss`.
         distillation_share: last share of the epochs, in which distillation is on (the paper: 25 %).
         loss_weights: of the exits; the paper's when None.
+        averaging: decay a step of the exponential moving average of the weights, which is then what is evaluated and
+            kept; 0 for none.
+        teacher_share: the part that a teacher from outside has in each exit's loss, see `MultiExitLoss`.
         padding: zero padding before the random crop.
         precision: ``float32``, or ``bfloat16`` for autocast.
         compile: use ``torch.compile``.
@@ -56,6 +60,8 @@ class TrainingConfig:
     distillation: float = 0.01
     distillation_share: float = 0.25
     loss_weights: tuple[float, ...] | None = None
+    averaging: float = 0.0
+    teacher_share: float = 0.5
     padding: int = 4
     precision: str = "bfloat16"
     compile: bool = False
@@ -75,6 +81,10 @@ class Trainer:
         preprocessing: of the images.
         config: how to train.
         folder: where ``state.safetensors`` and ``log.jsonl`` go.
+        teacher: a trained network whose last exit is imitated, see `MultiExitLoss`.
+
+    Raises:
+        UserError: too few images, or a teacher of other classes.
     """
 
     def __init__(
@@ -85,19 +95,33 @@ class Trainer:
         preprocessing: ImagePreprocessing,
         config: TrainingConfig,
         folder: Path,
+        teacher: Checkpoint | None = None,
     ) -> None:
+        if teacher is not None and teacher.class_names != train.class_names:
+            raise UserError(
+                f"teacher: its classes are {_listed(teacher.class_names)}, those of the images "
+                f"{_listed(train.class_names)}"
+            )
         if len(train) < config.batch_size:
             raise UserError(
                 f"training set: got {len(train)} images, expected at least one batch of {config.batch_size}"
             )
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network: MultiExitNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train_set = train
         self.validation = validation
         self.preprocessing = preprocessing
         self.config = config
         self.folder = folder
         self.epoch = 0
-        self._loss = MultiExitLoss(network.num_exits, config.loss_weights, config.distillation)
+        self._teacher = teacher
+        self._average = (
+            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging), use_buffers=True)
+            if config.averaging
+            else None
+        )
+        self._loss = MultiExitLoss(
+            network.num_exits, config.loss_weights, config.distillation, teacher_share=config.teacher_share
+        )
         self._run = torch.compile(network.run) if config.compile else network.run
         matrices = [p for p in network.parameters() if p.ndim > 1]
         vectors = [p for p in network.parameters() if p.ndim <= 1]
@@ -115,6 +139,13 @@ class Trainer:
             cycle_momentum=False,
             last_epoch=step - 1,
         )
+
+    @property
+    def result(self) -> MultiExitNetwork:
+        """The network that training is for: the averaged one where weights are averaged."""
+        if self._average is None:
+            return self.network
+        return cast(MultiExitNetwork, self._average.module)
 
     def fit(self) -> None:
         """Trains to the last epoch, from the last one that was finished."""
@@ -136,29 +167,38 @@ class Trainer:
         label = f"epoch {self.epoch + 1}/{config.epochs}"
         for images, labels in tqdm(self._batches(), label, self._steps, disable=None, leave=False):
             with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-                logits = [z.float() for z in self._run((images,), early_exits=early_exits)]
-            loss = self._loss(logits, labels, distil=distil) if early_exits else F.cross_entropy(logits[-1], labels)
+                teacher = self._teach(images)
+                logits = [z.float() for z in self._run((_tensor(images, self.preprocessing),), early_exits=early_exits)]
+            # Before the exits are there, the last one is trained as a network of its own.
+            loss = self._loss(logits if early_exits else logits[-1:], labels, distil=distil, teacher=teacher)
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
             self._schedule.step()
+            if self._average is not None:
+                self._average.update_parameters(self.network)
             total += loss.item()
         mean = total / self._steps
         if not np.isfinite(mean):
             raise UserError(f"epoch {self.epoch + 1}: the loss is {mean}; try a smaller learning rate")
         return mean
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _teach(self, images: NDArray[np.uint8]) -> Tensor | None:
+        if self._teacher is None:
+            return None
+        with torch.no_grad():
+            return self._teacher.network.run_last(_tensor(images, self._teacher.preprocessing)).float()
+
+    def _batches(self) -> Iterator[tuple[NDArray[np.uint8], Tensor]]:
         random = np.random.default_rng((self.config.seed, self.epoch))
         order = random.permutation(len(self.train_set))
         size, pad = self.config.batch_size, self.config.padding
         for step in range(self._steps):
             batch = self.train_set[order[step * size : (step + 1) * size]]
-            images = torch.from_numpy(self.preprocessing(_augment(batch.images, pad, random)))
-            yield images.contiguous(memory_format=torch.channels_last), torch.from_numpy(batch.labels)
+            yield _augment(batch.images, pad, random), torch.from_numpy(batch.labels)
 
     def _accuracy(self) -> list[float]:
-        predictions = predict(self.network, self.validation, self.preprocessing)
+        predictions = predict(self.result, self.validation, self.preprocessing)
         answers = predictions.logits.argmax(axis=2)
         return [round(float(a), 4) for a in (answers == predictions.labels[:, None]).mean(axis=0)]
 
@@ -182,6 +222,8 @@ class Trainer:
             state = self._optimizer.state.get(parameter, {})
             if "momentum_buffer" in state:
                 tensors[f"momentum.{name}"] = state["momentum_buffer"].contiguous()
+        if self._average is not None:
+            tensors |= {f"average.{name}": t.contiguous() for name, t in self._average.state_dict().items()}
         metadata = {"epoch": str(self.epoch), "config": json.dumps(asdict(self.config))}
         with replacing(self._state_file) as temporary:
             safetensors.torch.save_file(tensors, temporary, metadata=metadata)
@@ -202,7 +244,9 @@ class Trainer:
                 f"{self._state_file} was trained with {metadata['config']}, now {json.dumps(asdict(self.config))}: "
                 "give the same settings or another folder"
             )
-        self.network.load_state_dict({n[8:]: t for n, t in tensors.items() if n.startswith("network.")})
+        self.network.load_state_dict(_with_prefix("network.", tensors))
+        if self._average is not None:
+            self._average.load_state_dict(_with_prefix("average.", tensors))
         for name, parameter in self.network.named_parameters():
             if f"momentum.{name}" in tensors:
                 buffer = torch.empty_like(parameter)  # the parameter's memory format
@@ -210,6 +254,18 @@ class Trainer:
         self.epoch = int(metadata["epoch"])
         if self.epoch < self.config.epochs:
             self._schedule = self._schedule_from(self.epoch * self._steps)
+
+
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _tensor(images: NDArray[np.uint8], preprocessing: ImagePreprocessing) -> Tensor:
+    return torch.from_numpy(preprocessing(images)).contiguous(memory_format=torch.channels_last)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:5]) + (f", ... ({len(names)})" if len(names) > 5 else "")
 
 
 def _augment(images: NDArray[np.uint8], padding: int, random: np.random.Generator) -> NDArray[np.uint8]:
@@ -232,8 +288,7 @@ def predict(
     logits = []
     with torch.inference_mode():
         for start in tqdm(range(0, len(images), batch_size), "predict", disable=None, leave=False):
-            x = torch.from_numpy(preprocessing(images.images[start : start + batch_size]))
-            x = x.contiguous(memory_format=torch.channels_last)
+            x = _tensor(images.images[start : start + batch_size], preprocessing)
             logits.append(torch.stack(network(x), dim=1).numpy())
     index = np.arange(len(images), dtype=np.int64)
     return Predictions(np.concatenate(logits), images.labels, index, images.class_names)
