@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eenet.errors import UserError
 from eenet.files import open_npz, replacing
+from eenet.splits import stratified_mask
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,13 @@ class Predictions:
         return int(self.logits.shape[2])
 
     def split(self, share: float, seed: int) -> tuple[Predictions, Predictions]:
-        """Two disjoint random parts, the first with ``share`` of the samples."""
+        """Two disjoint random parts, the first with ``share`` of the samples of every class."""
         first = self.split_mask(share, seed)
         return self[first], self[~first]
 
     def split_mask(self, share: float, seed: int) -> NDArray[np.bool_]:
         """Which samples `split` puts into the first part, bool ``(N,)``."""
-        order = np.random.default_rng(seed).permutation(len(self))
-        first = np.zeros(len(self), bool)
-        first[order[: round(share * len(self))]] = True
-        return first
+        return stratified_mask(self.labels, round(share * len(self)), seed)
 
     def save(self, path: str | Path) -> None:
         """Writes an ``.npz`` file: ``logits``, ``labels``, ``index``, ``class_names``."""

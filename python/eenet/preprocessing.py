@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eenet.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# How images of other sizes come to the network's: the only way so far, spelt out for whoever reads a manifest.
+_RESIZE = {"crop": "center", "filter": "bilinear", "antialias": True}
 
 
 @dataclass(frozen=True)
@@ -17,10 +23,12 @@ class ImagePreprocessing:
     """``(pixel * scale - mean) / std`` per channel, from bytes in HWC order to float32 in CHW order.
 
     Attributes:
-        size: height and width that the network takes; images of another size are refused, not resized.
+        size: height and width that the network takes.
         scale: usually 1/255.
         mean, std: per channel, after scaling.
         color: channel order of the bytes.
+        resize: whether images of another size are brought to it by `resize`, as those of training were; else they are
+            refused.
     """
 
     size: tuple[int, int]
@@ -28,10 +36,14 @@ class ImagePreprocessing:
     std: tuple[float, ...]
     scale: float = 1 / 255
     color: str = "RGB"
+    resize: bool = False
 
     @classmethod
     def fit(cls, images: NDArray[np.uint8]) -> ImagePreprocessing:
-        """Mean and deviation of each channel, to four digits, of images of shape ``(N, H, W, 3)``."""
+        """Mean and deviation of each channel, to four digits, of images of shape ``(N, H, W, 3)``.
+
+        Images of other sizes are to be resized.
+        """
         pixels = images.reshape(-1, images.shape[-1])
         # Integer histograms: exact, and without a float copy of the whole set.
         levels = np.arange(256) / 255
@@ -43,6 +55,7 @@ class ImagePreprocessing:
             size=(int(images.shape[1]), int(images.shape[2])),
             mean=tuple(round(float(m), 4) for m in mean),
             std=tuple(round(float(s), 4) for s in std),
+            resize=True,
         )
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -64,7 +77,7 @@ class ImagePreprocessing:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``docs/format.md`` describes."""
-        return {
+        described: dict[str, Any] = {
             "kind": "image",
             "color": self.color,
             "layout": "CHW",
@@ -73,6 +86,7 @@ class ImagePreprocessing:
             "mean": list(self.mean),
             "std": list(self.std),
         }
+        return {**described, "resize": _RESIZE} if self.resize else described
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> ImagePreprocessing:
@@ -84,6 +98,8 @@ class ImagePreprocessing:
         try:
             if (value["kind"], value["layout"]) != ("image", "CHW"):
                 raise UserError(f"preprocessing: got {value['kind']}/{value['layout']}, expected image/CHW")
+            if value.get("resize") not in (None, _RESIZE):
+                raise UserError(f"preprocessing: resize: got {value['resize']}, expected {_RESIZE}")
             size: Sequence[int] = value["size"]
             return cls(
                 size=(int(size[0]), int(size[1])),
@@ -91,6 +107,27 @@ class ImagePreprocessing:
                 std=tuple(map(float, value["std"])),
                 scale=float(value["scale"]),
                 color=str(value["color"]),
+                resize=value.get("resize") is not None,
             )
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
             raise UserError(f"preprocessing: {error!r} in {value!r}") from error
+
+
+def resize(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The largest part around the centre that has the shape of ``size``, brought to it with Pillow's bilinear filter.
+
+    Args:
+        image: RGB, of any size.
+        size: height and width.
+
+    Returns:
+        uint8 ``(H, W, 3)``; the image itself where it has that size.
+    """
+    from PIL.Image import Resampling
+
+    height, width = size
+    scale = min(image.width / width, image.height / height)
+    left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
+    # Rounding must not lead outside.
+    box = (max(left, 0), max(top, 0), min(left + scale * width, image.width), min(top + scale * height, image.height))
+    return np.asarray(image.resize((width, height), Resampling.BILINEAR, box=box))

@@ -123,7 +123,9 @@ def test_budget_on_the_calibration_set(zoo: tuple[str, Predictions], policy: str
     # where EENet clamps them.
     scores = eenet_rt.scores(calibration_set.logits, scheduler.exit_policy_)[:, :-1]
     tied = max(float((scores == end).mean(axis=0).max()) for end in (0, 1)) if "eenet" in policy else 0.0
-    assert result.mean_cost + scheduler.margin_ >= budget - (0.005 + tied) * costs[-1]
+    # A hidden layer, trained anew for every price, changes in jumps.
+    jump = 0.01 if policy == "learned-stopping-hidden" else 0.005
+    assert result.mean_cost + scheduler.margin_ >= budget - (jump + tied) * costs[-1]
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))

@@ -290,5 +290,4 @@ def predict(
         for start in tqdm(range(0, len(images), batch_size), "predict", disable=None, leave=False):
             x = _tensor(images.images[start : start + batch_size], preprocessing)
             logits.append(torch.stack(network(x), dim=1).numpy())
-    index = np.arange(len(images), dtype=np.int64)
-    return Predictions(np.concatenate(logits), images.labels, index, images.class_names)
+    return Predictions(np.concatenate(logits), images.labels, images.index, images.class_names)

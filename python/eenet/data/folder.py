@@ -1,0 +1,193 @@
+"""A folder with one folder of image files for each class."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eenet.data.image_set import ImageSet, shorten
+from eenet.errors import UserError
+from eenet.extras import extra
+from eenet.preprocessing import resize
+from eenet.progress import Progress
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pnm")
+)
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+# Folders of these names are sets, not classes: one floor too high was given.
+_SETS = frozenset(["train", "training", "test", "testing", "val", "valid", "validation", "eval"])
+_MOST_NAMED = 8
+_MOST_MEMORY = 0.8  # share of the memory that is free
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """What is in a folder: image files below it with their class, and files that are no images."""
+
+    class_names: tuple[str, ...]
+    files: tuple[str, ...]
+    labels: NDArray[np.int64]
+    others: tuple[str, ...]
+
+
+def read_folder(path: str | Path, size: tuple[int, int]) -> ImageSet:
+    """Reads ``CLASS/**/FILE`` below a folder, in the order of names; each image is resized as it is read.
+
+    Grey images become RGB, and images that a camera stored turned are turned back. Files that cannot be decoded are
+    left out and named in one warning; so are files that are no images.
+
+    Args:
+        path: the folder.
+        size: height and width to resize to, see `eenet.preprocessing.resize`.
+
+    Raises:
+        UserError: it is no such folder, or a class is without an image.
+    """
+    with extra("export"):
+        import PIL.Image  # noqa: F401
+    root = Path(path)
+    listing = _list(root)
+    _check_memory(root, len(listing.files), size)
+    images = np.empty((len(listing.files), *size, 3), np.uint8)
+    failed = _read_all(root, listing.files, images)
+    if failed:
+        _tell_unreadable(root, failed, len(listing.files))
+    whole = np.array([file not in failed for file in listing.files], bool)
+    files = tuple(file for file in listing.files if file not in failed)
+    found = ImageSet(images if whole.all() else images[whole], listing.labels[whole], listing.class_names, files=files)
+    _require_images(root, found)
+    return found
+
+
+def _list(root: Path) -> _Listing:
+    try:
+        entries = sorted(entry.name for entry in os.scandir(root) if not entry.name.startswith(".") and entry.is_dir())
+    except OSError as error:
+        raise UserError(f"{root}: {error.strerror}") from error
+    names = [name for name in entries if name != "__MACOSX"]
+    if len(names) < 2:
+        raise UserError(f"{root}: has {len(names)} folders, expected one for each class, with its images in it")
+    if all(name.lower() in _SETS for name in names):
+        raise UserError(f"{root}: has folders {shorten(names)}, which are sets and not classes: give one of them")
+    files, labels, others = [], [], []
+    for label, name in enumerate(names):
+        for file in _files_below(root / name):
+            if Path(file).suffix.lower() in _SUFFIXES:
+                files.append(os.path.relpath(file, root))
+                labels.append(label)
+            else:
+                others.append(os.path.relpath(file, root))
+    if others:
+        kinds = Counter(Path(file).suffix.lower() or "no ending" for file in others)
+        listed = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(_MOST_NAMED))
+        _log.warning("%s: left out %d files that are no images by their name: %s", root, len(others), listed)
+    return _Listing(tuple(names), tuple(files), np.array(labels, np.int64), tuple(others))
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Files in order of names, hidden ones left out; links are followed, each folder once."""
+    seen = set()
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (os.path.join(parent, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _check_memory(root: Path, count: int, size: tuple[int, int]) -> None:
+    need = count * size[0] * size[1] * 3
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        if need > _MOST_MEMORY * max(free, _available_memory()):
+            raise UserError(
+                f"{root}: {count} images of {size[0]} x {size[1]} take {need / 1e9:.1f} GB of memory, which is not "
+                f"there; give a smaller --image-size"
+            )
+
+
+def _available_memory() -> int:
+    """Memory that Linux could free, in bytes; 0 where it is not known."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8]) -> dict[str, str]:
+    """Fills ``out``; what went wrong with which file."""
+    from PIL import Image
+
+    failed = {}
+    # Decoding and resizing leave Python's lock, and no image is in memory longer than it takes.
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    try:
+        with Progress(f"read {root}", len(files), "images") as progress, warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            for file, problem in zip(files, pool.map(partial(_read, root, out), range(len(files)), files), strict=True):
+                if problem is not None:
+                    failed[file] = problem
+                progress.advance()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return failed
+
+
+def _read(root: Path, out: NDArray[np.uint8], row: int, file: str) -> str | None:
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(root / file, formats=_FORMATS) as image:
+            image.load()
+            out[row] = resize(_as_rgb(ImageOps.exif_transpose(image)), out.shape[1:3])
+    except Exception as error:  # decoders raise whatever they please on damaged files
+        return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return None
+
+
+def _as_rgb(image: Image) -> Image:
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        # Pillow would clip, and make nearly every pixel white.
+        pixels = np.asarray(image)
+        if pixels.min() < 0 or pixels.max() > 65535 or image.mode == "F":
+            raise ValueError(f"pixels of mode {image.mode} from {pixels.min()} to {pixels.max()}, expected 8 or 16 bit")
+        image = Image.fromarray((pixels // 257).astype(np.uint8))
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _tell_unreadable(root: Path, failed: dict[str, str], count: int) -> None:
+    listed = "".join(f"\n  {file}: {problem}" for file, problem in list(failed.items())[:_MOST_NAMED])
+    more = f"\n  and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
+    _log.warning("%s: %d of %d images cannot be read and are left out:%s%s", root, len(failed), count, listed, more)
+
+
+def _require_images(root: Path, images: ImageSet) -> None:
+    counts = np.bincount(images.labels, minlength=len(images.class_names))
+    empty = [name for name, count in zip(images.class_names, counts, strict=True) if count == 0]
+    if empty:
+        raise UserError(f"{root}: no image that can be read in the folders {shorten(empty)}, expected some")

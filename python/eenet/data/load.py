@@ -1,0 +1,50 @@
+"""One way in for every kind of source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from eenet.data.folder import read_folder
+from eenet.data.image_set import ImageSet
+from eenet.data.npz import read_npz
+from eenet.errors import UserError
+from eenet.extras import extra
+from eenet.preprocessing import resize
+from eenet.progress import Progress
+
+
+def load_images(path: str | Path, size: tuple[int, int] | None = None) -> ImageSet:
+    """Reads images and labels.
+
+    Args:
+        path: a folder of class folders, with image files of any size in them; or an ``.npz`` file with ``labels`` (N
+            integers), optionally ``classes`` (C names), and either ``images`` (uint8, ``(N, H, W, 3)``) or ``sheet0``,
+            ``sheet1``, ...: the bytes of image files, each a grid of 100 x 100 tiles in row-major order.
+        size: height and width to resize to, see `eenet.preprocessing.resize`. None: as they are, which only packed
+            images may be.
+
+    Raises:
+        UserError: the source cannot be read or does not hold what it should.
+    """
+    if Path(path).is_dir():
+        if size is None:
+            raise UserError(f"{path} is a folder, expected an .npz file, whose images have one size")
+        return read_folder(path, size)
+    images = read_npz(path)
+    return images if size is None else _resized(images, size, str(path))
+
+
+def _resized(images: ImageSet, size: tuple[int, int], name: str) -> ImageSet:
+    if images.images.shape[1:3] == size:
+        return images
+    with extra("export"):
+        from PIL import Image
+    out = np.empty((len(images), *size, 3), np.uint8)
+    with Progress(f"resize {name}", len(images), "images") as progress:
+        for row, pixels in enumerate(images.images):
+            out[row] = resize(Image.fromarray(pixels), size)
+            progress.advance()
+    return replace(images, images=out)
