@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eenet.checkpoint import load_checkpoint
-from eenet.commands import ArgumentParser, check_counts, run_command
+from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
@@ -19,13 +19,12 @@ from eenet.profiling import PROVIDERS, ProfileOptions
 from eenet.scheduling import POLICIES
 from eenet.scheduling.grid import COMBINE, UNITS
 from eenet.zoo import zoo_folder
-from eenet_export.export import ExportOptions, ExportResult, export_bundle
+from eenet_export.export import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult, export_bundle
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
-    return run_command("eenet-export", lambda: _export(arguments), interrupted="nothing was written")
+    return run_command(_parser(), _export, argv, interrupted="nothing was written")
 
 
 def _parser() -> ArgumentParser:
@@ -41,13 +40,10 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--images", type=Path, help="images to measure and verify with (default: beside the checkpoint)"
     )
-    budgets = parser.add_mutually_exclusive_group()
-    budgets.add_argument(
-        "--budget", type=float, nargs="+", default=[], metavar="B",
-        help="mean cost per sample, the first one active (default: 50, 60, 65, 70, 80, 90 %% of full cost, 65 %% "
-        "active)",
-    )  # fmt: skip
-    budgets.add_argument("--budget-ms", type=float, nargs="+", default=[], metavar="B", help="short for --unit ms")
+    shares = ", ".join(DEFAULT_BUDGETS).replace("%", "%%")
+    add_budgets(
+        parser, what=f"mean cost per sample, the first one active (default: {DEFAULT_ACTIVE}% active among {shares})"
+    )
     parser.add_argument(
         "--unit", choices=UNITS, default=options.unit, help="of budgets: measured ms, or counted (default: ms)"
     )
@@ -61,7 +57,7 @@ def _parser() -> ArgumentParser:
         f"{options.combine})",
     )  # fmt: skip
     parser.add_argument(
-        "--exits", type=_exits, nargs="+", default=[], metavar="BEGIN:END",
+        "--exits", type=_exits, nargs="+", action="extend", metavar="BEGIN:END",
         help="also write slices of the bundle, as 0:2 for a device and 2:4 for a server: MODEL_BEGIN-END.eenet each",
     )  # fmt: skip
     parser.add_argument("--provider", choices=PROVIDERS, default=profile.provider, help="to measure (default: cpu)")
@@ -104,20 +100,19 @@ def _sources(arguments: argparse.Namespace) -> _Sources:
 def _export(arguments: argparse.Namespace) -> None:
     entry = model_entry(arguments.model)
     check_counts(arguments, "threads", "repeats")
-    if arguments.budget_ms and arguments.unit != "ms":
-        raise UserError(f"--budget-ms: --unit {arguments.unit} came with it, give --budget")
+    budgets = given_budgets(arguments)
     sources = _sources(arguments)
     checkpoint = load_checkpoint(sources.checkpoint)
     if checkpoint.model != entry.name:
         raise UserError(f"--checkpoint: {sources.checkpoint} holds {checkpoint.model}, expected {entry.name}")
     options = ExportOptions(
-        budgets=tuple(arguments.budget_ms or arguments.budget),
+        budgets=tuple(budgets),
         unit=arguments.unit,
         policy=arguments.policy,
         combine=arguments.combine,
         seed=arguments.seed,
         profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
-        slices=tuple(arguments.exits),
+        slices=tuple(arguments.exits or ()),
     )
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = export_bundle(

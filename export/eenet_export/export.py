@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.budgets import Budget, budget_cost
 from eenet.bundle import CALIBRATION, SCHEDULES
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
@@ -36,8 +37,8 @@ from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
 from eenet_export.verify import Verification, verify
 
-DEFAULT_SHARES = (0.5, 0.6, 0.65, 0.7, 0.8, 0.9)
-DEFAULT_ACTIVE = 0.65
+DEFAULT_BUDGETS = ("50%", "60%", "65%", "70%", "80%", "90%")
+DEFAULT_ACTIVE = "65%"
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class ExportOptions:
     """What to export.
 
     Attributes:
-        budgets: to fit, the first one active; when empty, `DEFAULT_SHARES` of full cost with `DEFAULT_ACTIVE` active.
-        unit: of the budgets: ``ms``, measured here; ``flops`` or ``params``, counted.
+        budgets: to fit, the first one active, numbers or shares of full cost such as ``"65%"``; when empty,
+            `DEFAULT_BUDGETS` with `DEFAULT_ACTIVE` active.
+        unit: of costs and budgets: ``ms``, measured here; ``flops`` or ``params``, counted.
         policy: name of the scheduler.
         combine: what the answers are made of, see `eenet.scheduling.grid.fit_schedules`.
         seed: of the split of the validation predictions and of the fit.
@@ -54,7 +56,7 @@ class ExportOptions:
         slices: pairs ``(begin, end)`` of exits, each to be written as a bundle of its own beside the whole one.
     """
 
-    budgets: tuple[float, ...] = ()
+    budgets: tuple[Budget, ...] = ()
     unit: str = "ms"
     policy: str = DEFAULT_POLICY
     combine: str = DEFAULT_COMBINE
@@ -274,13 +276,14 @@ def _fit(
 def _budgets(costs: Sequence[float], options: ExportOptions) -> tuple[list[float], float, list[float]]:
     """Budgets to fit in ascending order, the active one, and default ones that cannot be met."""
     if options.budgets:
-        return sorted(set(options.budgets)), options.budgets[0], []
-    wanted = [round(share * costs[-1], 4) for share in DEFAULT_SHARES]
+        given = [budget_cost(budget, costs[-1]) for budget in options.budgets]
+        return sorted(set(given)), given[0], []
+    wanted = [budget_cost(budget, costs[-1]) for budget in DEFAULT_BUDGETS]
     feasible = [budget for budget in wanted if budget >= costs[0]]
     if not feasible:
         raise UserError(
             f"no default budget can be met: exit 0 costs {costs[0]:.4g} of {costs[-1]:.4g} {options.unit}; "
             "give --budget"
         )
-    active = round(DEFAULT_ACTIVE * costs[-1], 4)
+    active = budget_cost(DEFAULT_ACTIVE, costs[-1])
     return feasible, active if active in feasible else feasible[0], [b for b in wanted if b < costs[0]]

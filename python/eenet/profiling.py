@@ -21,7 +21,7 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.commands import run_command
+from eenet.commands import guarded
 from eenet.errors import UserError
 
 # What a measured profile may be for: the short names that eenet_rt.load takes.
@@ -171,7 +171,7 @@ def _main(samples: str, threads: str, repeats: str, provider: str, *bundles: str
     def command() -> None:
         print(json.dumps(_measure_here(samples, int(threads), int(repeats), provider, *bundles)))
 
-    return run_command(_NAME, command, interrupted="nothing was measured")
+    return guarded(_NAME, command, interrupted="nothing was measured")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def test_pays_from_where_it_goes_on_paying() -> None:
         (["--batch", "0"], "--batch: got 0, expected 1 to"),
         (["--batch", "4", "99999"], "--batch: got 99999, expected 1 to"),
         (["--repeats", "0"], "--repeats: got 0, expected at least 1"),
-        (["--budget", "1e-9"], "--budget: got 1e-09, expected at least"),
+        (["--budget", "1e-9"], "--budget: got 1e-09, the smallest of the schedules is"),
         (["--inputs", "nowhere.npz"], "nowhere.npz"),
     ],
 )

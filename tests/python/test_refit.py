@@ -6,8 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import venv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import eenet
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.predictions import Predictions
@@ -25,6 +22,7 @@ from eenet.scheduling.calibration_file import parse_calibration
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
 from support.bundles import contents, list_files
+from support.environments import site
 from support.schedule_command import listed, run
 
 COSTS = (1.0, 2.0, 4.0)
@@ -227,21 +225,6 @@ def test_noise_has_the_shapes_of_the_manifest() -> None:
 # --- on a device: an environment without PyTorch ---
 
 
-def site(folder: Path, *packages: str) -> Path:
-    """The interpreter of a virtual environment with these packages, and links to this one's code."""
-    venv.create(folder, with_pip=False, symlinks=True)
-    (target,) = folder.glob("lib/python*/site-packages")
-    installed = Path(eenet_rt.__file__).parents[1]
-    for path in (Path(eenet.__file__).parent, *installed.glob("eenet-*.dist-info"), Path(eenet_rt.__file__).parent):
-        (target / path.name).symlink_to(path)
-    for package in ("numpy", *packages):
-        home = Path(sys.modules[package].__file__ or "").parent if package in sys.modules else installed / package
-        (target / package).symlink_to(home)
-        if (libraries := home.parent / f"{package}.libs").is_dir():
-            (target / libraries.name).symlink_to(libraries)
-    return folder / "bin" / "python"
-
-
 def on_device(python: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
@@ -292,7 +275,7 @@ def test_missing_packages_are_named(spare: Path, tmp_path: Path) -> None:
     before = contents(spare)
     done = on_device(site(tmp_path / "plain"), "refit", spare, "--costs", listed(COSTS), "--budget-ms", 2.5)
     assert done.returncode == 2
-    assert "safetensors is not installed; it comes with the extra 'refit'" in done.stderr
+    assert "safetensors is not installed; it comes by: pip install " in done.stderr
     assert done.stderr.count("\n") == 1
     assert contents(spare) == before
     done = on_device(
@@ -300,5 +283,5 @@ def test_missing_packages_are_named(spare: Path, tmp_path: Path) -> None:
         "--costs", listed(COSTS), "--budget-ms", 2.5, "--policy", "eenet", "--out", tmp_path / "s.safetensors",
     )  # fmt: skip
     assert done.returncode == 2
-    assert "torch is not installed; it comes with the extra 'export'" in done.stderr
+    assert "torch is not installed; it comes by: pip install " in done.stderr
     assert done.stderr.count("\n") == 1

@@ -147,7 +147,10 @@ def test_wrong_predictions(
         (("--costs", "1,2,x"), "expected numbers with commas between"),
         (("--costs", "1,3,2"), "expected positive numbers that rise"),
         (("--costs", COSTS, "--budget", "1", "--budget-ms", "1"), "--budget-ms: not allowed with argument --budget"),
-        (("--costs", COSTS, "--budget-ms", "1", "--unit", "flops"), "--budget-ms: costs in flops came, in ms expected"),
+        (
+            ("--costs", COSTS, "--budget-ms", "1", "--unit", "flops"),
+            "--budget-ms: --unit flops came with it, give --budget",
+        ),
         (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 cannot be met: feasible are 0.83 (exit 0) to 2.46"),
         (("--costs", COSTS, "--policy", "best"), "invalid choice: 'best'"),
     ],

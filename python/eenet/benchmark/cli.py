@@ -14,6 +14,7 @@ import numpy as np
 
 import eenet_rt
 from eenet.benchmark.measure import BatchTimes, ExitTimes, measure_batches, measure_exits, planned_policy
+from eenet.budgets import BUDGET_HELP, Budget, parse_budget, within_budget
 from eenet.bundle import MANIFEST, Bundle, reading
 from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
@@ -26,8 +27,7 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
-    return run_command("eenet-bench", lambda: _bench(arguments), interrupted="nothing was written")
+    return run_command(_parser(), _bench, argv, interrupted="nothing was written")
 
 
 def _parser() -> ArgumentParser:
@@ -41,8 +41,14 @@ def _parser() -> ArgumentParser:
         help="preprocessed samples, .npz with an array (N, ...) for each input (default: noise that leaves as the "
         "calibration samples did)",
     )  # fmt: skip
-    parser.add_argument("--budget", type=float, metavar="B", help="of the schedule to time (default: the active one)")
-    parser.add_argument("--batch", type=int, nargs="+", default=list(_SIZES), metavar="N", help="sizes of batches")
+    parser.add_argument(
+        "--budget", type=parse_budget, metavar="B",
+        help=f"time the schedule with the largest budget up to {BUDGET_HELP} (default: the active one)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--batch", type=int, nargs="+", action="extend", metavar="N",
+        help=f"sizes of batches (default: {' '.join(map(str, _SIZES))})",
+    )  # fmt: skip
     parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="to time (default: cpu)")
     parser.add_argument("--threads", type=int, default=1, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=200, help="timed runs of each exit and batch size")
@@ -58,7 +64,7 @@ def _bench(arguments: argparse.Namespace) -> None:
         # That no profile fits is what this command is for.
         warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
         runtime = eenet_rt.load(arguments.bundle, threads=arguments.threads, providers=[arguments.provider])
-    sizes = sorted(set(arguments.batch))
+    sizes = sorted(set(arguments.batch or _SIZES))
     if sizes[0] < 1 or sizes[-1] > runtime.max_batch:
         wrong = sizes[0] if sizes[0] < 1 else sizes[-1]
         raise UserError(f"--batch: got {wrong}, expected 1 to {runtime.max_batch}")
@@ -82,17 +88,14 @@ def _progress(line: str) -> None:
     print(f"\r{line:<40}", end="", file=sys.stderr, flush=True)
 
 
-def _schedule(runtime: eenet_rt.Runtime, budget: float | None) -> eenet_rt.Schedule:
+def _schedule(runtime: eenet_rt.Runtime, budget: Budget | None) -> eenet_rt.Schedule:
     schedules = runtime.schedules
     if not schedules:
         raise UserError("the bundle has no schedules, so there are no early exits to time")
     if budget is None:
         return runtime.schedule or schedules[0]
     # By the budgets they were made for: this device may have no costs yet.
-    met = [schedule for schedule in schedules if schedule.budget <= budget]
-    if not met:
-        raise UserError(f"--budget: got {budget:g}, expected at least {schedules[0].budget:g} {schedules[0].unit}")
-    return met[-1]
+    return schedules[within_budget(schedules, budget)]
 
 
 def _read_inputs(path: Path, runtime: eenet_rt.Runtime) -> Inputs:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from eenet.budgets import BUDGET_HELP, parse_budget
 from eenet.commands import ArgumentParser, run_command
 from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section
@@ -28,8 +29,7 @@ from eenet.report.verdict import WallTime, measure_wall_time, verdict_section, v
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
-    return run_command("eenet-report", lambda: _report(arguments), interrupted="nothing was written")
+    return run_command(_parser(), _report, argv, interrupted="nothing was written")
 
 
 def _parser() -> ArgumentParser:
@@ -46,7 +46,9 @@ def _parser() -> ArgumentParser:
     )  # fmt: skip
     choice = parser.add_mutually_exclusive_group()
     choice.add_argument("--schedule", type=int, metavar="I", help="report on schedule I (default: the active one)")
-    choice.add_argument("--budget", type=float, metavar="B", help="or on the one with the largest budget up to B")
+    choice.add_argument(
+        "--budget", type=parse_budget, metavar="B", help=f"or on the one with the largest budget up to {BUDGET_HELP}"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of splits, fits and the choice of example images")
     parser.add_argument("--out", type=Path, required=True, help="report.html; pictures go to report_figures/ beside it")
     parser.add_argument("--json", action="store_true", help="print the main figures as JSON")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
+from eenet.budgets import Budget, within_budget
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.evaluation import Evaluation, evaluate
@@ -114,18 +115,14 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     return Inputs(bundle, chosen, report, validation, images, sources, repeated, arguments.seed)
 
 
-def _choose(bundle: ReportBundle, schedule: int | None, budget: float | None) -> int:
+def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -> int:
     schedules = bundle.schedules
     if schedule is not None:
         if not 0 <= schedule < len(schedules):
             raise UserError(f"--schedule: got {schedule}, the bundle has schedules 0 to {len(schedules) - 1}")
         return schedule
     if budget is not None:
-        fitting = [i for i, s in enumerate(schedules) if s.budget <= budget]
-        if not fitting:
-            least = schedules[0]
-            raise UserError(f"--budget: got {budget:g}, the bundle's smallest is {least.budget:g} {least.unit}")
-        return fitting[-1]
+        return within_budget(schedules, budget)
     if bundle.active is None:
         raise UserError(f"{bundle.files.folder}: no schedule is active, give --schedule or --budget")
     return bundle.active

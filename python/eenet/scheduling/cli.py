@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.commands import ArgumentParser, check_counts, run_command
+from eenet.budgets import BUDGET_HELP, budget_cost, parse_budget, within_budget
+from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.errors import UserError
 from eenet.evaluation import evaluate, evaluate_exit_quality
 from eenet.predictions import Predictions
@@ -37,8 +38,7 @@ _NETWORK = "predictions"  # a bundle takes only schedules that name it; these we
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
-    return run_command("eenet-schedule", lambda: arguments.run(arguments), interrupted="nothing was written")
+    return run_command(_parser(), lambda arguments: arguments.run(arguments), argv, interrupted="nothing was written")
 
 
 def _parser() -> ArgumentParser:
@@ -50,7 +50,7 @@ def _parser() -> ArgumentParser:
     fit = _command(commands, "fit", "fit one policy for one or more budgets")
     fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
     _add_costs(fit)
-    _add_budgets(fit, required=True, more="").add_argument(
+    add_budgets(fit, what="mean cost per sample, the first one active", required=True).add_argument(
         "--max-accuracy-drop", type=float, metavar="POINTS",
         help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
     )  # fmt: skip
@@ -69,6 +69,10 @@ def _parser() -> ArgumentParser:
     evaluation = _command(commands, "evaluate", "what schedules do on report data")
     evaluation.add_argument("--predictions", type=Path, required=True, help="that nothing was fitted on, .npz")
     evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle's")
+    evaluation.add_argument(
+        "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
+        help=f"only the schedule with the largest budget up to {BUDGET_HELP}, for each (default: all)",
+    )  # fmt: skip
     evaluation.add_argument("--json", action="store_true", help="print the result as JSON")
     evaluation.set_defaults(run=_evaluate)
 
@@ -76,12 +80,17 @@ def _parser() -> ArgumentParser:
     comparison.add_argument("--val", type=Path, required=True, help="predictions to fit and calibrate on, .npz")
     comparison.add_argument("--report", type=Path, required=True, help="predictions to report on, .npz")
     _add_costs(comparison)
-    _add_budgets(
-        comparison, required=False, more=" (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)"
+    add_budgets(
+        comparison, what="mean cost per sample (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)"
     )
     names = [*POLICIES, ORACLE]
-    comparison.add_argument("--policies", nargs="+", choices=names, default=names, metavar="POLICY")
-    comparison.add_argument("--combine", nargs="+", choices=COMBINE, default=["none", "exits"], help="as for fit")
+    comparison.add_argument(
+        "--policies", nargs="+", action="extend", choices=names, metavar="POLICY",
+        help=f"some of {', '.join(names)} (default: all)",
+    )  # fmt: skip
+    comparison.add_argument(
+        "--combine", nargs="+", action="extend", choices=COMBINE, help="as for fit (default: none exits)"
+    )
     comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
     comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
     comparison.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -95,9 +104,7 @@ def _add_refit(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
     options = ProfileOptions()
     refit = _command(commands, "refit", "fit the schedules of a bundle anew, for this device and other budgets")
     refit.add_argument("bundle", type=Path, metavar="BUNDLE")
-    refit.add_argument(
-        "--budget-ms", type=float, nargs="+", required=True, metavar="B", help="mean ms a sample, the first one active"
-    )
+    add_budgets(refit, what="mean cost per sample, the first one active", required=True, ms_alone=True)
     costs = refit.add_mutually_exclusive_group()
     costs.add_argument("--costs", type=_numbers, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
     costs.add_argument("--measure", action="store_true", help="measure costs, also where the bundle has a profile")
@@ -120,18 +127,9 @@ def _add_costs(parser: ArgumentParser) -> None:
     parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
 
 
-def _add_budgets(parser: ArgumentParser, *, required: bool, more: str) -> argparse._MutuallyExclusiveGroup:
-    budgets = parser.add_mutually_exclusive_group(required=required)
-    budgets.add_argument("--budget", type=float, action="append", metavar="B", help=f"may be given again{more}")
-    budgets.add_argument("--budget-ms", type=float, action="append", metavar="B", help="short for --budget B --unit ms")
-    return budgets
-
-
 def _budgets(arguments: argparse.Namespace) -> list[float]:
-    """The budgets as they came, none without such an option."""
-    if arguments.budget_ms and arguments.unit != "ms":
-        raise UserError(f"--budget-ms: costs in {arguments.unit} came, in ms expected")
-    return arguments.budget_ms or arguments.budget or []
+    """The budgets as they came, in the unit of the costs; none without such an option."""
+    return [budget_cost(budget, arguments.costs[-1]) for budget in given_budgets(arguments)]
 
 
 def _numbers(text: str) -> list[float]:
@@ -202,11 +200,14 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     came = (predictions.num_exits, predictions.num_classes)
     if expected != {came}:
         raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
+    chosen = file.schedules
+    if arguments.budget:
+        chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
     if arguments.json:
-        print(json.dumps({"schedules": [_evaluated(s, predictions) for s in file.schedules]}))
+        print(json.dumps({"schedules": [_evaluated(s, predictions) for s in chosen]}))
         return
     print(f"{len(predictions)} samples")
-    for schedule in file.schedules:
+    for schedule in chosen:
         result = evaluate(predictions, schedule.exit_policy, schedule.costs)
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
@@ -243,7 +244,11 @@ def _compare(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "repeats")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
-    policies = [(policy, combine) for policy in arguments.policies for combine in arguments.combine]
+    policies = [
+        (policy, combine)
+        for policy in arguments.policies or [*POLICIES, ORACLE]
+        for combine in arguments.combine or ("none", "exits")
+    ]
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
         print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {len(report)} samples")
@@ -279,7 +284,7 @@ def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
 def _refit(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads", "repeats")
     options = RefitOptions(
-        budgets_ms=tuple(arguments.budget_ms),
+        budgets=tuple(given_budgets(arguments)),
         costs=None if arguments.costs is None else tuple(arguments.costs),
         measure=arguments.measure,
         profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import eenet_rt
+from eenet.budgets import Budget, budget_cost
 from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, reading, save_manifest
 from eenet.errors import UserError
 from eenet.files import replacing
@@ -28,13 +29,13 @@ class RefitOptions:
     """What to refit to.
 
     Attributes:
-        budgets_ms: at least one, the first one active.
+        budgets: at least one, the first one active; in ms, or as shares of full cost, as ``"65%"``.
         costs: K costs of this device in ms; None: those of the bundle's profile, measured where it has none that fits.
         measure: measure even so.
         profile: how to measure; its threads and provider are part of the key of a profile.
     """
 
-    budgets_ms: tuple[float, ...]
+    budgets: tuple[Budget, ...]
     costs: tuple[float, ...] | None = None
     measure: bool = False
     profile: ProfileOptions = field(default_factory=ProfileOptions)
@@ -72,17 +73,18 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     fit_set, calibration_set = _read_calibration(bundle)
     profile = _profile(bundle, options, say)
     costs = check_costs(profile.costs, bundle.num_exits)
-    budgets = _check_budgets(options.budgets_ms, costs)
+    wanted = [budget_cost(budget, costs[-1]) for budget in options.budgets]
+    budgets = _check_budgets(wanted, costs)
     schedules = []
     for budget in budgets:
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
         say(f"refit {schedules[-1].summary()}")
-    active = budgets.index(options.budgets_ms[0])
+    active = budgets.index(wanted[0])
     with replacing(target) as folder:
         _copy(bundle, folder, link=target == bundle.folder)
         save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
         _save_manifest(bundle, folder, profile)
-        _check(folder, calibration_set, options, say)
+        _check(folder, calibration_set, options.profile, wanted[0], say)
     return RefitResult(target, profile, schedules, active)
 
 
@@ -182,18 +184,19 @@ def _save_manifest(bundle: Bundle, folder: Path, profile: CostProfile) -> None:
     save_manifest(folder, {**bundle.manifest, "profiles": [profile.to_json(), *others], "files": files})
 
 
-def _check(folder: Path, calibration_set: Predictions, options: RefitOptions, say: Callable[[str], None]) -> None:
-    """Reads back what was written."""
+def _check(
+    folder: Path, calibration_set: Predictions, profile: ProfileOptions, active: float, say: Callable[[str], None]
+) -> None:
+    """Reads back what was written; ``active`` is the budget in force."""
     file = eenet_rt.read_schedules(str(folder / SCHEDULES))
     for schedule in file.schedules:
         check_schedule(schedule, calibration_set)
     try:
-        runtime = eenet_rt.load(folder, threads=options.profile.threads, providers=[options.profile.provider])
+        runtime = eenet_rt.load(folder, threads=profile.threads, providers=[profile.provider])
     except eenet_rt.BackendError as error:
         # Not the fault of anything written here: the segments are those of the old bundle.
         say(f"check: schedules; segments could not be opened here: {error}")
         return
-    active = options.budgets_ms[0]
     if runtime.schedule is None or runtime.schedule.budget != active:
         raise UserError(f"verify: the schedule in force is {runtime.schedule!r}, expected that for {active:g} ms")
     say("check: the bundle loads, its schedules keep their budgets on the calibration set")

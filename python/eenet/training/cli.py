@@ -26,11 +26,8 @@ _SAMPLES = 400  # real images that go with the weights, to measure and verify an
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
-    arguments = _parser().parse_args(argv)
     return run_command(
-        "eenet-train",
-        lambda: _train(arguments),
-        interrupted="finished epochs are kept; the same command goes on from there",
+        _parser(), _train, argv, interrupted="finished epochs are kept; the same command goes on from there"
     )
 
 

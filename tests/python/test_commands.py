@@ -1,0 +1,187 @@
+"""What all commands have in common: streams that are closed, narrow or full, versions, missing extras, budgets."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eenet_rt
+from eenet.budgets import budget_cost, parse_budget
+from eenet.commands import ArgumentParser, add_budgets, given_budgets
+from eenet.errors import UserError
+from eenet.extras import install_command
+from support.environments import site
+from support.schedule_command import run
+
+COMMANDS = ("bench", "export", "report", "schedule", "train")
+FIT = ("fit", "--predictions", "v.npz", "--costs", "1,2,3", "--policy", "maximum", "--combine", "none")
+COMPARE = (
+    "compare", "--val", "v.npz", "--report", "v.npz", "--costs", "1,2,3", "--policies", "maximum", "--combine", "none",
+    "--repeats", "1", "--out", "c",
+)  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Holds predictions of a made-up network, ``v.npz``."""
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 10, 400)
+    logits = random.standard_normal((400, 3, 10), np.float32)
+    logits[np.arange(400), :, labels] += 2
+    np.savez(tmp_path / "v.npz", logits=logits, labels=labels)
+    return tmp_path
+
+
+def start(folder: Path, arguments: tuple[str, ...], redirect: str, **environment: str) -> subprocess.CompletedProcess:
+    """Runs ``eenet-schedule`` in a shell with redirections."""
+    line = f'"$@" {redirect}'
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line, "bash", sys.executable, "-m", "eenet.scheduling.cli", *arguments],
+        cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_goes_loses_no_file(folder: Path, unbuffered: str) -> None:
+    arguments = (*FIT, "--budget", "1.5", "2", "--out", "s.safetensors")
+    # The reader is gone before the first line comes.
+    done = start(folder, arguments, "| exec 0<&-", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(eenet_rt.read_schedules(folder / "s.safetensors").schedules) == 2
+
+
+def test_full_output_loses_no_file_and_is_an_error(folder: Path) -> None:
+    done = start(folder, (*FIT, "--budget", "2", "--out", "s.safetensors"), ">/dev/full")
+    assert done.returncode == 2
+    assert done.stderr == "eenet-schedule: error: [Errno 28] No space left on device: '<stdout>'\n"
+    assert (folder / "s.safetensors").is_file()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(folder: Path, closed: str) -> None:
+    done = start(folder, COMPARE, closed)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "c" / "comparison.csv").is_file()
+    assert (folder / "c" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_a_stream_cannot_encode_is_replaced(folder: Path) -> None:
+    done = start(folder, COMPARE, "", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " ?0.00" in done.stdout
+
+
+def test_mistakes_are_told_to_a_narrow_stream(folder: Path) -> None:
+    (folder / "größe.npz").write_bytes(b"")
+    done = start(folder, (*FIT[:2], "größe.npz", *FIT[3:], "--budget", "2", "--out", "s"), "", PYTHONIOENCODING="ascii")
+    assert done.returncode == 2
+    assert done.stderr.startswith("eenet-schedule: error: gr??e.npz: ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_version_and_help(command: str, option: str) -> None:
+    path = Path(sys.executable).with_name(f"eenet-{command}")
+    done = subprocess.run([path, option], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    if option == "--version":
+        assert done.stdout == f"eenet-{command} {eenet_rt.__version__}\n"
+    else:
+        assert "(default: None)" not in done.stdout
+        assert "(default: False)" not in done.stdout
+
+
+@pytest.mark.parametrize(("command", "package"), [("export", "safetensors"), ("train", "torch"), ("report", "tqdm")])
+@pytest.mark.parametrize("arguments", [(), ("--help",)])
+def test_missing_extras(command: str, package: str, arguments: tuple[str, ...], tmp_path: Path) -> None:
+    python = site(tmp_path / "venv")
+    code = f"import sys; from eenet.entry_points import {command}; sys.exit({command}())"
+    done = subprocess.run([python, "-W", "error", "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"eenet-{command}: error: {package} is not installed; it comes by: pip install ")
+    assert done.stderr.count("\n") == 1
+
+
+class _Distribution:
+    """What `importlib.metadata` says of an install."""
+
+    requires = ("numpy>=1.23", 'onnxruntime>=1.19.2; extra == "cpu"', "torch>=2.6; extra == 'export'")
+
+    def __init__(self, origin: str | None) -> None:
+        self.origin = origin
+
+    def read_text(self, name: str) -> str | None:
+        assert name == "direct_url.json"
+        return self.origin
+
+
+def test_the_command_that_brings_an_extra_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(origin: str | None, name: str = "export") -> str:
+        monkeypatch.setattr("eenet.extras.metadata.distribution", lambda _: _Distribution(origin))
+        return install_command(name)
+
+    wheel = tmp_path / "a b.whl"
+    wheel.touch()
+    monkeypatch.setattr("eenet.extras.find_spec", lambda name: object())
+    assert command(None) == "pip install 'eenet[export]'"
+    assert command(json.dumps({"url": wheel.as_uri()})) == f"pip install '{wheel}[export]'"
+    assert command(json.dumps({"url": (tmp_path / "gone.whl").as_uri()})) == "pip install 'torch>=2.6'"
+    monkeypatch.setattr("eenet.extras.find_spec", lambda name: None)
+    monkeypatch.chdir(tmp_path)
+    assert command(json.dumps({"url": tmp_path.as_uri(), "dir_info": {}})) == "pip install '.[cpu,export]'"
+    assert command(None, "cpu") == "pip install 'eenet[cpu]'"
+
+
+def test_budgets_come_in_one_go_and_repeated() -> None:
+    parser = ArgumentParser("test", "A test.")
+    add_budgets(parser, what="budgets")
+    parser.add_argument("--unit", default="ms")
+
+    def given(*arguments: str) -> list[float | str]:
+        return given_budgets(parser.parse_args(arguments))
+
+    assert given() == []
+    assert given("--budget", "2", "65%", "--budget", "3") == [2, "65%", 3]
+    assert given("--budget-ms", "2", "--budget-ms", "3", "4") == [2, 3, 4]
+    with pytest.raises(UserError, match="--budget-ms: --unit flops came with it"):
+        given("--budget-ms", "2", "--unit", "flops")
+
+
+@pytest.mark.parametrize("text", ["", "%", "x", "65 %", " 65%", "65%%", "-1", "0%", "nan", "inf%", "1_0", "0"])
+def test_budgets_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = ArgumentParser("test", "A test.")
+    parser.add_argument("--budget", type=parse_budget)
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--budget={text}"])
+    assert "expected a number or a share of full cost, as 65%" in capsys.readouterr().err
+
+
+def test_shares_are_of_full_cost() -> None:
+    assert budget_cost("65%", 2.46) == 65 / 100 * 2.46
+    assert budget_cost(2, 2.46) == 2
+    with pytest.raises(UserError, match="got '65', expected a number or a share"):
+        budget_cost("65", 2.46)
+
+
+def test_fit_and_evaluate_by_shares(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    assert run(capsys, *FIT, "--budget", "80%", "--budget", 2, "--out", "s.safetensors")[0] == 0
+    file = eenet_rt.read_schedules("s.safetensors")
+    assert [s.budget for s in file.schedules] == [2, pytest.approx(2.4)]
+    assert file.active == 1
+    evaluate = ("evaluate", "--predictions", "v.npz", "--schedule", "s.safetensors", "--json")
+    _, text, _ = run(capsys, *evaluate, "--budget", "80%", "70%")
+    assert [row["budget"] for row in json.loads(text)["schedules"]] == [pytest.approx(2.4), 2]
+    status, _, error = run(capsys, *evaluate, "--budget", "60%")
+    assert status == 2
+    assert (
+        "--budget: got 60%, the smallest of the schedules is 2 ms, 66.67% of full cost; `eenet-schedule refit`" in error
+    )

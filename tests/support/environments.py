@@ -1,0 +1,27 @@
+"""Environments that hold some packages only."""
+
+from __future__ import annotations
+
+import sys
+import venv
+from pathlib import Path
+
+import eenet
+import eenet_export
+import eenet_rt
+
+
+def site(folder: Path, *packages: str) -> Path:
+    """The interpreter of a virtual environment with these packages and numpy, and links to this one's code."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    (target,) = folder.glob("lib/python*/site-packages")
+    installed = Path(eenet_rt.__file__).parents[1]
+    ours = (Path(package.__file__ or "").parent for package in (eenet, eenet_export, eenet_rt))
+    for path in (*ours, *installed.glob("eenet-*.dist-info")):
+        (target / path.name).symlink_to(path)
+    for package in ("numpy", *packages):
+        home = Path(sys.modules[package].__file__ or "").parent if package in sys.modules else installed / package
+        (target / package).symlink_to(home)
+        if (libraries := home.parent / f"{package}.libs").is_dir():
+            (target / libraries.name).symlink_to(libraries)
+    return folder / "bin" / "python"
