@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
-
+from eenet.bundle import reading
 from eenet.errors import UserError
-from eenet.files import replacing
 from eenet.models import MultiExitNetwork, create_model
 from eenet.preprocessing import ImagePreprocessing
+from eenet.weights import load_exactly, read_tensors, save_tensors
 
 
 @dataclass(frozen=True)
@@ -43,9 +41,7 @@ class Checkpoint:
             "preprocessing": self.preprocessing.to_json(),
             "training": self.training,
         }
-        tensors = {name: tensor.contiguous() for name, tensor in self.network.state_dict().items()}
-        with replacing(path) as temporary:
-            safetensors.torch.save_file(tensors, temporary, metadata={"eenet": json.dumps(description)})
+        save_tensors(path, self.network.state_dict(), {"eenet": json.dumps(description)})
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -54,25 +50,14 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         UserError: the file cannot be read, is not a checkpoint, or its weights do not fit the network that it names.
     """
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except (OSError, safetensors.SafetensorError) as error:
-        raise UserError(f"checkpoint {path}: {error}") from error
+    tensors, metadata = read_tensors(path)
     if "eenet" not in metadata:
-        raise UserError(f"checkpoint {path}: no 'eenet' entry in its header; expected a file that eenet-train wrote")
-    try:
+        raise UserError(f"{path}: no 'eenet' entry in its header; expected a checkpoint that eenet-train wrote")
+    with reading(Path(path)):
         description = json.loads(metadata["eenet"])
-        model, class_names = description["model"], tuple(map(str, description["class_names"]))
-        options = dict(description["options"])
+        model, class_names = str(description["model"]), tuple(map(str, description["class_names"]))
         preprocessing = ImagePreprocessing.from_json(description["preprocessing"])
-        training = description["training"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"checkpoint {path}: malformed 'eenet' entry: {error!r}") from error
-    network = create_model(model, len(class_names), **options)
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise UserError(f"checkpoint {path}: does not fit {model}: {error}") from error
+        training = dict(description["training"])
+        network = create_model(model, len(class_names), **description["options"])
+    load_exactly(network, tensors, f"{path}: weights of {model}")
     return Checkpoint(model, network.eval(), class_names, preprocessing, training)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eenet.errors import UserError
+
+_MOST_TEXT = 300  # characters of what a library says
 
 
 @contextmanager
@@ -55,8 +58,44 @@ def _apply_umask(path: Path) -> None:
         file.chmod(0o666 & ~umask)
 
 
+class Archive:
+    """An open ``.npz`` archive.
+
+    Attributes:
+        keys: names of its arrays.
+    """
+
+    def __init__(self, archive: np.lib.npyio.NpzFile) -> None:
+        self._archive = archive
+        self.keys = frozenset(archive.files)
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        """An array in C order and the machine's byte order.
+
+        Raises:
+            UserError: what is there is no array, or damaged.
+        """
+        with _damage(f"{key}: "):
+            array = self._archive[key]
+            if not isinstance(array, np.ndarray):
+                raise UserError("is not an array in the .npy format")
+            return np.asarray(array, array.dtype.newbyteorder("="), order="C")
+
+    def names(self, key: str) -> list[str]:
+        """An array of names.
+
+        Raises:
+            UserError: it is not a list of texts or integers.
+        """
+        array = self[key]
+        if array.ndim != 1 or array.dtype.kind not in "USiu":
+            raise UserError(f"{key}: got {array.dtype} of shape {array.shape}, expected texts of shape (C,)")
+        with _damage(f"{key}: "):
+            return [str(name) for name in array.astype(str)]
+
+
 @contextmanager
-def open_npz(path: str | Path) -> Iterator[np.lib.npyio.NpzFile]:
+def open_npz(path: str | Path) -> Iterator[Archive]:
     """An ``.npz`` archive to read from, without pickle.
 
     Raises:
@@ -65,12 +104,25 @@ def open_npz(path: str | Path) -> Iterator[np.lib.npyio.NpzFile]:
     try:
         # Opened here, for np.load leaves its file open where the archive is malformed.
         with open(path, "rb") as file:
-            archive = np.load(file, allow_pickle=False)
+            with _damage(""):
+                archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise UserError("is a single array, expected an .npz archive")
             with archive:
-                yield archive
-    except (UserError, ValueError, EOFError, zipfile.BadZipFile) as error:
+                yield Archive(archive)
+    except UserError as error:
         raise UserError(f"{path}: {error}") from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _damage(place: str) -> Iterator[None]:
+    """Goes around readers of foreign formats, which raise whatever they please on damaged files."""
+    try:
+        yield
+    except (UserError, OSError) as error:
+        raise UserError(f"{place}{getattr(error, 'strerror', None) or error}") from error
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise UserError(f"{place}{text[:_MOST_TEXT] or type(error).__name__}") from error

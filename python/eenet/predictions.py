@@ -91,11 +91,11 @@ class Predictions:
             UserError: the file cannot be read or does not hold what it should.
         """
         with open_npz(path) as file:
-            if not {"logits", "labels"} <= set(file.files):
-                raise UserError(f"has {sorted(file.files)}, expected logits and labels")
+            if not {"logits", "labels"} <= file.keys:
+                raise UserError(f"has {sorted(file.keys)}, expected logits and labels")
             logits, labels = file["logits"], file["labels"]
-            index = file["index"] if "index" in file.files else np.arange(len(labels))
-            names = [str(c) for c in file["class_names"]] if "class_names" in file.files else []
+            index = file["index"] if "index" in file.keys else np.arange(labels.size)
+            names = file.names("class_names") if "class_names" in file.keys else []
             if not np.issubdtype(labels.dtype, np.integer) or not np.issubdtype(index.dtype, np.integer):
                 raise UserError(f"labels and index: got {labels.dtype} and {index.dtype}, expected integers")
             if logits.ndim == 3 and not names:

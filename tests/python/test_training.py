@@ -231,7 +231,7 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
         (["--batch-size", "1000"], "training set: got 300 images, expected at least one batch of 1000"),
         (["--loss-weights", "1", "2"], "--loss-weights: got 2 numbers, expected 3"),
         (["--data", "absent.npz"], "absent.npz"),
-        (["--start", "absent.safetensors"], "checkpoint absent.safetensors"),
+        (["--start", "absent.safetensors"], "absent.safetensors: No such file"),
     ],
 )
 def test_command_refuses(

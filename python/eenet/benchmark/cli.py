@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
-
 import eenet_rt
 from eenet.benchmark.measure import BatchTimes, ExitTimes, measure_batches, measure_exits, planned_policy
 from eenet.budgets import BUDGET_HELP, Budget, parse_budget, within_budget
@@ -100,9 +98,14 @@ def _schedule(runtime: eenet_rt.Runtime, budget: Budget | None) -> eenet_rt.Sche
 
 def _read_inputs(path: Path, runtime: eenet_rt.Runtime) -> Inputs:
     with open_npz(path) as archive:
-        if set(archive.files) != set(runtime.inputs):
-            raise UserError(f"holds {', '.join(archive.files) or 'nothing'}, expected {', '.join(runtime.inputs)}")
-        inputs = {name: np.ascontiguousarray(archive[name]) for name in archive.files}
+        if archive.keys != set(runtime.inputs):
+            raise UserError(
+                f"holds {', '.join(sorted(archive.keys)) or 'nothing'}, expected {', '.join(runtime.inputs)}"
+            )
+        inputs = {name: archive[name] for name in runtime.inputs}
+        for name, array in inputs.items():
+            if array.ndim == 0:
+                raise UserError(f"{name}: got a single number, expected samples along the first axis")
     counts = {len(array) for array in inputs.values()}
     if len(counts) != 1 or 0 in counts:
         raise UserError(f"{path}: arrays of {sorted(counts)} samples, expected the same number, at least 1")

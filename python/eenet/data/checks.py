@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.data.image_set import ImageSet, shorten
-from eenet.errors import UserError
+from eenet.data.image_set import ImageSet
+from eenet.errors import UserError, shorten
 
 _LEAST_TRAINING, _LEAST_VALIDATION, _LEAST_OTHER = 2, 4, 2  # images of a class; validation is halved once more
 _MOST_SHIFT = 0.1  # of class shares, beyond what chance makes of it

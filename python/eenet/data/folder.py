@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.data.image_set import ImageSet, shorten
-from eenet.errors import UserError
+from eenet.data.image_set import ImageSet
+from eenet.errors import UserError, shorten
 from eenet.extras import extra
 from eenet.preprocessing import resize
 from eenet.progress import Progress

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.errors import UserError
+from eenet.errors import UserError, shorten
 from eenet.files import replacing
 
 
@@ -72,9 +72,3 @@ class ImageSet:
         """Writes an ``.npz`` file that `load_images` reads."""
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, images=self.images, labels=self.labels, classes=np.array(self.class_names))
-
-
-def shorten(names: Sequence[str], most: int = 8) -> str:
-    """Names in quotes, of many the first ones and how many more."""
-    listed = ", ".join(repr(name if len(name) <= 60 else f"{name[:57]}...") for name in names[:most])
-    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"

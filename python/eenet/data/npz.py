@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from eenet.data.image_set import ImageSet
 from eenet.errors import UserError
 from eenet.extras import extra
-from eenet.files import open_npz
+from eenet.files import Archive, open_npz
 
 _TILES = 100  # a sheet is a grid of 100 x 100 tiles
 
@@ -23,27 +23,25 @@ def read_npz(path: str | Path) -> ImageSet:
         UserError: the file cannot be read or does not hold what it should.
     """
     with open_npz(path) as file:
-        keys = set(file.files)
+        keys = file.keys
         if "labels" not in keys or not ("images" in keys or "sheet0" in keys):
             raise UserError(f"has {sorted(keys)}, expected labels and images (or sheet0, sheet1, ...)")
         labels = file["labels"]
-        images = np.ascontiguousarray(file["images"]) if "images" in keys else _sheets(file)
+        images = file["images"] if "images" in keys else _sheets(file)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
             raise UserError(f"images are {images.dtype} {images.shape}, expected uint8 (N, H, W, 3)")
         if not np.issubdtype(labels.dtype, np.integer):
             raise UserError(f"labels are {labels.dtype}, expected integers")
         if labels.shape != (len(images),):
             raise UserError(f"labels have shape {labels.shape}, expected ({len(images)},), one an image")
-        names = _class_names(file["classes"]) if "classes" in keys else [str(c) for c in range(int(labels.max()) + 1)]
+        names = _class_names(file) if "classes" in keys else [str(c) for c in range(int(labels.max()) + 1)]
         if labels.min() < 0 or labels.max() >= len(names):
             raise UserError(f"labels range from {labels.min()} to {labels.max()}, expected 0 to {len(names) - 1}")
     return ImageSet(images, labels.astype(np.int64), tuple(names))
 
 
-def _class_names(array: NDArray[np.generic]) -> list[str]:
-    if array.ndim != 1 or array.dtype.kind != "U":
-        raise UserError(f"classes are {array.dtype} {array.shape}, expected text (C,)")
-    names = [str(name) for name in array]
+def _class_names(file: Archive) -> list[str]:
+    names = file.names("classes")
     if len(set(names)) < len(names):
         raise UserError(
             f"classes: {next(n for n in names if names.count(n) > 1)!r} came twice, expected different ones"
@@ -51,12 +49,12 @@ def _class_names(array: NDArray[np.generic]) -> list[str]:
     return names
 
 
-def _sheets(file: np.lib.npyio.NpzFile) -> NDArray[np.uint8]:
+def _sheets(file: Archive) -> NDArray[np.uint8]:
     with extra("export"):
         from PIL import Image
 
     tiles = []
-    for i in range(sum(key.startswith("sheet") for key in file.files)):
+    for i in range(sum(key.startswith("sheet") for key in file.keys)):
         try:
             image = Image.open(io.BytesIO(file[f"sheet{i}"].tobytes()), formats=("WEBP", "PNG", "JPEG"))
             sheet = np.asarray(image.convert("RGB"))

@@ -34,7 +34,7 @@ def save_calibration(path: str | Path, predictions: Predictions, in_fit_set: NDA
         "fit": in_fit_set.astype(np.uint8),
     }
     with replacing(path) as temporary:
-        safetensors.numpy.save_file(tensors, temporary)
+        temporary.write_bytes(safetensors.numpy.save(tensors))
 
 
 def parse_calibration(data: bytes, class_names: Sequence[str]) -> tuple[Predictions, Predictions]:
@@ -52,14 +52,14 @@ def parse_calibration(data: bytes, class_names: Sequence[str]) -> tuple[Predicti
         import safetensors.numpy
     try:
         tensors = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"not a safetensors file of numbers: {error}") from error
     if "logits" not in tensors or "labels" not in tensors:
         raise UserError(f"has {sorted(tensors)}, expected logits, labels and fit")
     if "fit" not in tensors:
         raise UserError("has no tensor 'fit': it holds the calibration set alone, which is not enough to refit")
     logits, labels, fit = tensors["logits"], tensors["labels"], tensors["fit"]
-    if fit.dtype != np.uint8 or fit.shape != labels.shape or (fit > 1).any():
+    if labels.ndim != 1 or fit.dtype != np.uint8 or fit.shape != labels.shape or (fit > 1).any():
         raise UserError(f"fit: got {fit.dtype} of shape {fit.shape}, expected uint8 {labels.shape} of 0 and 1")
     both = Predictions(logits, labels, np.arange(len(labels)), tuple(class_names))
     return both[fit == 1], both[fit == 0]

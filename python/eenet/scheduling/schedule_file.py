@@ -87,7 +87,7 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
     }
     metadata = {"eenet": json.dumps(description, separators=(",", ":"))}
     with replacing(path) as temporary:
-        safetensors.numpy.save_file(pool.tensors, temporary, metadata=metadata)
+        temporary.write_bytes(safetensors.numpy.save(pool.tensors, metadata))
 
 
 def runtime_schedules(schedules: Sequence[Schedule]) -> list[eenet_rt.Schedule]:
