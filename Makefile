@@ -14,9 +14,12 @@ OLDEST_ONNXRUNTIME := 1.19.2
 PACKAGE_SOURCES := $(shell git ls-files CMakeLists.txt pyproject.toml README.md LICENSE NOTICE cmake cpp python export 2>/dev/null)
 CPP_SOURCES := $(shell git ls-files cpp cmake tests/cpp CMakeLists.txt 2>/dev/null)
 CONFIGURE_TESTS := $(BIN)/cmake -S . -DEENET_BUILD_TESTS=ON -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
+PYTEST = mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDEST="$(CURDIR)/$(VENV)/onnxruntime-oldest" \
+	EENET_TEST_CPP_BUILD="$(CURDIR)/build/tests" \
+	"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)"
 BUNDLE := build/demo/densenet121.eenet
 
-.PHONY: demo test test-full system lint test-cpp test-python test-sdist test-sanitizers test-aarch64 bench clean
+.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-sanitizers test-aarch64 bench clean
 
 demo: $(BUNDLE)
 	@echo "== classify the sample images"
@@ -28,7 +31,10 @@ $(BUNDLE): $(VENV)/.wheel
 	@$(BIN)/eenet-export --model densenet121 --out $(@D)
 	@touch $@
 
-test: system lint test-cpp test-sdist test-python
+test:
+	@MAKE="$(MAKE)" tools/run_stages.sh setup lint test-cpp test-sdist test-python
+
+setup: system $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 
 # What takes too long for every day.
 test-full: test test-sanitizers test-aarch64
@@ -96,12 +102,15 @@ test-sdist: $(VENV)/.dev
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/sdist build/sdist/eenet-*.tar.gz
 	@$(BIN)/python tools/compare_wheels.py dist/eenet-*.whl build/sdist/eenet-*.whl
 
-# From another folder, so that the installed wheel is imported and never the source tree.
+# Run from another folder, so that the installed wheel is imported and never the source tree.
 test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 	@echo "== Python tests, against the installed wheel"
-	@mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDEST="$(CURDIR)/$(VENV)/onnxruntime-oldest" \
-		EENET_TEST_CPP_BUILD="$(CURDIR)/build/tests" \
-		"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)" "$(CURDIR)/tests"
+	@$(PYTEST) "$(CURDIR)/tests"
+
+# The tests that read the big data sets: EENET_SHARED, or ../shared, is the folder that holds data/.
+test-shared: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
+	@echo "== Python tests with the big data sets"
+	@$(PYTEST) "$(CURDIR)/tests" -m shared_data
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/run.py

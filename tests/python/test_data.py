@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image
 
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
@@ -18,11 +20,31 @@ from eenet.preprocessing import ImagePreprocessing
 from support import tiny
 
 
-def test_sheets_are_decoded_in_order(shared: Path, cifar10: ImageSet) -> None:
-    assert cifar10.images.shape == (10000, 32, 32, 3)
-    assert cifar10.images.dtype == np.uint8
-    assert np.bincount(cifar10.labels).tolist() == [1000] * 10
-    assert cifar10.class_names[0] == "airplane"
+def save_sheet(path: Path, sheet: np.ndarray, count: int) -> None:
+    file = io.BytesIO()
+    Image.fromarray(sheet).save(file, "PNG")
+    np.savez(path, sheet0=np.frombuffer(file.getvalue(), np.uint8), labels=np.arange(count) % 10)
+
+
+def test_sheets_are_decoded_in_order(tmp_path: Path) -> None:
+    # Tile n holds n in its red and green, its row of pixels in its blue.
+    sheet = np.zeros((4 * 3, 100 * 3, 3), np.uint8)
+    for n in range(400):
+        row, column = divmod(n, 100)
+        tile = sheet[row * 3 : row * 3 + 3, column * 3 : column * 3 + 3]
+        tile[..., 0], tile[..., 1], tile[..., 2] = n // 256, n % 256, np.arange(3)[:, None]
+    save_sheet(tmp_path / "sheets.npz", sheet, 400)
+    images = load_images(tmp_path / "sheets.npz").images
+    assert images.shape == (400, 3, 3, 3)
+    assert (images[..., 0].astype(int) * 256 + images[..., 1] == np.arange(400)[:, None, None]).all()
+    assert (images[..., 2] == np.arange(3)[:, None]).all()
+
+
+@pytest.mark.parametrize("shape", [(6, 250), (5, 200), (3, 50)])
+def test_sheets_of_no_whole_tiles(tmp_path: Path, shape: tuple[int, int]) -> None:
+    save_sheet(tmp_path / "sheets.npz", np.zeros((*shape, 3), np.uint8), 300)
+    with pytest.raises(UserError, match=f"sheet0: {shape[1]} x {shape[0]} pixels, expected square tiles, 100 in a row"):
+        load_images(tmp_path / "sheets.npz")
 
 
 def test_images_come_back(cifar10: ImageSet, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ def load_images(path: str | Path, size: tuple[int, int] | None = None) -> ImageS
     Args:
         path: a folder of class folders, with image files of any size in them; or an ``.npz`` file with ``labels`` (N
             integers), optionally ``classes`` (C names), and either ``images`` (uint8, ``(N, H, W, 3)``) or ``sheet0``,
-            ``sheet1``, ...: the bytes of image files, each a grid of 100 x 100 tiles in row-major order.
+            ``sheet1``, ...: the bytes of image files, each a grid of square tiles, 100 in a row, in row-major order.
         size: height and width to resize to, see `eenet.preprocessing.resize`. None: as they are, which only packed
             images may be.
 

@@ -13,7 +13,7 @@ from eenet.errors import UserError
 from eenet.extras import extra
 from eenet.files import Archive, open_npz
 
-_TILES = 100  # a sheet is a grid of 100 x 100 tiles
+_COLUMNS = 100  # of the grid of square tiles that a sheet is
 
 
 def read_npz(path: str | Path) -> ImageSet:
@@ -60,9 +60,10 @@ def _sheets(file: Archive) -> NDArray[np.uint8]:
             sheet = np.asarray(image.convert("RGB"))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise UserError(f"sheet{i}: {error}") from error
-        height, width = sheet.shape[0] // _TILES, sheet.shape[1] // _TILES
-        if height * _TILES != sheet.shape[0] or width * _TILES != sheet.shape[1]:
-            raise UserError(f"sheet{i}: {sheet.shape[1]} x {sheet.shape[0]} pixels, expected multiples of {_TILES}")
-        grid = sheet.reshape(_TILES, height, _TILES, width, 3).transpose(0, 2, 1, 3, 4)
-        tiles.append(grid.reshape(-1, height, width, 3))
+        height, width = sheet.shape[:2]
+        side = width // _COLUMNS
+        if side == 0 or width % _COLUMNS or height % side:
+            raise UserError(f"sheet{i}: {width} x {height} pixels, expected square tiles, {_COLUMNS} in a row")
+        grid = sheet.reshape(-1, side, _COLUMNS, side, 3).transpose(0, 2, 1, 3, 4)
+        tiles.append(grid.reshape(-1, side, side, 3))
     return np.concatenate(tiles)
