@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eenet.checkpoint import load_checkpoint
+from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
+from eenet.evaluation import evaluate
 from eenet.models import list_models, model_entry
 from eenet.predictions import Predictions
 from eenet.profiling import PROVIDERS, ProfileOptions
 from eenet.scheduling import POLICIES
 from eenet.scheduling.grid import COMBINE, UNITS
+from eenet.scheduling.summary import exit_accuracies
 from eenet.zoo import zoo_folder
 from eenet_export.export import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult, export_bundle
 
@@ -124,7 +126,7 @@ def _export(arguments: argparse.Namespace) -> None:
         say,
     )
     if arguments.json:
-        print(json.dumps(_as_json(result)))
+        print_json(_as_json(result))
     else:
         _print_result(result, entry.paper_parameters)
 
@@ -160,11 +162,13 @@ def _as_json(result: ExportResult) -> dict[str, object]:
                 "unit": s.unit,
                 "margin": s.margin,
                 "calibration_shares": list(s.calibration_shares),
+                "accuracy": evaluate(result.calibration_set, s.exit_policy, s.costs).accuracy,
             }
             for s in result.schedules
         ],
-        "max_error": result.verification.max_error,
-        "samples": result.verification.samples,
+        "exit_accuracy": exit_accuracies(result.calibration_set).tolist(),
+        "max_error": result.max_error,
+        "samples": result.samples,
     }
 
 

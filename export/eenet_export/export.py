@@ -19,12 +19,14 @@ from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
 from eenet.files import replacing
 from eenet.models import MultiExitNetwork
+from eenet.prediction_checks import check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.profiling import CostProfile, ProfileOptions, measure
 from eenet.scheduling import Schedule, save_schedules
 from eenet.scheduling.calibration_file import save_calibration
 from eenet.scheduling.confidence import confidence_policy
 from eenet.scheduling.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
+from eenet.scheduling.summary import exits_line, schedule_line, warn_of_margins
 from eenet_export.bundle import (
     BundleContent,
     Segment,
@@ -35,7 +37,7 @@ from eenet_export.bundle import (
 from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
-from eenet_export.verify import Verification, verify
+from eenet_export.verify import verify_logits, verify_schedules
 
 DEFAULT_BUDGETS = ("50%", "60%", "65%", "70%", "80%", "90%")
 DEFAULT_ACTIVE = "65%"
@@ -77,7 +79,9 @@ class ExportResult:
         schedules: by ascending budget.
         active: index of the one in force after loading.
         skipped: default budgets that cannot be met.
-        verification: what was compared.
+        max_error: largest difference from PyTorch's logits per exit, as a share of their deviation.
+        samples: images that were compared.
+        calibration_set: what thresholds were set on.
         slices: folders of the slices.
     """
 
@@ -88,7 +92,9 @@ class ExportResult:
     schedules: list[Schedule]
     active: int
     skipped: list[float]
-    verification: Verification
+    max_error: list[float]
+    samples: int
+    calibration_set: Predictions
     slices: list[Path]
 
 
@@ -121,10 +127,18 @@ def export_bundle(
             f"predictions: got {validation.num_exits} exits and {validation.num_classes} classes, "
             f"{checkpoint.model} has {network.num_exits} and {network.num_classes}"
         )
+    in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
+    fit_set, calibration_set = validation[in_fit_set], validation[~in_fit_set]
+    check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], "validation predictions")
     inputs = checkpoint.preprocessing(images)
     content = _content(checkpoint, inputs, say)
     with tempfile.TemporaryDirectory() as scratch:
-        profile = _measure(checkpoint, content, inputs, Path(scratch), options)
+        exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), options)
+        logits, errors = verify_logits(exits, network, inputs, options.profile)
+        listed = " ".join(f"{error:.1e}" for error in errors)
+        say(f"verify: {len(inputs)} images, largest difference from PyTorch per exit {listed} of the logits' deviation")
+        check_source(validation, logits, "validation predictions", f"{len(inputs)} sample images")
+        profile = measure(exits, {content.inputs[0]: inputs}, options.profile, static_bundle=static)
     say(
         f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, "
         f"without early exits {profile.static:.3f} ms "
@@ -132,8 +146,8 @@ def export_bundle(
     )
     profiles = [profile, flops_profile(network, _example(network, inputs)), parameters_profile(network)]
     (costs,) = (each.costs for each in profiles if each.unit == options.unit)
-    schedules, active, skipped = _fit(validation, costs, options, say)
-    in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
+    say(exits_line(calibration_set))
+    schedules, active, skipped = _fit(validation, calibration_set, costs, options, say)
     slices = {_slice_path(out, *exits): exits for exits in options.slices}
     with ExitStack() as stack:
         folder = stack.enter_context(replacing(out))
@@ -141,16 +155,13 @@ def export_bundle(
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
         save_calibration(folder / CALIBRATION, validation, in_fit_set)
         write_manifest(folder, content, profiles)
-        checked = verify(folder, network, inputs, validation[~in_fit_set], options.profile)
-        say(
-            f"verify: {checked.samples} images through the runtime, largest difference from PyTorch per exit "
-            f"{' '.join(f'{e:.1e}' for e in checked.max_error)}"
-        )
-        for path, exits in slices.items():
-            eenet_rt.slice_bundle(folder, *exits, stack.enter_context(replacing(path)))
+        verify_schedules(folder, inputs, calibration_set, options.profile)
+        for path, part in slices.items():
+            eenet_rt.slice_bundle(folder, *part, stack.enter_context(replacing(path)))
     return ExportResult(
-        out, list(content.parameters), profile, costs, schedules, active, skipped, checked, list(slices)
-    )
+        out, list(content.parameters), profile, costs, schedules, active, skipped, errors, len(inputs),
+        calibration_set, list(slices),
+    )  # fmt: skip
 
 
 def _check_slices(slices: Sequence[tuple[int, int]], num_exits: int) -> None:
@@ -170,8 +181,10 @@ def measure_costs(
     """Costs of the exits of a network on this machine, by the runtime itself, on real images ``(N, H, W, 3)``."""
     inputs = checkpoint.preprocessing(images)
     content = _content(checkpoint, inputs, lambda line: None)
+    export_options = ExportOptions(profile=options or ProfileOptions())
     with tempfile.TemporaryDirectory() as scratch:
-        return _measure(checkpoint, content, inputs, Path(scratch), ExportOptions(profile=options or ProfileOptions()))
+        exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), export_options)
+        return measure(exits, {content.inputs[0]: inputs}, export_options.profile, static_bundle=static)
 
 
 def write_whole(checkpoint: Checkpoint, inputs: NDArray[np.float32], folder: Path, *, early_exits: bool) -> None:
@@ -232,13 +245,14 @@ def _tensors(traced: TracedSegment) -> dict[str, Tensor]:
     return {name: Tensor(str(t.dtype).removeprefix("torch."), tuple(t.shape[1:])) for name, t in named}
 
 
-def _measure(
+def _write_stand_ins(
     checkpoint: Checkpoint,
     content: BundleContent,
     inputs: NDArray[np.float32],
     scratch: Path,
     options: ExportOptions,
-) -> CostProfile:
+) -> tuple[Path, Path]:
+    """The network with a schedule that costs what the real one will, and the network without exits, to be measured."""
     exits, static = scratch / "exits.eenet", scratch / "static.eenet"
     write_segments(exits, content)
     # Combining and scoring are part of an exit's cost, so a schedule must be there while costs are measured.
@@ -253,11 +267,12 @@ def _measure(
     save_schedules(exits / SCHEDULES, [stand_in], network=content.id, active=0)
     write_manifest(exits, content, [])
     write_whole(checkpoint, inputs, static, early_exits=False)
-    return measure(exits, {content.inputs[0]: inputs}, options.profile, static_bundle=static)
+    return exits, static
 
 
 def _fit(
     validation: Predictions,
+    calibration_set: Predictions,
     costs: tuple[float, ...],
     options: ExportOptions,
     say: Callable[[str], None],
@@ -269,7 +284,8 @@ def _fit(
         options.policy, validation, costs, budgets, unit=options.unit, combine=options.combine, seed=options.seed
     ):
         schedules.append(schedule)
-        say(f"fit {schedule.summary()}")
+        say(f"fit {schedule_line(schedule, calibration_set)}")
+    warn_of_margins(schedules)
     return schedules, budgets.index(active), skipped
 
 

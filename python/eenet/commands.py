@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import eenet_rt
 from eenet.budgets import parse_budget
+from eenet.command_warnings import warnings_shown
 from eenet.errors import UserError
 from eenet.output import standard_streams
 
@@ -94,7 +93,7 @@ def run_command(
 def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     """As `run_command`, for work that takes its arguments in another way."""
     try:
-        with standard_streams(), _warnings_told(name):
+        with standard_streams(), warnings_shown(name):
             work()
     except (UserError, eenet_rt.EenetError, OSError) as error:
         return fail(name, str(error))
@@ -102,21 +101,6 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
         fail(name, f"interrupted; {interrupted}", begin="\n", kind="")
         return 130
     return 0
-
-
-@contextmanager
-def _warnings_told(name: str) -> Iterator[None]:
-    """Prints what the packages log as warnings, a line each that begins as errors do."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter(f"{name}: warning: %(message)s"))
-    loggers = [logging.getLogger(package) for package in ("eenet", "eenet_export")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
 
 
 def fail(name: str, message: str, *, begin: str = "", kind: str = "error: ") -> int:

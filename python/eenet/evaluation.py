@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +16,9 @@ from eenet.scheduling.base import check_budget, check_costs
 from eenet.scheduling.combining import Combiner
 
 CALIBRATION_BINS = 15
+_SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,31 @@ def evaluate_exits(
         exit_accuracy = right / taken
     shares = taken / len(exits)
     return Evaluation(float(correct.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers)
+
+
+def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -> None:
+    """Warns where a schedule overspends, and where so much that the samples are none like its calibration set.
+
+    Args:
+        schedule: the schedule.
+        result: what it does on some samples.
+        name: of these.
+    """
+    costs, budget = np.array(schedule.costs), schedule.budget
+    if result.mean_cost <= budget:
+        return
+    variance = float(result.exit_shares @ (costs - result.mean_cost) ** 2)
+    calibration = np.array(schedule.calibration_shares)
+    expected = float(calibration @ costs)
+    of_calibration = float(calibration @ (costs - expected) ** 2) / schedule.calibration_samples
+    noise = math.sqrt(variance / len(result.exits) + of_calibration)
+    other = ""
+    if result.mean_cost - expected > _SIGNIFICANT * noise:
+        other = "; that is no chance: these samples, or their network, are not those that it was calibrated on"
+    _log.warning(
+        "%s: budget %.4g %s is overspent: %.4g, %.1f %% too much, on %d samples%s",
+        name, budget, schedule.unit, result.mean_cost, 100 * (result.mean_cost / budget - 1), len(result.exits), other,
+    )  # fmt: skip
 
 
 def evaluate_oracle(

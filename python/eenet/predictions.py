@@ -85,7 +85,7 @@ class Predictions:
 
     @classmethod
     def load(cls, path: str | Path) -> Predictions:
-        """Reads what `save` wrote; ``index`` and ``class_names`` may be absent.
+        """Reads what `save` wrote; ``index`` and ``class_names`` may be absent, logits any floats: they are rounded.
 
         Raises:
             UserError: the file cannot be read or does not hold what it should.
@@ -98,6 +98,9 @@ class Predictions:
             names = file.names("class_names") if "class_names" in file.keys else []
             if not np.issubdtype(labels.dtype, np.integer) or not np.issubdtype(index.dtype, np.integer):
                 raise UserError(f"labels and index: got {labels.dtype} and {index.dtype}, expected integers")
+            if np.issubdtype(logits.dtype, np.floating):
+                with np.errstate(over="ignore"):  # what becomes infinite is refused below
+                    logits = np.ascontiguousarray(logits, np.float32)
             if logits.ndim == 3 and not names:
                 names = [str(c) for c in range(logits.shape[2])]
             return cls(logits, labels.astype(np.int64), index.astype(np.int64), tuple(names))

@@ -29,7 +29,7 @@ from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.costs import flops_profile
 from eenet_export.export import ExportOptions, export_bundle
-from eenet_export.verify import verify
+from eenet_export.verify import verify_logits, verify_schedules
 from support import tiny as tiny_network
 
 
@@ -168,14 +168,41 @@ def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytes
 
 def test_verify_notices_another_network(tiny: TrainedBundle) -> None:
     torch.manual_seed(1)
-    calibration = tiny.validation.split(0.5, 0)[1]
-    with pytest.raises(UserError, match=r"logits differ from PyTorch's by .* the bound is 0\.001"):
-        verify(tiny.path, tiny_network.create(), tiny.inputs[:5], calibration, ProfileOptions())
+    message = r"logits differ from PyTorch's by .* of their deviation per exit, the bound is 0\.001"
+    with pytest.raises(UserError, match=message):
+        verify_logits(tiny.path, tiny_network.create(), tiny.inputs[:5], ProfileOptions())
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e4])
+def test_verification_knows_no_scale(tiny: TrainedBundle, tmp_path: Path, scale: float) -> None:
+    """Logits may be of any size: what counts is how large a difference is beside their deviation."""
+    network = tiny_network.create()
+    network.load_state_dict(tiny.checkpoint.network.state_dict())
+    heads = [network.head(k) for k in range(3)]
+
+    def scale_logits(factor: float) -> None:
+        with torch.no_grad():
+            for head in heads:
+                assert isinstance(head, torch.nn.Sequential)
+                for parameter in head[-1].parameters():
+                    parameter *= factor
+
+    scale_logits(scale)
+    checkpoint = replace(tiny.checkpoint, network=network)
+    validation = replace(tiny.validation, logits=tiny.validation.logits * np.float32(scale))
+    images, out = tiny.report_images.images[:20], tmp_path / "x.eenet"
+    result = export_bundle(checkpoint, validation, images, out, _quick_options(), lambda line: None)
+    assert 0 < max(result.max_error) < 1e-4
+    logits, _ = verify_logits(out, network, tiny.inputs[:20], ProfileOptions())
+    assert np.abs(logits).max() == pytest.approx(scale * np.abs(tiny.report.logits[:20]).max(), rel=1e-3)
+    scale_logits(1.01)
+    with pytest.raises(UserError, match="of their deviation per exit"):
+        verify_logits(out, network, tiny.inputs[:20], ProfileOptions())
 
 
 def test_verify_notices_other_calibration_data(tiny: TrainedBundle) -> None:
     with pytest.raises(UserError, match="leaves the calibration set in shares"):
-        verify(tiny.path, tiny.checkpoint.network, tiny.inputs[:5], tiny.report, ProfileOptions())
+        verify_schedules(tiny.path, tiny.inputs[:5], tiny.report, ProfileOptions())
 
 
 def test_failed_verification_keeps_the_old_bundle(
@@ -184,10 +211,12 @@ def test_failed_verification_keeps_the_old_bundle(
     old = Path(shutil.copytree(tiny.path, tmp_path / "tiny.eenet"))
     before = {p.name: p.read_bytes() for p in old.iterdir()}
     monkeypatch.setattr("eenet_export.verify.LOGIT_BOUND", 0.0)
+    said: list[str] = []
     with pytest.raises(UserError, match="verify"):
         export_bundle(
-            tiny.checkpoint, tiny.validation, tiny.report_images.images[:5], old, _quick_options(), lambda line: None
+            tiny.checkpoint, tiny.validation, tiny.report_images.images[:5], old, _quick_options(), said.append
         )
+    assert not [line for line in said if line.startswith("measure")], "what is refused is not measured first"
     assert {p.name: p.read_bytes() for p in old.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.eenet"]
 

@@ -123,7 +123,7 @@ def test_text_of_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytes
         ({"labels": np.full(20, 10)}, "labels: got 10 to 10, expected 0 to 9"),
         ({"labels": np.zeros(20, np.float32)}, "labels and index: got float32"),
         ({"labels": np.zeros(7, np.int64)}, "labels: got int64 of shape (7,), expected int64 (20,)"),
-        ({"logits": np.zeros((20, 3, 50), np.float32)}, "fit set has 10 samples for 50 classes"),
+        ({"logits": np.zeros((20, 3, 50), np.float32)}, "p.npz: 20 samples of 50 classes, expected at least 100"),
         ({"logits": np.zeros((20, 4, 10), np.float32)}, "costs: got 3 numbers, expected 4"),
     ],
 )  # fmt: skip

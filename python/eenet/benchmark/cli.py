@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import warnings
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import eenet_rt
 from eenet.benchmark.measure import BatchTimes, ExitTimes, measure_batches, measure_exits, planned_policy
 from eenet.budgets import BUDGET_HELP, Budget, parse_budget, within_budget
 from eenet.bundle import MANIFEST, Bundle, reading
+from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
 from eenet.files import open_npz
@@ -77,7 +77,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     say = _progress if sys.stderr.isatty() else (lambda line: None)
     batches = measure_batches(runtime, inputs, policy, sizes, arguments.repeats, say)
     if arguments.json:
-        print(json.dumps(_as_json(arguments.bundle, runtime, schedule, exits, batches)))
+        print_json(_as_json(arguments.bundle, runtime, schedule, exits, batches))
     else:
         _print(arguments.bundle, runtime, schedule, exits, batches)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -14,11 +13,14 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.budgets import BUDGET_HELP, budget_cost, parse_budget, within_budget
+from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.errors import UserError
-from eenet.evaluation import evaluate, evaluate_exit_quality
+from eenet.evaluation import check_spending, evaluate, evaluate_exit_quality
+from eenet.prediction_checks import check_apart, check_predictions, check_validation
 from eenet.predictions import Predictions
 from eenet.profiling import PROVIDERS, ProfileOptions
+from eenet.scheduling.base import check_costs
 from eenet.scheduling.comparison import (
     ORACLE,
     ComparedPolicy,
@@ -27,11 +29,12 @@ from eenet.scheduling.comparison import (
     write_csv,
     write_figure,
 )
-from eenet.scheduling.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, UNITS, fit_schedules
+from eenet.scheduling.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
 from eenet.scheduling.guarantee import fit_within_accuracy_drop
 from eenet.scheduling.refitting import RefitOptions, refit_bundle
 from eenet.scheduling.registry import POLICIES
 from eenet.scheduling.schedule_file import Schedule, save_schedules
+from eenet.scheduling.summary import exit_accuracies, exits_line, schedule_line, warn_of_margins
 
 _NETWORK = "predictions"  # a bundle takes only schedules that name it; these were fitted without one
 
@@ -141,8 +144,13 @@ def _numbers(text: str) -> list[float]:
 
 def _fit(arguments: argparse.Namespace) -> None:
     validation = Predictions.load(arguments.predictions)
+    check_costs(arguments.costs, validation.num_exits)
+    fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
+    check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
+    if not arguments.json:
+        print(exits_line(calibration_set), flush=True)
     if arguments.max_accuracy_drop is not None:
-        _fit_guaranteed(arguments, validation)
+        _fit_guaranteed(arguments, validation, calibration_set)
         return
     budgets = _budgets(arguments)
     schedules = []
@@ -152,42 +160,51 @@ def _fit(arguments: argparse.Namespace) -> None:
     ):  # fmt: skip
         schedules.append(schedule)
         if not arguments.json:
-            print(schedule.summary(), flush=True)
+            print(schedule_line(schedule, calibration_set), flush=True)
+    warn_of_margins(schedules)
     active = [s.budget for s in schedules].index(budgets[0])
     save_schedules(arguments.out, schedules, network=_NETWORK, active=active)
-    if arguments.json:
-        print(json.dumps({"schedules": _rows(schedules), "active": active, "file": str(arguments.out)}))
-    else:
-        print(f"wrote {arguments.out}")
+    _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)
 
 
-def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions) -> None:
+def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, calibration_set: Predictions) -> None:
     found = fit_within_accuracy_drop(
         arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
         unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
     )  # fmt: skip
     schedule = found.schedule
     save_schedules(arguments.out, [schedule], network=_NETWORK, active=0)
-    if arguments.json:
-        bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
-        row = _rows([schedule])[0] | bound | {"delta": arguments.delta}
-        print(json.dumps({"schedules": [row], "active": 0, "file": str(arguments.out)}))
+    if not arguments.json:
+        print(
+            f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
+            f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
+            f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
+        )
+    bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
+    row = _rows([schedule], calibration_set)[0] | bound | {"delta": arguments.delta}
+    _print_fitted(arguments, [row], 0, calibration_set)
+
+
+def _print_fitted(
+    arguments: argparse.Namespace, rows: Sequence[dict[str, object]], active: int, calibration_set: Predictions
+) -> None:
+    if not arguments.json:
+        print(f"wrote {arguments.out}")
         return
-    print(
-        f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
-        f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
-        f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
-    )
-    print(f"wrote {arguments.out}")
+    exits = exit_accuracies(calibration_set).tolist()
+    result = {"schedules": rows, "active": active, "file": str(arguments.out)}
+    print_json(result | {"exit_accuracy": exits, "full_depth_accuracy": exits[-1]})
 
 
-def _rows(schedules: Sequence[Schedule]) -> list[dict[str, object]]:
+def _rows(schedules: Sequence[Schedule], calibration_set: Predictions) -> list[dict[str, object]]:
     return [
         {
             "policy": s.policy,
             "budget": s.budget,
             "margin": s.margin,
+            "calibration_samples": s.calibration_samples,
             "calibration_shares": list(s.calibration_shares),
+            "accuracy": evaluate(calibration_set, s.exit_policy, s.costs).accuracy,
         }
         for s in schedules
     ]
@@ -203,12 +220,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     chosen = file.schedules
     if arguments.budget:
         chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
+    check_predictions(predictions, str(arguments.predictions))
+    results = [evaluate(predictions, s.exit_policy, s.costs) for s in chosen]
+    for schedule, result in zip(chosen, results, strict=True):
+        check_spending(schedule, result, str(arguments.predictions))
     if arguments.json:
-        print(json.dumps({"schedules": [_evaluated(s, predictions) for s in chosen]}))
+        print_json({"schedules": [_evaluated(s, predictions) for s in chosen]})
         return
-    print(f"{len(predictions)} samples")
-    for schedule in chosen:
-        result = evaluate(predictions, schedule.exit_policy, schedule.costs)
+    accuracies = exit_accuracies(predictions)
+    print(f"{len(predictions)} samples, full depth is right on {100 * accuracies[-1]:.2f} %")
+    for schedule, result in zip(chosen, results, strict=True):
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
             f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, spent {result.mean_cost:.4g}, "
@@ -243,6 +264,9 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
 def _compare(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "repeats")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
+    check_validation(validation, (), str(arguments.val))
+    check_predictions(report, str(arguments.report))
+    check_apart(report, [validation], str(arguments.report), str(arguments.val))
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     policies = [
         (policy, combine)
@@ -252,12 +276,14 @@ def _compare(arguments: argparse.Namespace) -> None:
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
         print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {len(report)} samples")
-        print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit)
+        print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit, " overspent")
 
     def say(one: ComparedPolicy) -> None:
         if not arguments.json:
             cells = zip(100 * one.accuracy.mean(axis=0), 100 * one.accuracy.std(axis=0), strict=True)
-            print(f"{one.name:<{width}}", *(f"{mean:6.2f} ±{deviation:4.2f}" for mean, deviation in cells), flush=True)
+            row = (f"{mean:6.2f} ±{deviation:4.2f}" for mean, deviation in cells)
+            overspent = f"{one.overspent(budgets)} of {one.mean_cost.size}"
+            print(f"{one.name:<{width}}", *row, f"{overspent:>{len(arguments.unit) + 11}}", flush=True)
 
     compared = compare_policies(
         validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=say
@@ -266,7 +292,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     write_csv(arguments.out / "comparison.csv", compared, budgets)
     write_figure(arguments.out / "comparison.png", compared, arguments.unit)
     if arguments.json:
-        print(json.dumps({"budgets": budgets, "policies": [_row(one, budgets) for one in compared]}))
+        print_json({"budgets": budgets, "policies": [_row(one, budgets) for one in compared]})
     else:
         print(f"wrote {arguments.out / 'comparison.csv'} and {arguments.out / 'comparison.png'}")
 
@@ -278,6 +304,7 @@ def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
         "accuracy": one.accuracy.mean(axis=0).tolist(),
         "accuracy_deviation": one.accuracy.std(axis=0).tolist(),
         "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),
+        "overspent": one.overspent(budgets),
     }
 
 
@@ -292,10 +319,8 @@ def _refit(arguments: argparse.Namespace) -> None:
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = refit_bundle(arguments.bundle, arguments.out, options, say)
     if arguments.json:
-        rows, profile = _rows(result.schedules), result.profile.to_json()
-        print(
-            json.dumps({"bundle": str(result.bundle), "profile": profile, "active": result.active, "schedules": rows})
-        )
+        rows, profile = _rows(result.schedules, result.calibration_set), result.profile.to_json()
+        print_json({"bundle": str(result.bundle), "profile": profile, "active": result.active, "schedules": rows})
     else:
         print(f"wrote {result.bundle}, active budget {result.schedules[result.active].budget:g} ms")
 

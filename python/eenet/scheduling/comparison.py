@@ -39,6 +39,10 @@ class ComparedPolicy:
     accuracy: NDArray[np.float64]
     mean_cost: NDArray[np.float64]
 
+    def overspent(self, budgets: Sequence[float]) -> int:
+        """How many of the fits spend more than their budget on the report data."""
+        return int((self.mean_cost > np.array(budgets)).sum())
+
     @property
     def name(self) -> str:
         """How it is called in tables and figures."""
@@ -71,7 +75,7 @@ def compare_policies(
 
     Args:
         validation: for fitting and calibrating, split anew by each repeat.
-        report: for nothing but the figures that come back.
+        report: for nothing but the figures that come back; of the same network, see `check_apart`.
         costs: K costs.
         budgets: in the unit of the costs.
         policies: names, `ORACLE` among them if wanted, and what the answers are made of.
@@ -79,16 +83,12 @@ def compare_policies(
         say: takes each policy when it is done.
 
     Raises:
-        UserError: sets that differ in exits or classes, costs or budgets that do not fit, unknown policies.
+        UserError: costs or budgets that do not fit, unknown policies.
+        eenet_rt.InputError: sets that differ in exits or classes.
     """
     table = check_costs(costs, validation.num_exits)
     for budget in budgets:
         check_budget(budget, table)
-    if report.logits.shape[1:] != validation.logits.shape[1:]:
-        raise UserError(
-            f"report predictions have (K, C) = {report.logits.shape[1:]}, "
-            f"validation predictions {validation.logits.shape[1:]}"
-        )
     compared = []
     for policy, combine in policies:
         rows = [_evaluate(policy, combine, seed, validation, report, costs, budgets) for seed in range(repeats)]

@@ -9,7 +9,9 @@ network, the policy and the number of samples. The test is the betting test of W
 
 from __future__ import annotations
 
+import logging
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -30,6 +32,8 @@ from eenet.scheduling.schedule_file import Schedule
 CANDIDATES = 40
 _SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
 _LARGEST_BET = 0.75  # share of the capital that one sample may cost
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,23 @@ def fit_within_accuracy_drop(
         if drop_p_value(drop[order], max_accuracy_drop, delta) > delta:
             break
         best, best_drop = _priced(candidate, replay.exits, calibration_set), float(drop.mean())
+    if tested == 1:
+        _log.warning(
+            "no schedule of %s could be shown to lose at most %g points with probability %g on %d calibration samples, "
+            "so the schedule is full depth; were not one answer lost, it would take some %d of them",
+            policy, 100 * max_accuracy_drop, 1 - delta, len(calibration_set), least_samples(max_accuracy_drop, delta),
+        )  # fmt: skip
     return Guaranteed(best, best_drop, tested)
+
+
+def least_samples(max_drop: float, delta: float) -> int:
+    """Calibration samples below which no candidate can pass, not even one that never loses an answer."""
+    most = 1
+    while drop_p_value(np.zeros(most), max_drop, delta) > delta:
+        most *= 2
+    return most // 2 + bisect_left(
+        range(most // 2, most), True, key=lambda n: drop_p_value(np.zeros(n), max_drop, delta) <= delta
+    )
 
 
 def drop_p_value(drops: Floats, max_drop: float, delta: float) -> float:

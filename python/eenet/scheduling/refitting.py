@@ -22,6 +22,7 @@ from eenet.scheduling.calibration import Floats, check_schedule
 from eenet.scheduling.calibration_file import parse_calibration
 from eenet.scheduling.registry import create_scheduler
 from eenet.scheduling.schedule_file import Schedule, save_schedules
+from eenet.scheduling.summary import exits_line, schedule_line, warn_of_margins
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class RefitResult:
     profile: CostProfile
     schedules: list[Schedule]
     active: int
+    calibration_set: Predictions
 
 
 def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Callable[[str], None]) -> RefitResult:
@@ -71,6 +73,7 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
+    say(exits_line(calibration_set))
     profile = _profile(bundle, options, say)
     costs = check_costs(profile.costs, bundle.num_exits)
     wanted = [budget_cost(budget, costs[-1]) for budget in options.budgets]
@@ -78,14 +81,15 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     schedules = []
     for budget in budgets:
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
-        say(f"refit {schedules[-1].summary()}")
+        say(f"refit {schedule_line(schedules[-1], calibration_set)}")
+    warn_of_margins(schedules)
     active = budgets.index(wanted[0])
     with replacing(target) as folder:
         _copy(bundle, folder, link=target == bundle.folder)
         save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
         _save_manifest(bundle, folder, profile)
         _check(folder, calibration_set, options.profile, wanted[0], say)
-    return RefitResult(target, profile, schedules, active)
+    return RefitResult(target, profile, schedules, active, calibration_set)
 
 
 def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:

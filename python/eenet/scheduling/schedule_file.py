@@ -36,14 +36,6 @@ class Schedule:
     exit_policy: eenet_rt.ExitPolicy
     reference: Reference | None = None
 
-    def summary(self) -> str:
-        """A line for people: what the budget is and where the calibration set leaves."""
-        shares = " ".join(f"{100 * share:.1f}" for share in self.calibration_shares)
-        return (
-            f"{self.policy}: budget {self.budget:.4g} {self.unit}, exit shares {shares} % "
-            f"on {self.calibration_samples} samples"
-        )
-
 
 def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: str, active: int | None) -> None:
     """Writes schedules in the order of their budgets. Scorers and combiners that are equal to the bit are stored once.

@@ -1,0 +1,203 @@
+"""What predictions are refused or warned of, on those of the shipped networks and on ways to get them wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eenet.errors import UserError
+from eenet.prediction_checks import check_apart, check_predictions, check_source, check_validation, label_shift
+from eenet.predictions import Predictions
+from eenet.scheduling.grid import fit_schedules
+from eenet.scheduling.summary import warn_of_margins
+from eenet.zoo import zoo_folder
+from support.schedule_command import run
+
+COSTS = "0.83,1.69,2.46"
+Change = Callable[[Predictions], Predictions]
+
+
+@pytest.fixture(scope="module")
+def good() -> Predictions:
+    return Predictions.load(zoo_folder("resnet56") / "validation.npz")[:3000]
+
+
+def probabilities(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return (powers / powers.sum(axis=2, keepdims=True)).astype(np.float32)
+
+
+def with_logits(change: Callable[[np.ndarray], np.ndarray]) -> Change:
+    return lambda p: replace(p, logits=np.ascontiguousarray(change(p.logits)))
+
+
+def with_labels(change: Callable[[np.ndarray], np.ndarray]) -> Change:
+    return lambda p: replace(p, labels=change(p.labels))
+
+
+def swapped(labels: np.ndarray) -> np.ndarray:
+    names = np.arange(10)
+    names[[3, 5]] = 5, 3
+    return names[labels]
+
+
+def long_tail(predictions: Predictions) -> Predictions:
+    rows = [np.flatnonzero(predictions.labels == c)[: 4 + int(250 * 0.6**c)] for c in range(10)]
+    return predictions[np.concatenate(rows)]
+
+
+@pytest.mark.parametrize("model", ["resnet56", "densenet121"])
+def test_what_ships_is_good(model: str, caplog: pytest.LogCaptureFixture) -> None:
+    predictions = Predictions.load(zoo_folder(model) / "validation.npz")
+    fit, calibration = predictions.split(0.5, seed=0)
+    check_validation(predictions, [("fit", fit), ("calibration", calibration)], model)
+    assert check_apart(calibration, [fit], "c", "f") == 0
+    check_source(fit, calibration.logits[:64], "f", "c")
+    for seed in range(5):  # few samples differ by chance, which is no reason to say anything but that they are few
+        check_validation(predictions[np.random.default_rng(seed).permutation(len(predictions))[:200]], (), model)
+    # An early exit in place of the last one: the weakest answers that a network has.
+    check_predictions(replace(predictions, logits=predictions.logits[:, [0, 0]].copy()), model)
+    said = [record.getMessage() for record in caplog.records]
+    assert [line for line in said if "fewer than 2" not in line] == []
+
+
+def test_logarithms_of_probabilities_are_logits(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+    check_predictions(with_logits(lambda x: np.log(probabilities(x) + 1e-12))(good), "p")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_logits(probabilities), r"v: logits of exit 0 are probabilities \(none is negative .* adds up to 1\)"),
+        (with_logits(lambda x: 100 * probabilities(x)), "exit 0 are probabilities .* adds up to 100"),
+        (with_logits(lambda x: np.concatenate([x[:, :2], probabilities(x)[:, 2:]], 1)), "exit 2 are probabilities"),
+        (with_logits(lambda x: -x), "lowest logit of the last exit is that of the label in 9.* which are not negated"),
+        (with_labels(lambda y: (y + 1) % 10), r"right on 0\.\d %.* on 9.* renumbered \(label = answer \+ 1\)"),
+        (lambda p: p[p.labels == 8], "v: all .* samples are of class 'ship': policies fitted on them would answer"),
+        (lambda p: p[:19], "v: 19 samples of 10 classes, expected at least 20"),
+    ],
+)
+def test_refused(good: Predictions, change: Change, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_validation(change(good), (), "v")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_logits(lambda x: 1 / (1 + np.exp(-x))), "all logits lie between .* as the outputs of a sigmoid do"),
+        (
+            with_labels(np.random.default_rng(0).permutation),
+            r"accuracy at chance: of 3000 samples exit 0 is right on \d+\.\d %, by chance 10\.\d %; exit 1",
+        ),
+        (with_labels(swapped), r"right on 7\d\.\d % of 3000 samples, but on 9\d\.\d % once its answers are renumbered"),
+        (with_logits(lambda x: x[:, ::-1]), r"falls from 9\d\.\d % at exit 1 to 7\d\.\d % at exit 2: are the exits in"),
+        (lambda p: p[p.labels != 7], r"v: fewer than 2 of \d+ samples for 1 of 10 classes: 'horse' \(0\)$"),
+        (long_tail, r"from \d times \('truck'\) to 254 times \('airplane'\), .* : 1; .* may overspend its budget"),
+        (
+            lambda p: replace(p[np.arange(4000) % 3000], index=np.arange(4000)),
+            r"1000 of 4000 samples repeat others \(equal logits\)",
+        ),
+        (lambda p: replace(p, index=p.index // 2), r"1500 of 3000 samples repeat others \(equal index\)"),
+    ],
+)
+def test_warned_of(good: Predictions, change: Change, message: str, caplog: pytest.LogCaptureFixture) -> None:
+    check_validation(change(good), (), "v")
+    (record,) = caplog.records
+    assert re.search(message, record.getMessage()), record.getMessage()
+
+
+def test_parts_lack_what_the_whole_has(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+    order = np.argsort(good.labels, kind="stable")
+    check_validation(good, [("fit", good[order[:2500]]), ("calibration", good[order[2500:]])], "v")
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith("v: fit set: fewer than 2 of 2500 samples for 1 of 10 classes: 'truck' (")
+    assert second.startswith("v: calibration set: fewer than 2 of 500 samples for 8 of 10 classes: 'airplane' (0)")
+
+
+def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+    fitted, report = good[:1500], good[1500:]
+    with pytest.raises(UserError, match=r"r: 90 of 1590 samples are among those that policies were fitted on \(f\)"):
+        check_apart(good[1410:], [fitted], "r", "f")
+    assert check_apart(good[1490:], [fitted], "r", "f") == 10
+    assert "r: 10 of 1510 samples are, to the bit, among those that" in caplog.records.pop().getMessage()
+    check_apart(report[report.labels < 8], [fitted], "r", "f")
+    assert "r: its classes have other shares than those of f: 2" in caplog.records.pop().getMessage()
+    worse = report.logits + np.random.default_rng(0).normal(0, 9, report.logits.shape).astype(np.float32)
+    check_apart(replace(report, logits=worse), [fitted], "r", "f")
+    assert "are both of the same network" in caplog.records.pop().getMessage()
+    with pytest.raises(UserError, match=r"r: has \(exits, classes\) = \(2, 10\), f \(3, 10\)"):
+        check_apart(replace(report, logits=report.logits[:, 1:]), [fitted], "r", "f")
+    check_source(fitted, report.logits[:64] / 20, "f", "64 images")
+    assert "answers of exit" in caplog.records.pop().getMessage()
+    assert caplog.records == []
+
+
+def test_label_shift() -> None:
+    labels = np.arange(1000) % 10
+    assert label_shift(labels, labels) == (0, 1)
+    shift, p_value = label_shift(labels, labels[labels != 3])
+    assert shift == pytest.approx(0.1)
+    assert p_value == 0.001
+    random = np.random.default_rng(0)
+    # Under the hypothesis the p-value is below 5 % in 5 % of cases, however few samples.
+    p_values = [label_shift(random.integers(0, 100, 150), random.integers(0, 100, 80))[1] for _ in range(200)]
+    assert 0.01 < np.mean(np.array(p_values) <= 0.05) < 0.1
+
+
+def test_margins_of_small_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+    costs = [0.83, 1.69, 2.46]
+    few, many = ([*fit_schedules("maximum", good[:n], costs, [1.6], unit="ms")] for n in (100, 2000))
+    warn_of_margins(many)
+    assert caplog.records == []
+    warn_of_margins(few)
+    (record,) = caplog.records
+    share = 100 * few[0].margin / 1.6
+    assert record.getMessage().startswith("50 calibration samples are few: of a budget of 1.6 ms, ")
+    assert f"{share:.1f} % is held back" in record.getMessage()
+    # As many samples as it says would do.
+    enough = int(record.getMessage().split("some ")[1].split(" ")[0])
+    (schedule,) = fit_schedules("maximum", good[:enough], costs, [1.6], unit="ms")
+    assert schedule.margin / 1.6 < 0.055
+
+
+def test_commands_say_it_on_standard_error_and_in_json(
+    good: Predictions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good[:200].save(tmp_path / "few.npz")
+    fit = ("fit", "--predictions", tmp_path / "few.npz", "--costs", COSTS, "--policy", "maximum", "--combine", "none")
+    status, text, error = run(capsys, *fit, "--budget", 1.6, "--out", tmp_path / "s")
+    assert status == 0
+    assert error.startswith("eenet-schedule: warning: 100 calibration samples are few")
+    assert "accuracy of the exits, each on all 100 calibration samples: " in text
+    status, text, error = run(capsys, *fit, "--max-accuracy-drop", 1, "--out", tmp_path / "g", "--json")
+    result = json.loads(text)
+    (warning,) = result["warnings"]
+    assert error == f"eenet-schedule: warning: {warning}\n"
+    assert "so the schedule is full depth; were not one answer lost, it would take some 410 of them" in warning
+    assert result["full_depth_accuracy"] == result["exit_accuracy"][-1] == result["schedules"][0]["accuracy"]
+    # Every sample is a hard one: no other samples are like that by chance.
+    confidence = np.sort(probabilities(good.logits)[:, 0], axis=1)[:, -1]
+    good[np.argsort(confidence)[:1000]].save(tmp_path / "hard.npz")
+    status, text, _ = run(
+        capsys, "evaluate", "--predictions", tmp_path / "hard.npz", "--schedule", tmp_path / "s", "--json"
+    )
+    assert status == 0
+    (warning,) = [line for line in json.loads(text)["warnings"] if "overspent" in line]
+    assert "that is no chance" in warning
+
+
+def test_floats_of_every_kind(good: Predictions, tmp_path: Path) -> None:
+    for kind in (np.float16, np.float32, np.float64):
+        np.savez(tmp_path / "p.npz", logits=np.asfortranarray(good.logits.astype(kind)), labels=good.labels)
+        assert np.array_equal(Predictions.load(tmp_path / "p.npz").logits, good.logits.astype(kind).astype(np.float32))
+    np.savez(tmp_path / "p.npz", logits=good.logits * np.float64(1e300), labels=good.labels)
+    with pytest.raises(UserError, match=r"p\.npz: logits: row 0 is not finite"):
+        Predictions.load(tmp_path / "p.npz")
