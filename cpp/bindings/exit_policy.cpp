@@ -123,7 +123,7 @@ void register_exit_policy(py::module_& module) {
       R"(When to stop: a combiner, a confidence scorer and a threshold per exit.
 
 Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
-exit, the last exit always accepts. See docs/architecture.md, "The decision core".)")
+exit, the last exit always accepts. See docs/spec/decision-core.md.)")
       .def(py::init(&make_policy), "num_classes"_a, "scorers"_a, "thresholds"_a, py::kw_only(),
            "combiner"_a = py::none(), "clamp"_a = false,
            R"(Assemble a policy; arrays are copied.

@@ -201,7 +201,7 @@ void def_network(RuntimeClass& cls) {
           "Most samples that `infer_batch` takes.")
       .def_property_readonly("preprocessing", &get_preprocessing,
                              "What the caller does to raw input before `infer`; see "
-                             "docs/format.md.");
+                             "docs/spec/format.md.");
 }
 
 void def_budget(RuntimeClass& cls) {

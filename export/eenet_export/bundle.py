@@ -1,4 +1,4 @@
-"""Writes bundles (``docs/format.md``, format version 1)."""
+"""Writes bundles (``docs/spec/format.md``, format version 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bundles as files (``docs/format.md``), for the tools that write and rewrite them; ``eenet_rt`` loads them."""
+"""Bundles as files (``docs/spec/format.md``), for the tools that write and rewrite them; ``eenet_rt`` loads them."""
 
 from __future__ import annotations
 

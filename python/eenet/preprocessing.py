@@ -76,7 +76,7 @@ class ImagePreprocessing:
         return np.ascontiguousarray(np.moveaxis(images.astype(np.float32) * factor + offset, -1, -3))
 
     def to_json(self) -> dict[str, Any]:
-        """The object that ``docs/format.md`` describes."""
+        """The object that ``docs/spec/format.md`` describes."""
         described: dict[str, Any] = {
             "kind": "image",
             "color": self.color,

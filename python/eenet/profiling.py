@@ -38,7 +38,7 @@ Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class CostProfile:
-    """Measured or computed cost of each exit; see ``docs/format.md`` for the fields."""
+    """Measured or computed cost of each exit; see ``docs/spec/format.md`` for the fields."""
 
     unit: str
     costs: tuple[float, ...]

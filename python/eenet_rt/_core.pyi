@@ -100,7 +100,7 @@ class ExitPolicy:
     When to stop: a combiner, a confidence scorer and a threshold per exit.
 
     Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
-    exit, the last exit always accepts. See docs/architecture.md, "The decision core".
+    exit, the last exit always accepts. See docs/spec/decision-core.md.
     """
     def __init__(
         self,
@@ -1007,7 +1007,7 @@ class Runtime:
     @property
     def preprocessing(self) -> dict[str, typing.Any]:
         """
-        What the caller does to raw input before `infer`; see docs/format.md.
+        What the caller does to raw input before `infer`; see docs/spec/format.md.
         """
     @property
     def profile(self) -> dict[str, typing.Any] | None:

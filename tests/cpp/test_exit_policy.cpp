@@ -143,7 +143,7 @@ ExitPolicy::Parts numbered_parts() {
 }
 
 TEST(ExitPolicy, DigestIsThatOfItsNumbers) {
-  // Computed elsewhere, by the definition in docs/handoff.md.
+  // Computed elsewhere, by the definition in docs/spec/handoff.md.
   EXPECT_EQ(ExitPolicy(numbered_parts()).digest(),
             "256c758bbd7c011582c4ff12f4f6519caefa3384a011630ab1a742f01e59b41f");
 }

@@ -1,4 +1,4 @@
-"""A reader of hand-offs by ``docs/handoff.md`` alone, digests by their definition, and how to seal a spoilt one."""
+"""A reader of hand-offs by ``docs/spec/handoff.md`` alone, digests by their definition, how to seal a spoilt one."""
 
 from __future__ import annotations
 

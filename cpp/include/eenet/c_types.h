@@ -56,12 +56,13 @@ typedef struct eenet_input {
 /// What a bundle is. What it points to lives as long as the runtime.
 typedef struct eenet_info {
   size_t struct_size;
-  const char* model;           ///< Name of the network.
-  const char* id;              ///< Identity of the network, SHA-256 in hex.
-  const char* preprocessing;   ///< What the caller does to raw input, as JSON; see docs/format.md.
-  const char* backend;         ///< Name and version of the inference library.
-  size_t num_exits;            ///< K.
-  size_t num_classes;          ///< C.
+  const char* model;  ///< Name of the network.
+  const char* id;     ///< Identity of the network, SHA-256 in hex.
+  const char*
+      preprocessing;    ///< What the caller does to raw input, as JSON; see docs/spec/format.md.
+  const char* backend;  ///< Name and version of the inference library.
+  size_t num_exits;     ///< K.
+  size_t num_classes;   ///< C.
   const char* const* classes;  ///< C names.
   size_t num_inputs;
   const eenet_input* inputs;

@@ -58,7 +58,7 @@ constexpr std::size_t num_features(std::size_t num_classes) {
 }
 
 /// When to stop: a combiner, a scorer and a threshold per exit. Feature spec 1, see
-/// docs/architecture.md. There is one code path for every policy, and no names.
+/// docs/spec/decision-core.md. There is one code path for every policy, and no names.
 ///
 /// Immutable; share it freely between threads.
 class ExitPolicy {
@@ -87,7 +87,8 @@ class ExitPolicy {
   /// Whether exit k never accepts and emits the score 0.
   bool disabled(std::size_t exit) const noexcept;
   /// SHA-256 of combiner, scorers and clamp, whatever the thresholds; lower-case hex. By it another
-  /// machine finds the same rule; docs/handoff.md defines it. Computed when it is first asked for.
+  /// machine finds the same rule; docs/spec/handoff.md defines it. Computed when it is first asked
+  /// for.
   const std::string& digest() const;
   /// The same rule with other thresholds.
   /// @throws Error(kSchedule) as the constructor.

@@ -100,7 +100,7 @@ struct Manifest {
   const FileSpec* find_file(std::string_view name) const;
 };
 
-/// Parses and checks the text of a manifest; see docs/format.md.
+/// Parses and checks the text of a manifest; see docs/spec/format.md.
 /// @throws Error(kBundle) naming the key, what came and what was expected.
 Manifest parse_manifest(std::string_view text);
 

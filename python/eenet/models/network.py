@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class SegmentSpec:
-    """What segment k reads from and writes to the blackboard (``docs/format.md``).
+    """What segment k reads from and writes to the blackboard (``docs/spec/format.md``).
 
     Attributes:
         inputs: names of network inputs or of outputs of earlier segments.

@@ -1,4 +1,4 @@
-"""What a report reads of a bundle (``docs/format.md``), with or without ONNX Runtime."""
+"""What a report reads of a bundle (``docs/spec/format.md``), with or without ONNX Runtime."""
 
 from __future__ import annotations
 

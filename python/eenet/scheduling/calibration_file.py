@@ -1,4 +1,4 @@
-"""Writes and reads ``calibration.safetensors`` (``docs/format.md``): what schedules were fitted on."""
+"""Writes and reads ``calibration.safetensors`` (``docs/spec/format.md``): what schedules were fitted on."""
 
 from __future__ import annotations
 

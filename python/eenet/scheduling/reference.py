@@ -14,7 +14,7 @@ BINS = 10
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Distributions over the calibration set; see ``docs/format.md``.
+    """Distributions over the calibration set; see ``docs/spec/format.md``.
 
     Attributes:
         score_edges: borders of the bins of scores at each exit but the last, float32 ``(K-1, B-1)``.

@@ -1,4 +1,4 @@
-"""Writes ``scheduler.safetensors`` (``docs/format.md``); ``eenet_rt.read_schedules`` reads it."""
+"""Writes ``scheduler.safetensors`` (``docs/spec/format.md``); ``eenet_rt.read_schedules`` reads it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eenet.scheduling.reference import Reference
 
 @dataclass(frozen=True)
 class Schedule:
-    """An exit policy fitted for one budget; see ``docs/format.md`` for the fields.
+    """An exit policy fitted for one budget; see ``docs/spec/format.md`` for the fields.
 
     A schedule without a ``reference`` can be watched by its exit shares alone.
     """
