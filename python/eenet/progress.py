@@ -60,9 +60,13 @@ class Progress:
             return
         self._interval = min(2 * self._interval, _LONGEST_S)
         self._next = now + self._interval
-        left = (now - self._began) / (self._done - self._start) * (self.total - self._done)
-        parts = [f"{self.what}: {self._done} of {self.total} {self.unit}", note, f"about {duration(left)} left"]
+        parts = [f"{self.what}: {self._done} of {self.total} {self.unit}", note, f"about {duration(self.left())} left"]
         write_line(", ".join(part for part in parts if part))
+
+    def left(self) -> float:
+        """Seconds that the rest will take, as far as can be said."""
+        done = self._done - self._start
+        return (time.monotonic() - self._began) / done * (self.total - self._done) if done else 0.0
 
     def clear(self) -> None:
         """Makes room for a line that something else is about to print."""

@@ -129,7 +129,7 @@ def test_split_is_seeded_and_disjoint() -> None:
     ("arrays", "message"),
     [
         ({"logits": np.zeros((4, 3), np.float32)}, r"expected float32 \(N, K, C\)"),
-        ({"logits": np.zeros((4, 3, 4))}, "got float64"),
+        ({"logits": np.zeros((4, 3, 4), int)}, "got int64"),
         ({"logits": np.zeros((4, 1, 4), np.float32)}, "K >= 2"),
         ({"labels": np.array([0, 1, 2, 4])}, "got 0 to 4, expected 0 to 3"),
         ({"labels": np.zeros(3, int)}, "labels: got int64 of shape"),

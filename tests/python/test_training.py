@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def train(cifar10: ImageSet, folder: Path, config: TrainingConfig = CONFIG, stop
     images = cifar10[:600]
     trainer = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder)
     if stop_after is not None:
-        trainer._log = lambda line: _interrupt(line["epoch"] == stop_after)
+        trainer._log = lambda line, left: _interrupt(line["epoch"] == stop_after)
     trainer.fit()
     return trainer
 
@@ -188,7 +189,7 @@ def test_command_writes_weights_predictions_and_samples(
     cifar10: ImageSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = save_images(cifar10, tmp_path / "train.npz", 400)
-    arguments = ["--model", "tiny", "--data", str(data), "--validation", "100", "--epochs", "1", "--batch-size", "50"]
+    arguments = ["--model", "tiny", "--data", str(data), "--validation-size", "100", "--epochs", "1"]
     assert main([*arguments, "--out", str(tmp_path / "run"), "--test", str(data), "--json"]) == 0
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     checkpoint = load_checkpoint(result["weights"])
@@ -203,11 +204,10 @@ def test_command_writes_weights_predictions_and_samples(
 
 def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: Path) -> None:
     data = save_images(cifar10, tmp_path / "train.npz", 700)
-    arguments = ["--model", "resnet56", "--data", str(data), "--validation", "100", "--epochs", "50", "--threads", "1"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "eenet.training.cli", *arguments, "--trunk-share", "0.5", "--out", str(tmp_path /
-        "run")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    arguments = ["--model", "resnet56", "--data", str(data), "--validation-size", "100", "--epochs", "50"]
+    arguments += ["--threads", "1", "--trunk-share", "0.5", "--out", str(tmp_path / "run")]
+    command = [sys.executable, "-m", "eenet.training.cli", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     state = tmp_path / "run" / "state.safetensors"
     deadline = time.monotonic() + 180
     while not state.exists() and process.poll() is None and time.monotonic() < deadline:
@@ -215,9 +215,11 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; finished epochs are kept" in err
+    assert "interrupted; what is finished but for two minutes is kept" in err
     assert "Traceback" not in err
-    assert out.startswith("epoch 1/50")
+    assert out.splitlines()[1].startswith("train resnet56 (3 exits) on 600 images of 32 x 32 in 10 classes")
+    assert out.splitlines()[2].startswith("epoch 1/50")
+    assert re.search(r"train: \d+ of 1850 steps, epoch 1 of 50, loss ", err), "progress where there is no terminal"
     assert "\r" not in err, "no progress bar where there is no terminal"
     assert [path.name for path in sorted((tmp_path / "run").iterdir())] == ["log.jsonl", "state.safetensors"]
 
@@ -227,7 +229,9 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
     [
         (["--model", "vgg"], "model 'vgg' is not known"),
         (["--epochs", "0"], "--epochs: got 0, expected a positive number"),
-        (["--validation", "400"], "--validation: got 400, expected 1 to 399"),
+        (["--validation-size", "400"], "--validation-size: got 400 of 400 images, expected 1 to 399"),
+        (["--image-size", "1", "2", "3"], "--image-size: got 3 numbers"),
+        (["--threads", "0"], "--threads: got 0, expected at least 1"),
         (["--batch-size", "1000"], "training set: got 300 images, expected at least one batch of 1000"),
         (["--loss-weights", "1", "2"], "--loss-weights: got 2 numbers, expected 3"),
         (["--data", "absent.npz"], "absent.npz"),
@@ -238,7 +242,7 @@ def test_command_refuses(
     cifar10: ImageSet, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     data = save_images(cifar10, tmp_path / "train.npz", 400)
-    base = ["--model", "tiny", "--data", str(data), "--validation", "100", "--out", str(tmp_path / "run")]
+    base = ["--model", "tiny", "--data", str(data), "--validation-size", "100", "--out", str(tmp_path / "run")]
     assert main([*base, *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
 from eenet.errors import UserError, shorten
+from eenet.prediction_checks import label_shift
 
 _LEAST_TRAINING, _LEAST_VALIDATION, _LEAST_OTHER = 2, 4, 2  # images of a class; validation is halved once more
-_MOST_SHIFT = 0.1  # of class shares, beyond what chance makes of it
+_MOST_SHIFT, _MOST_CHANCE = 0.05, 0.001  # of class shares: how far, and how likely by chance
 
 _log = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ def check_sets(train: ImageSet, others: Mapping[str, ImageSet]) -> None:
     known = {digest: row for row, digest in reversed(list(enumerate(train.digests().tolist())))}
     for name, images in others.items():
         _check_counts(name, images, _LEAST_VALIDATION if name == "validation" else _LEAST_OTHER)
-        shift = class_shift(train.labels, images.labels)
-        if shift is not None:
+        shift, p_value = label_shift(train.labels, images.labels)
+        if shift > _MOST_SHIFT and p_value <= _MOST_CHANCE:
             _log.warning(
                 "%s set: its classes have other shares than those of the training set: %.0f %% of it would have to be "
                 "of another class; accuracies and budgets speak of its shares", name, 100 * shift,
@@ -60,22 +61,3 @@ def _check_counts(name: str, images: ImageSet, least: int) -> None:
             "%s set: fewer than %d images of %d of %d classes: %s", name, least, len(few), len(images.class_names),
             shorten(few),
         )  # fmt: skip
-
-
-def class_shift(first: NDArray[np.int64], second: NDArray[np.int64]) -> float | None:
-    """Share of samples that would have to change class for two sets to have the same class shares.
-
-    Args:
-        first: int64 ``(N,)``, labels of a set.
-        second: int64 ``(M,)``, labels of the other.
-
-    Returns:
-        0 to 1 where it is more than a tenth beyond what chance does to sets of these sizes, else None.
-    """
-    classes = int(max(first.max(), second.max())) + 1
-    a, b = (np.bincount(labels, minlength=classes) / len(labels) for labels in (first, second))
-    both = np.bincount(np.concatenate([first, second]), minlength=classes) / (len(first) + len(second))
-    # Half the sum of |normal| of each class: its mean is sqrt(2 / pi) deviations.
-    noise = np.sqrt(both * (1 - both) * (1 / len(first) + 1 / len(second))).sum() * np.sqrt(2 / np.pi) / 2
-    shift = float(np.abs(a - b).sum() / 2)
-    return shift if shift > 2 * noise + _MOST_SHIFT else None

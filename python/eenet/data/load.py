@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +17,17 @@ from eenet.preprocessing import resize
 from eenet.progress import Progress
 
 
-def load_images(path: str | Path, size: tuple[int, int] | None = None) -> ImageSet:
+def load_images(
+    path: str | Path, size: tuple[int, int] | None = None, class_names: Sequence[str] | None = None
+) -> ImageSet:
     """Reads images and labels.
 
     Args:
         path: a folder of class folders, with image files of any size in them; or an ``.npz`` file with ``labels`` (N
             integers), optionally ``classes`` (C names), and either ``images`` (uint8, ``(N, H, W, 3)``) or ``sheet0``,
             ``sheet1``, ...: the bytes of image files, each a grid of square tiles, 100 in a row, in row-major order.
+        class_names: C names that the labels are to be of; those of the source are matched by name, and may be fewer.
+            Classes that the source does not name are these, in order.
         size: height and width to resize to, see `eenet.preprocessing.resize`. None: as they are, which only packed
             images may be.
 
@@ -32,9 +37,17 @@ def load_images(path: str | Path, size: tuple[int, int] | None = None) -> ImageS
     if Path(path).is_dir():
         if size is None:
             raise UserError(f"{path} is a folder, expected an .npz file, whose images have one size")
-        return read_folder(path, size)
-    images = read_npz(path)
-    return images if size is None else _resized(images, size, str(path))
+        images = read_folder(path, size)
+    else:
+        images = read_npz(path, class_names)
+        if size is not None:
+            images = _resized(images, size, str(path))
+    if class_names is None:
+        return images
+    try:
+        return images.with_classes(class_names)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 def _resized(images: ImageSet, size: tuple[int, int], name: str) -> ImageSet:

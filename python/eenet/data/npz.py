@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,12 @@ from eenet.files import Archive, open_npz
 _COLUMNS = 100  # of the grid of square tiles that a sheet is
 
 
-def read_npz(path: str | Path) -> ImageSet:
-    """Reads the images as they are; without class names they are ``0``, ``1``, ...
+def read_npz(path: str | Path, class_names: Sequence[str] | None = None) -> ImageSet:
+    """Reads the images as they are.
+
+    Args:
+        path: of the file.
+        class_names: of a file that does not name its classes; ``0``, ``1``, ... when None.
 
     Raises:
         UserError: the file cannot be read or does not hold what it should.
@@ -34,7 +39,7 @@ def read_npz(path: str | Path) -> ImageSet:
             raise UserError(f"labels are {labels.dtype}, expected integers")
         if labels.shape != (len(images),):
             raise UserError(f"labels have shape {labels.shape}, expected ({len(images)},), one an image")
-        names = _class_names(file) if "classes" in keys else [str(c) for c in range(int(labels.max()) + 1)]
+        names = _class_names(file) if "classes" in keys else list(class_names or map(str, range(int(labels.max()) + 1)))
         if labels.min() < 0 or labels.max() >= len(names):
             raise UserError(f"labels range from {labels.min()} to {labels.max()}, expected 0 to {len(names) - 1}")
     return ImageSet(images, labels.astype(np.int64), tuple(names))

@@ -36,6 +36,7 @@ class MultiExitNetwork(nn.Module, ABC):
         num_classes: C.
         segments: one `SegmentSpec` an exit.
         input_shapes: shape of every network input without the batch axis.
+        name: by which `create_model` made it.
         options: what `create_model` made it with beside the number of classes.
     """
 
@@ -46,6 +47,7 @@ class MultiExitNetwork(nn.Module, ABC):
         self.num_classes = num_classes
         self.segments = tuple(segments)
         self.input_shapes = dict(input_shapes)
+        self.name = ""
         self.options: dict[str, Any] = {}
 
     @property

@@ -84,5 +84,6 @@ def create_model(name: str, num_classes: int | None = None, **options: Any) -> M
         if option not in defaults:
             raise UserError(f"model {name!r} has no option {option!r}; it has {', '.join(defaults) or 'none'}")
     network = entry.build(entry.num_classes if num_classes is None else num_classes, **options)
+    network.name = name
     network.options = {**defaults, **options}
     return network

@@ -1,6 +1,7 @@
 """Training of multi-exit networks."""
 
+from eenet.training.config import SuitedSettings, TrainingConfig
 from eenet.training.losses import MultiExitLoss
-from eenet.training.trainer import Trainer, TrainingConfig, predict
+from eenet.training.trainer import Trainer, predict
 
-__all__ = ["MultiExitLoss", "Trainer", "TrainingConfig", "predict"]
+__all__ = ["MultiExitLoss", "SuitedSettings", "Trainer", "TrainingConfig", "predict"]

@@ -3,56 +3,92 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, run_command
-from eenet.data import ImageSet, load_images
+from eenet.data.split import SPLITS
 from eenet.errors import UserError
-from eenet.models import create_model, list_models
+from eenet.models import list_models
 from eenet.models.heads import HEADS
-from eenet.preprocessing import ImagePreprocessing
-from eenet.training.trainer import Trainer, TrainingConfig, predict
+from eenet.training.config import TrainingConfig
+from eenet.training.run import RunOptions, train_run
 
-_SAMPLES = 400  # real images that go with the weights, to measure and verify an export with
+_SETTINGS = (
+    "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "trunk_share", "distillation", "averaging",
+    "teacher_share", "compile", "seed",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     return run_command(
-        _parser(), _train, argv, interrupted="finished epochs are kept; the same command goes on from there"
+        _parser(),
+        _train,
+        argv,
+        interrupted="what is finished but for two minutes is kept; the same command goes on from there",
     )
 
 
 def _parser() -> ArgumentParser:
     defaults = TrainingConfig()
+    by_count = "(default: by the number of images)"
     parser = ArgumentParser("eenet-train", "Train a multi-exit network (paper, section 3.1), resumably.")
     parser.add_argument("--model", required=True, help=f"one of {', '.join(list_models())}")
-    parser.add_argument("--data", required=True, type=Path, help="training images, .npz")
-    parser.add_argument("--validation", type=int, default=5000, help="the last so many images are not trained on")
-    parser.add_argument("--test", type=Path, help="test images, .npz: predictions are written when training is done")
+    parser.add_argument("--data", required=True, type=Path, help="training images: a folder of class folders, or .npz")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="side, or height and width, that images are resized to (default: the network's)",
+    )
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument("--validation", type=Path, help="validation images, as --data (default: some of --data)")
+    sources.add_argument(
+        "--validation-size",
+        metavar="N",
+        help="how many of --data: a count as 400, or a share as 0.2 or 20%% (default: a fifth, at most 5000)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        default=SPLITS[0],
+        help="which of --data: some of every class at random, or the last ones",
+    )
+    parser.add_argument("--test", type=Path, help="test images, as --data: predictions are written in the end")
     parser.add_argument("--out", required=True, type=Path, help="folder of weights, predictions, log and state")
-    parser.add_argument("--start", type=Path, help="checkpoint whose weights to start from")
+    parser.add_argument(
+        "--start",
+        metavar="WEIGHTS",
+        help="weights to start from: a .safetensors or .pt file, or the name of a network that ships",
+    )
     parser.add_argument("--heads", choices=HEADS, help="of the early exits (default: the network's own)")
     parser.add_argument("--teacher", type=Path, help="checkpoint of the same classes, whose last exit is imitated")
     parser.add_argument("--teacher-share", type=float, default=defaults.teacher_share, help="its part in every loss")
-    parser.add_argument("--epochs", type=int, default=defaults.epochs)
-    parser.add_argument("--batch-size", type=int, default=defaults.batch_size)
-    parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate, help="peak of one cycle")
+    parser.add_argument("--epochs", type=int, help=f"passes over the images {by_count}")
+    parser.add_argument("--batch-size", type=int, help=f"images a step {by_count}")
+    parser.add_argument("--learning-rate", type=float, help="peak of one cycle (default: by the batch size)")
     parser.add_argument("--weight-decay", type=float, default=defaults.weight_decay)
     parser.add_argument("--warmup", type=float, default=defaults.warmup, help="share of the steps before the peak")
-    parser.add_argument("--trunk-share", type=float, default=defaults.trunk_share, help="first share without exits")
+    parser.add_argument(
+        "--trunk-share",
+        type=float,
+        help=f"first share without exits (default: {defaults.trunk_share:g}, with --start 0)",
+    )
     parser.add_argument("--distillation", type=float, default=defaults.distillation)
     parser.add_argument("--loss-weights", type=float, nargs="+", help="of the exits (default: 1 2 .. K)")
     parser.add_argument("--averaging", type=float, default=defaults.averaging, help="decay of averaged weights")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default=defaults.precision)
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="auto: bfloat16 where the processor has it",
+    )
     parser.add_argument("--compile", action="store_true", help="use torch.compile")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--threads", type=int, help="of PyTorch")
@@ -61,76 +97,47 @@ def _parser() -> ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    if arguments.threads:
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            raise UserError(f"--threads: got {arguments.threads}, expected at least 1")
         torch.set_num_threads(arguments.threads)
-    config = _config(arguments)
-    images = load_images(arguments.data)
-    if not 0 < arguments.validation < len(images):
-        raise UserError(f"--validation: got {arguments.validation}, expected 1 to {len(images) - 1}")
-    train, validation = images[: -arguments.validation], images[-arguments.validation :]
-    torch.manual_seed(config.seed)
-    if arguments.start:
-        start = load_checkpoint(arguments.start)
-        if start.model != arguments.model:
-            raise UserError(f"--start: {arguments.start} holds {start.model}, expected {arguments.model}")
-        if arguments.heads and start.network.options.get("heads") != arguments.heads:
-            raise UserError(f"--heads: {arguments.start} has {start.network.options.get('heads')}")
-        network, preprocessing = start.network, start.preprocessing
-    else:
-        options = {"heads": arguments.heads} if arguments.heads else {}
-        network = create_model(arguments.model, len(images.class_names), **options)
-        preprocessing = ImagePreprocessing.fit(train.images)
-    if not 0 <= config.averaging < 1:
-        raise UserError(f"--averaging: got {config.averaging}, expected at least 0 and below 1")
-    if not 0 <= config.teacher_share <= 1:
-        raise UserError(f"--teacher-share: got {config.teacher_share}, expected 0 to 1")
-    if config.loss_weights and len(config.loss_weights) != network.num_exits:
-        raise UserError(f"--loss-weights: got {len(config.loss_weights)} numbers, expected {network.num_exits}")
-
-    teacher = load_checkpoint(arguments.teacher) if arguments.teacher else None
-    trainer = Trainer(network, train, validation, preprocessing, config, arguments.out, teacher)
-    trainer.fit()
-    network = trainer.result
-    accuracy = {}
-    sets: dict[str, ImageSet] = {"validation": validation}
-    if arguments.test:
-        sets["test"] = load_images(arguments.test)
-    list(sets.values())[-1][:_SAMPLES].save(arguments.out / "samples.npz")
-    for name, image_set in sets.items():
-        predictions = predict(network, image_set, preprocessing)
-        predictions.save(arguments.out / f"{name}.npz")
-        answers = predictions.logits.argmax(axis=2)
-        accuracy[name] = np.mean(answers == predictions.labels[:, None], axis=0).round(4).tolist()
-    training = {"config": asdict(config), "validation_accuracy": accuracy["validation"], "data": arguments.data.name}
-    weights = arguments.out / "weights.safetensors"
-    Checkpoint(arguments.model, network, images.class_names, preprocessing, training).save(weights)
+    result = train_run(_options(arguments), lambda line: print(line, flush=True))
     if arguments.json:
-        print(json.dumps({"weights": str(weights), "accuracy": accuracy}))
-    else:
-        for name, values in accuracy.items():
-            print(f"{name} accuracy per exit: {' '.join(f'{100 * a:.2f}' for a in values)} %")
-        print(f"wrote {weights}")
+        print_json({"weights": str(result.weights), "accuracy": result.accuracy})
+        return
+    for name, values in result.accuracy.items():
+        print(f"{name} accuracy per exit: {' '.join(f'{100 * a:.2f}' for a in values)} %")
+    print(f"wrote {result.weights}; next: eenet-export --model {arguments.model} --checkpoint {result.weights}")
 
 
-def _config(arguments: argparse.Namespace) -> TrainingConfig:
-    for name in ("epochs", "batch_size", "learning_rate"):
-        if getattr(arguments, name) <= 0:
-            raise UserError(f"--{name.replace('_', '-')}: got {getattr(arguments, name)}, expected a positive number")
-    return TrainingConfig(
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        learning_rate=arguments.learning_rate,
-        weight_decay=arguments.weight_decay,
-        warmup=arguments.warmup,
-        trunk_share=arguments.trunk_share,
-        distillation=arguments.distillation,
-        loss_weights=tuple(arguments.loss_weights) if arguments.loss_weights else None,
-        averaging=arguments.averaging,
-        teacher_share=arguments.teacher_share,
-        precision=arguments.precision,
-        compile=arguments.compile,
-        seed=arguments.seed,
+def _options(arguments: argparse.Namespace) -> RunOptions:
+    settings = {name: getattr(arguments, name) for name in _SETTINGS}
+    if arguments.loss_weights:
+        settings["loss_weights"] = tuple(arguments.loss_weights)
+    if arguments.precision != "auto":
+        settings["precision"] = arguments.precision
+    return RunOptions(
+        model=arguments.model,
+        data=arguments.data,
+        out=arguments.out,
+        settings=settings,
+        validation=arguments.validation,
+        validation_size=arguments.validation_size,
+        split=arguments.split,
+        test=arguments.test,
+        image_size=_image_size(arguments.image_size),
+        start=arguments.start,
+        teacher=arguments.teacher,
+        model_options={"heads": arguments.heads} if arguments.heads else {},
     )
+
+
+def _image_size(numbers: Sequence[int] | None) -> tuple[int, int] | None:
+    if numbers is None:
+        return None
+    if len(numbers) > 2:
+        raise UserError(f"--image-size: got {len(numbers)} numbers, expected a side, or height and width")
+    return numbers[0], numbers[-1]
 
 
 if __name__ == "__main__":

@@ -3,75 +3,37 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import safetensors
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
-from eenet.files import replacing
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.progress import Progress, duration
+from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
+from eenet.training.state import Position, image_identity, load_state, save_state, weights_identity
 
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How to train.
-
-    Attributes:
-        epochs: passes over the training images.
-        batch_size: samples a step; the last, smaller batch of an epoch is left out.
-        learning_rate: the peak of the one-cycle schedule.
-        weight_decay: on matrices and convolutions only.
-        warmup: share of the steps before the peak.
-        trunk_share: first share of the epochs, in which only the last exit is trained (the paper: 20 of 150 epochs).
-        distillation: alpha of `MultiExitLoss`.
-        distillation_share: last share of the epochs, in which distillation is on (the paper: 25 %).
-        loss_weights: of the exits; the paper's when None.
-        averaging: decay a step of the exponential moving average of the weights, which is then what is evaluated and
-            kept; 0 for none.
-        teacher_share: the part that a teacher from outside has in each exit's loss, see `MultiExitLoss`.
-        padding: zero padding before the random crop.
-        precision: ``float32``, or ``bfloat16`` for autocast.
-        compile: use ``torch.compile``.
-        seed: of the weights, the order of samples and the augmentation.
-    """
-
-    epochs: int = 30
-    batch_size: int = 128
-    learning_rate: float = 0.2
-    weight_decay: float = 5e-4
-    warmup: float = 0.2
-    trunk_share: float = 0.13
-    distillation: float = 0.01
-    distillation_share: float = 0.25
-    loss_weights: tuple[float, ...] | None = None
-    averaging: float = 0.0
-    teacher_share: float = 0.5
-    padding: int = 4
-    precision: str = "bfloat16"
-    compile: bool = False
-    seed: int = 0
+STORE_S = 120.0  # what a kill may cost within an epoch
 
 
 class Trainer:
-    """Trains a network epoch by epoch and keeps all it needs to go on in one file.
+    """Trains a network and keeps all it needs to go on in one file, written after every epoch and every two minutes.
 
-    The order of samples and the augmentation of an epoch depend on seed and epoch alone, so a run that was
+    The order of samples and the augmentation of a step depend on seed, epoch and step alone, so a run that was
     interrupted and resumed ends with the same weights as one that was not (same machine and thread count).
 
     Args:
@@ -112,7 +74,8 @@ class Trainer:
         self.preprocessing = preprocessing
         self.config = config
         self.folder = folder
-        self.epoch = 0
+        self.position = Position()
+        self.store_every_s = STORE_S
         self._teacher = teacher
         self._average = (
             AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging), use_buffers=True)
@@ -129,13 +92,18 @@ class Trainer:
         self._optimizer = torch.optim.SGD(groups, lr=config.learning_rate, momentum=0.9, nesterov=True)
         self._steps = len(train) // config.batch_size
         self._schedule = self._schedule_from(0)
+        self._stored = time.monotonic()
+        self._run_identity: dict[str, Any] | None = None
 
     def _schedule_from(self, step: int) -> torch.optim.lr_scheduler.OneCycleLR:
+        # PyTorch divides by the lengths of both phases less one step.
+        total = max(2, self.config.epochs * self._steps)
+        warmup = min(max(self.config.warmup, 1.5 / total), 1 - 0.5 / total)
         return torch.optim.lr_scheduler.OneCycleLR(
             self._optimizer,
             self.config.learning_rate,
-            total_steps=self.config.epochs * self._steps,
-            pct_start=self.config.warmup,
+            total_steps=total,
+            pct_start=warmup,
             cycle_momentum=False,
             last_epoch=step - 1,
         )
@@ -148,40 +116,57 @@ class Trainer:
         return cast(MultiExitNetwork, self._average.module)
 
     def fit(self) -> None:
-        """Trains to the last epoch, from the last one that was finished."""
+        """Trains to the last epoch, from where the state file is."""
         self._restore()
-        while self.epoch < self.config.epochs:
-            started = time.monotonic()
-            loss = self._train_epoch()
-            self.epoch += 1
-            accuracy = self._accuracy()
-            self._store()
-            self._log({"epoch": self.epoch, "loss": loss, "validation": accuracy, "s": time.monotonic() - started})
+        epochs, steps = self.config.epochs, self._steps
+        done = self.position.epoch * steps + self.position.step
+        with Progress("train", epochs * steps, "steps", done=done) as progress:
+            while self.position.epoch < epochs:
+                started = time.monotonic()
+                loss = self._train_epoch(progress)
+                self.position = Position(self.position.epoch + 1)
+                accuracy = self._accuracy()
+                self._store()
+                progress.clear()
+                line = {"epoch": self.position.epoch, "loss": loss, "validation": accuracy}
+                self._log({**line, "s": time.monotonic() - started}, progress.left())
 
-    def _train_epoch(self) -> float:
-        config = self.config
-        early_exits = self.epoch >= int(config.trunk_share * config.epochs)
-        distil = self.epoch >= (1 - config.distillation_share) * config.epochs
+    def _train_epoch(self, progress: Progress) -> float:
+        config, epoch = self.config, self.position.epoch
+        early_exits = epoch >= int(config.trunk_share * config.epochs)
+        distil = epoch >= (1 - config.distillation_share) * config.epochs
         self.network.train()
-        total = 0.0
-        label = f"epoch {self.epoch + 1}/{config.epochs}"
-        for images, labels in tqdm(self._batches(), label, self._steps, disable=None, leave=False):
+        began, first = time.monotonic(), self.position.step
+        for images, labels in self._batches():
             with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
                 teacher = self._teach(images)
                 logits = [z.float() for z in self._run((_tensor(images, self.preprocessing),), early_exits=early_exits)]
             # Before the exits are there, the last one is trained as a network of its own.
             loss = self._loss(logits if early_exits else logits[-1:], labels, distil=distil, teacher=teacher)
+            value = self._finite(loss.item())
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
             self._schedule.step()
             if self._average is not None:
                 self._average.update_parameters(self.network)
-            total += loss.item()
-        mean = total / self._steps
-        if not np.isfinite(mean):
-            raise UserError(f"epoch {self.epoch + 1}: the loss is {mean}; try a smaller learning rate")
-        return mean
+            self.position = Position(epoch, self.position.step + 1, self.position.loss + value)
+            if time.monotonic() - self._stored >= self.store_every_s:
+                self._store()
+            rate = (self.position.step - first) * config.batch_size / (time.monotonic() - began)
+            mean = self.position.loss / self.position.step
+            progress.advance(note=f"epoch {epoch + 1} of {config.epochs}, loss {mean:.3f}, {rate:.0f} images/s")
+        return self.position.loss / self._steps
+
+    def _finite(self, loss: float) -> float:
+        if math.isfinite(loss):
+            return loss
+        place = f"epoch {self.position.epoch + 1}, step {self.position.step + 1}"
+        kept = f"; the last good state is kept in {self._state_file}" if self._state_file.exists() else ""
+        raise UserError(
+            f"{place}: the loss is {loss}{kept}; start anew in another folder with a learning rate below "
+            f"{self.config.learning_rate:g}"
+        )
 
     def _teach(self, images: NDArray[np.uint8]) -> Tensor | None:
         if self._teacher is None:
@@ -190,10 +175,11 @@ class Trainer:
             return self._teacher.network.run_last(_tensor(images, self._teacher.preprocessing)).float()
 
     def _batches(self) -> Iterator[tuple[NDArray[np.uint8], Tensor]]:
-        random = np.random.default_rng((self.config.seed, self.epoch))
-        order = random.permutation(len(self.train_set))
+        seeds = (self.config.seed, self.position.epoch)
+        order = np.random.default_rng(seeds).permutation(len(self.train_set))
         size, pad = self.config.batch_size, self.config.padding
-        for step in range(self._steps):
+        for step in range(self.position.step, self._steps):
+            random = np.random.default_rng((*seeds, step))
             batch = self.train_set[order[step * size : (step + 1) * size]]
             yield _augment(batch.images, pad, random), torch.from_numpy(batch.labels)
 
@@ -202,13 +188,13 @@ class Trainer:
         answers = predictions.logits.argmax(axis=2)
         return [round(float(a), 4) for a in (answers == predictions.labels[:, None]).mean(axis=0)]
 
-    def _log(self, line: dict[str, Any]) -> None:
+    def _log(self, line: dict[str, Any], left: float) -> None:
         with open(self.folder / "log.jsonl", "a") as file:
             file.write(json.dumps(line) + "\n")
         accuracy = " ".join(f"{100 * a:.2f}" for a in line["validation"])
         print(
             f"epoch {line['epoch']}/{self.config.epochs}  loss {line['loss']:.4f}  validation accuracy {accuracy} %  "
-            f"{line['s']:.0f} s",
+            f"{line['s']:.0f} s, about {duration(left)} left",
             flush=True,
         )
 
@@ -217,43 +203,48 @@ class Trainer:
         return self.folder / "state.safetensors"
 
     def _store(self) -> None:
-        tensors = {f"network.{name}": t.contiguous() for name, t in self.network.state_dict().items()}
+        save_state(self._state_file, self._identity(), self.position, self._tensors())
+        self._stored = time.monotonic()
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a run to go on; hashed once."""
+        if self._run_identity is None:
+            self._run_identity = {
+                "model": self.network.name or type(self.network).__name__,
+                "model options": self.network.options,
+                "classes": list(self.train_set.class_names),
+                "training images": image_identity(self.train_set),
+                "validation images": image_identity(self.validation),
+                "preprocessing": self.preprocessing.to_json(),
+                "teacher": None if self._teacher is None else weights_identity(self._teacher.network),
+                "settings": asdict(self.config),
+            }
+        return self._run_identity
+
+    def _tensors(self) -> dict[str, Tensor]:
+        tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         for name, parameter in self.network.named_parameters():
-            state = self._optimizer.state.get(parameter, {})
-            if "momentum_buffer" in state:
-                tensors[f"momentum.{name}"] = state["momentum_buffer"].contiguous()
+            # All of them from the start, so that a state file has always the same tensors.
+            buffer = self._optimizer.state.get(parameter, {}).get("momentum_buffer")
+            tensors[f"momentum.{name}"] = torch.zeros_like(parameter) if buffer is None else buffer
         if self._average is not None:
-            tensors |= {f"average.{name}": t.contiguous() for name, t in self._average.state_dict().items()}
-        metadata = {"epoch": str(self.epoch), "config": json.dumps(asdict(self.config))}
-        with replacing(self._state_file) as temporary:
-            safetensors.torch.save_file(tensors, temporary, metadata=metadata)
+            tensors |= {f"average.{name}": t for name, t in self._average.state_dict().items()}
+        return {**tensors, "random": torch.get_rng_state()}
 
     def _restore(self) -> None:
         if not self._state_file.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
             return
-        try:
-            with safetensors.safe_open(self._state_file, framework="pt") as file:
-                metadata = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-        except (OSError, safetensors.SafetensorError) as error:
-            raise UserError(f"{self._state_file}: {error}") from error
-        # Through JSON, so that tuples compare as the lists they were written as.
-        if json.loads(metadata["config"]) != json.loads(json.dumps(asdict(self.config))):
-            raise UserError(
-                f"{self._state_file} was trained with {metadata['config']}, now {json.dumps(asdict(self.config))}: "
-                "give the same settings or another folder"
-            )
+        self.position, tensors = load_state(self._state_file, self._identity(), self._tensors())
         self.network.load_state_dict(_with_prefix("network.", tensors))
         if self._average is not None:
             self._average.load_state_dict(_with_prefix("average.", tensors))
         for name, parameter in self.network.named_parameters():
-            if f"momentum.{name}" in tensors:
-                buffer = torch.empty_like(parameter)  # the parameter's memory format
-                self._optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(tensors[f"momentum.{name}"])
-        self.epoch = int(metadata["epoch"])
-        if self.epoch < self.config.epochs:
-            self._schedule = self._schedule_from(self.epoch * self._steps)
+            buffer = torch.empty_like(parameter)  # the parameter's memory format
+            self._optimizer.state[parameter]["momentum_buffer"] = buffer.copy_(tensors[f"momentum.{name}"])
+        torch.set_rng_state(tensors["random"])
+        if self.position.epoch < self.config.epochs:
+            self._schedule = self._schedule_from(self.position.epoch * self._steps + self.position.step)
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -286,8 +277,9 @@ def predict(
     """Logits of every exit in float32 and evaluation mode."""
     network.eval()
     logits = []
-    with torch.inference_mode():
-        for start in tqdm(range(0, len(images), batch_size), "predict", disable=None, leave=False):
+    with torch.inference_mode(), Progress("predict", len(images), "images") as progress:
+        for start in range(0, len(images), batch_size):
             x = _tensor(images.images[start : start + batch_size], preprocessing)
             logits.append(torch.stack(network(x), dim=1).numpy())
+            progress.advance(len(x))
     return Predictions(np.concatenate(logits), images.labels, images.index, images.class_names)

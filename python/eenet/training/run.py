@@ -1,0 +1,196 @@
+"""From images to a folder with a trained network, its predictions and sample images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.data import ImageSet, load_images
+from eenet.data.checks import check_sets
+from eenet.data.split import split_images, validation_count
+from eenet.errors import UserError
+from eenet.models import MultiExitNetwork, create_model
+from eenet.prediction_checks import check_predictions
+from eenet.preprocessing import ImagePreprocessing
+from eenet.splits import stratified_mask
+from eenet.training.config import SuitedSettings, TrainingConfig
+from eenet.training.start import Start, read_start, started_network
+from eenet.training.trainer import Trainer, predict
+
+_SAMPLES = 400  # real images that go with the weights, to measure and verify an export with
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What to train, on what, and where it goes.
+
+    Attributes:
+        model: name of the network.
+        data: training images, see `load_images`.
+        out: folder of weights, predictions, log and state.
+        settings: fields of `TrainingConfig`; those left out are what suits the number of images.
+        validation: images for validation; None: some of ``data``.
+        validation_size: how many of them, see `validation_count`.
+        split: one of `eenet.data.split.SPLITS`.
+        test: images to predict when training is done.
+        image_size: height and width; None: those of the start, else of the network.
+        start: weights to start from, see `read_start`.
+        teacher: checkpoint of a network to imitate.
+        model_options: of `create_model`.
+    """
+
+    model: str
+    data: Path
+    out: Path
+    settings: Mapping[str, Any]
+    validation: Path | None = None
+    validation_size: str | None = None
+    split: str = "stratified"
+    test: Path | None = None
+    image_size: tuple[int, int] | None = None
+    start: str | None = None
+    teacher: Path | None = None
+    model_options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What came of it: the checkpoint's file, and the accuracy of every exit on each set."""
+
+    weights: Path
+    accuracy: dict[str, list[float]]
+
+
+def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
+    """Trains, or goes on from where the folder is, and writes everything.
+
+    Args:
+        options: what to do.
+        say: takes one line for each step.
+
+    Raises:
+        UserError: images, settings or files that do not fit; a run of other settings in the folder; a loss that is not
+            a number.
+    """
+    start = read_start(options.start) if options.start else None
+    size = _size(options, start)
+    train, others = _sets(options, size, say)
+    check_sets(train, others)
+    config = _config(options, len(train), start)
+    torch.manual_seed(config.seed)
+    network, preprocessing = _network(options, start, train, say)
+    _check_size(network, preprocessing, options.model)
+    _check_settings(config, network)
+    teacher = load_checkpoint(options.teacher) if options.teacher else None
+    trainer = Trainer(network, train, others["validation"], preprocessing, config, options.out, teacher)
+    say(
+        f"train {options.model} ({network.num_exits} exits) on {len(train)} images of {size[0]} x {size[1]} in "
+        f"{len(train.class_names)} classes, {len(others['validation'])} for validation: {config.epochs} epochs of "
+        f"{len(train) // config.batch_size} steps of {config.batch_size} images, learning rate "
+        f"{config.learning_rate:g}, {config.precision}"
+    )
+    trainer.fit()
+    return _write(options, trainer, others)
+
+
+def _size(options: RunOptions, start: Start | None) -> tuple[int, int]:
+    if options.image_size is not None:
+        if min(options.image_size) < 1:
+            raise UserError(f"--image-size: got {options.image_size}, expected positive numbers")
+        return options.image_size
+    if start is not None and start.preprocessing is not None:
+        return start.preprocessing.size
+    shapes = create_model(options.model, **(options.model_options or {})).input_shapes
+    if list(shapes) != ["image"] or len(shapes["image"]) != 3:
+        raise UserError(f"--model: {options.model} takes {', '.join(shapes)}, expected a network for images")
+    return shapes["image"][1], shapes["image"][2]
+
+
+def _sets(
+    options: RunOptions, size: tuple[int, int], say: Callable[[str], None]
+) -> tuple[ImageSet, dict[str, ImageSet]]:
+    images = load_images(options.data, size)
+    say(f"{options.data}: {len(images)} images in {len(images.class_names)} classes")
+    names = images.class_names
+    if len(names) < 2:
+        raise UserError(f"{options.data}: has 1 class, expected at least 2")
+    if options.validation is not None:
+        train, validation = images, load_images(options.validation, size, names)
+    else:
+        count = validation_count(options.validation_size, len(images))
+        train, validation = split_images(images, count, int(options.settings.get("seed") or 0), options.split)
+    sets = {"validation": validation}
+    if options.test is not None:
+        sets["test"] = load_images(options.test, size, names)
+    return train, sets
+
+
+def _config(options: RunOptions, images: int, start: Start | None) -> TrainingConfig:
+    given = {name: value for name, value in options.settings.items() if value is not None}
+    for name in ("epochs", "batch_size", "learning_rate"):
+        if given.get(name, 1) <= 0:
+            raise UserError(f"--{name.replace('_', '-')}: got {given[name]}, expected a positive number")
+    suited = SuitedSettings.of(images, batch_size=given.get("batch_size"), started=start is not None)
+    config = TrainingConfig(**{**asdict(suited), **given})
+    return config if start is None else replace(config, start=start.identity)
+
+
+def _network(
+    options: RunOptions, start: Start | None, train: ImageSet, say: Callable[[str], None]
+) -> tuple[MultiExitNetwork, ImagePreprocessing]:
+    fitted, model_options = ImagePreprocessing.fit(train.images), dict(options.model_options or {})
+    if start is None:
+        return create_model(options.model, len(train.class_names), **model_options), fitted
+    network, lines = started_network(start, options.model, train.class_names, model_options)
+    for line in lines:
+        say(line)
+    if start.preprocessing is None:
+        return network, fitted
+    return network, replace(start.preprocessing, size=fitted.size, resize=True)
+
+
+def _check_size(network: MultiExitNetwork, preprocessing: ImagePreprocessing, model: str) -> None:
+    try:
+        with torch.inference_mode():
+            network.eval()(torch.zeros(2, len(preprocessing.mean), *preprocessing.size))
+    except RuntimeError as error:
+        height, width = preprocessing.size
+        raise UserError(
+            f"--image-size: {model} does not take images of {height} x {width}: {' '.join(str(error).split())[:200]}"
+        ) from error
+
+
+def _check_settings(config: TrainingConfig, network: MultiExitNetwork) -> None:
+    if not 0 <= config.averaging < 1:
+        raise UserError(f"--averaging: got {config.averaging}, expected at least 0 and below 1")
+    for name in ("teacher_share", "trunk_share", "warmup"):
+        if not 0 <= getattr(config, name) <= 1:
+            raise UserError(f"--{name.replace('_', '-')}: got {getattr(config, name)}, expected 0 to 1")
+    if config.loss_weights and len(config.loss_weights) != network.num_exits:
+        raise UserError(f"--loss-weights: got {len(config.loss_weights)} numbers, expected {network.num_exits}")
+
+
+def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, ImageSet]) -> RunResult:
+    network, config, out = trainer.result, trainer.config, options.out
+    accuracy, written = {}, {}
+    source = list(sets.values())[-1]
+    source[stratified_mask(source.labels, min(_SAMPLES, len(source)), config.seed)].save(out / "samples.npz")
+    for name, images in sets.items():
+        predictions = predict(network, images, trainer.preprocessing)
+        written[out / f"{name}.npz"] = predictions
+        predictions.save(out / f"{name}.npz")
+        answers = predictions.logits.argmax(axis=2)
+        accuracy[name] = np.mean(answers == predictions.labels[:, None], axis=0).round(4).tolist()
+    record = {"config": asdict(config), "validation_accuracy": accuracy["validation"], "data": options.data.name}
+    weights = out / "weights.safetensors"
+    classes = trainer.train_set.class_names
+    Checkpoint(options.model, network, classes, trainer.preprocessing, record).save(weights)
+    for path, predictions in written.items():
+        check_predictions(predictions, str(path))
+    return RunResult(weights, accuracy)
