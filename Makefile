@@ -67,7 +67,7 @@ $(VENV)/.onnxruntime-oldest: $(VENV)/.created
 	@touch $@
 
 lint: $(VENV)/.dev
-	@echo "== lint: ruff, mypy, clang-format, gersemi, stubs"
+	@echo "== lint: ruff, mypy, clang-format, gersemi, docs, stubs"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lint.sh
 
 build/tests/.built: $(VENV)/.dev $(CPP_SOURCES) | system

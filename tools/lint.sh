@@ -8,6 +8,7 @@ ruff format --check .
 git ls-files '*.h' '*.c' '*.cpp' | xargs clang-format --dry-run --Werror
 git ls-files 'CMakeLists.txt' '*/CMakeLists.txt' '*.cmake' | xargs gersemi --check
 mypy
+python tools/check_docs.py
 # The stubs that ship are those that the pinned generator makes of the installed module.
 stubs=$(mktemp -d)
 trap 'rm -rf "$stubs"' EXIT
