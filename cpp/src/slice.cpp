@@ -14,6 +14,7 @@
 #include "eenet/manifest.h"
 
 #include "util/context.h"
+#include "util/json.h"
 #include "util/new_folder.h"
 #include "util/text.h"
 
@@ -124,7 +125,8 @@ void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::siz
     const Bundle bundle = Bundle::open(path);
     const Manifest& manifest = bundle.manifest();
     check_range(manifest, begin, end);
-    const Json document = Json::parse(bundle.manifest_text());
+    const Json document =
+        parse_ordered_json(bundle.manifest_text(), "manifest.json", ErrorCode::kBundle);
     const std::string text = Cut(document, manifest, begin, end).text();
     const Manifest slice = parse_manifest(text);
     // A hand-off that nobody could go on from is of no use: the rest must be a bundle, too.

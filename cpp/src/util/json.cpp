@@ -1,14 +1,12 @@
 #include "util/json.h"
 
 #include <cmath>
-#include <set>
 
 #include "util/text.h"
 
 namespace eenet {
 namespace {
 
-constexpr int kDeepest = 32;
 constexpr std::size_t kLongestName = 256;
 
 bool has_control_character(std::string_view text) {
@@ -20,32 +18,6 @@ bool has_control_character(std::string_view text) {
 }
 
 }  // namespace
-
-nlohmann::json parse_json(std::string_view text, const std::string& what, ErrorCode code) {
-  std::vector<std::set<std::string>> keys;  // Of the objects that are open.
-  const auto check = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-    using Event = nlohmann::json::parse_event_t;
-    // Depth is bounded because whoever walks the document later may do so recursively.
-    if (depth > kDeepest) {
-      throw Error(code, cat(what, ": more than ", kDeepest, " levels of nesting"));
-    }
-    if (event == Event::object_start) keys.emplace_back();
-    if (event == Event::object_end) keys.pop_back();
-    if (event == Event::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      // JSON readers disagree on which of two equal keys counts.
-      if (!keys.back().insert(key).second) {
-        throw Error(code, cat(what, ": the key ", quote_name(key), " appears twice in one object"));
-      }
-    }
-    return true;
-  };
-  try {
-    return nlohmann::json::parse(text, check);
-  } catch (const nlohmann::json::exception& error) {
-    throw Error(code, cat(what, ": not valid JSON: ", error.what()));
-  }
-}
 
 void JsonNode::fail(const std::string& came, const std::string& expected) const {
   throw Error(code_, cat(where_, ": ", came, " came, ", expected, " expected"));

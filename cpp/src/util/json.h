@@ -64,4 +64,8 @@ class JsonNode {
 /// @throws Error(code), its message starting with `what`.
 nlohmann::json parse_json(std::string_view text, const std::string& what, ErrorCode code);
 
+/// As parse_json(); members of objects stay in the order of the text.
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& what,
+                                          ErrorCode code);
+
 }  // namespace eenet
