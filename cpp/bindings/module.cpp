@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
   register_errors(module);
   register_exit_policy(module);
   register_schedule(module);
+  register_replacement(module);
   register_replay(module);
   register_stream(module);
   register_explanation(module);

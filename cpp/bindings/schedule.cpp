@@ -72,6 +72,21 @@ Args:
 
 Raises:
     ScheduleError: If the file cannot be read or is not valid.)");
+  module.def(
+      "parse_schedules",
+      [](const py::bytes& data) {
+        const std::string_view text = data;
+        const py::gil_scoped_release released;
+        return parse_schedules(std::as_bytes(std::span(text)));
+      },
+      "data"_a,
+      R"(As `read_schedules`, of bytes that were read already.
+
+Args:
+    data: Contents of a `scheduler.safetensors`.
+
+Raises:
+    ScheduleError: If they are not valid.)");
 }
 
 }  // namespace

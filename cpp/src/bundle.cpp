@@ -1,15 +1,19 @@
 #include "eenet/bundle.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <string>
+#include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
 #include "eenet/error.h"
 
 #include "util/file.h"
+#include "util/replacement.h"
 #include "util/sha256.h"
 #include "util/text.h"
 
@@ -17,6 +21,8 @@ namespace eenet {
 namespace {
 
 constexpr std::uint64_t kLargestManifest = 16U << 20U;
+constexpr int kMostAttempts = 100;
+constexpr std::chrono::milliseconds kPause{5};
 
 File open_in(int directory, std::string_view name) {
   return {directory, std::string(name), false, std::string(name), ErrorCode::kBundle};
@@ -56,16 +62,40 @@ Bundle::~Bundle() {
 }
 
 Bundle Bundle::open(const std::filesystem::path& path) {
-  const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) {
-    throw Error(ErrorCode::kBundle, cat("cannot be opened as a folder: ", std::strerror(errno)));
+  for (int attempt = 1;; ++attempt) {
+    const int directory = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) {
+      const int reason = errno;
+      // Where a file system cannot exchange two folders, nothing is there for an instant.
+      if (reason == ENOENT && attempt < kMostAttempts && put_back(path)) {
+        std::this_thread::sleep_for(kPause);
+        continue;
+      }
+      throw Error(ErrorCode::kBundle, cat("cannot be opened as a folder: ", std::strerror(reason)));
+    }
+    Bundle bundle(directory);
+    try {
+      bundle.read_manifest();
+      return bundle;
+    } catch (const Error&) {
+      if (attempt == kMostAttempts || !bundle.replaced(path)) throw;
+    }
   }
-  Bundle bundle(directory);
+}
+
+void Bundle::read_manifest() {
   const std::vector<std::byte> bytes =
-      open_in(directory, "manifest.json").read_all(kLargestManifest);
-  bundle.manifest_text_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  bundle.manifest_ = parse_manifest(bundle.manifest_text_);
-  return bundle;
+      open_in(directory_, "manifest.json").read_all(kLargestManifest);
+  manifest_text_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  manifest_ = parse_manifest(manifest_text_);
+}
+
+bool Bundle::replaced(const std::filesystem::path& path) const {
+  struct stat held{};
+  struct stat there{};
+  if (::fstat(directory_, &held) != 0) return false;
+  return ::stat(path.c_str(), &there) != 0 || held.st_dev != there.st_dev ||
+         held.st_ino != there.st_ino;
 }
 
 std::vector<std::byte> Bundle::read(std::string_view name) const {

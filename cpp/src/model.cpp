@@ -129,22 +129,23 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options,
                                          std::shared_ptr<const Backend> backend) {
-  return in_context(cat("bundle ", quote_name(path.native())), [&]() {
-    const Bundle bundle = Bundle::open(path);
+  const auto read = [&](const Bundle& bundle) {
     const Manifest& manifest = bundle.manifest();
     // The constructor is private, which make_shared cannot call.
     const std::shared_ptr<Model> model(
         new Model(manifest, backend, load_schedules(bundle), options));
-    std::vector<std::string> read = {kScheduleFile};
+    std::vector<std::string> seen = {kScheduleFile};
     for (const SegmentSpec& spec : manifest.segments) {
       model->segments_.push_back(open_segment(bundle, *backend, spec));
-      read.push_back(spec.onnx_file);
+      seen.push_back(spec.onnx_file);
     }
     for (const FileSpec& file : manifest.files) {
-      if (std::find(read.begin(), read.end(), file.name) == read.end()) bundle.verify(file.name);
+      if (std::find(seen.begin(), seen.end(), file.name) == seen.end()) bundle.verify(file.name);
     }
     return std::shared_ptr<const Model>(model);
-  });
+  };
+  return in_context(cat("bundle ", quote_name(path.native())),
+                    [&] { return with_bundle(path, read); });
 }
 
 }  // namespace eenet

@@ -15,7 +15,7 @@
 
 #include "util/context.h"
 #include "util/json.h"
-#include "util/new_folder.h"
+#include "util/replacement.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -121,8 +121,7 @@ void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::siz
     throw Error(ErrorCode::kInput,
                 cat("out: ", quote_name(out.native()), " is there, a new name expected"));
   }
-  in_context(cat("bundle ", quote_name(path.native())), [&] {
-    const Bundle bundle = Bundle::open(path);
+  const auto write = [&](const Bundle& bundle) {
     const Manifest& manifest = bundle.manifest();
     check_range(manifest, begin, end);
     const Json document =
@@ -133,11 +132,12 @@ void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::siz
     if (end < manifest.end_exit()) {
       parse_manifest(Cut(document, manifest, end, manifest.end_exit()).text());
     }
-    const NewFolder folder(out, ErrorCode::kBundle);
-    for (const FileSpec& file : slice.files) folder.write(file.name, bundle.read(file.name));
-    folder.write("manifest.json", std::as_bytes(std::span(text)));
+    Replacement folder(out, Replacement::Kind::kFolder, ErrorCode::kBundle);
+    for (const FileSpec& file : slice.files) folder.add(file.name, bundle.read(file.name));
+    folder.add("manifest.json", std::as_bytes(std::span(text)));
     folder.publish();
-  });
+  };
+  in_context(cat("bundle ", quote_name(path.native())), [&] { with_bundle(path, write); });
 }
 
 }  // namespace eenet

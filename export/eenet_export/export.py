@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.budgets import Budget, budget_cost
-from eenet.bundle import CALIBRATION, SCHEDULES
+from eenet.bundle import CALIBRATION, SCHEDULES, listed_files
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
-from eenet.files import replacing
+from eenet.files import check_replaceable, replacing_folder
 from eenet.models import MultiExitNetwork
 from eenet.prediction_checks import check_source, check_validation
 from eenet.predictions import Predictions
@@ -131,6 +131,9 @@ def export_bundle(
     fit_set, calibration_set = validation[in_fit_set], validation[~in_fit_set]
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], "validation predictions")
     inputs = checkpoint.preprocessing(images)
+    slices = {_slice_path(out, *part): part for part in options.slices}
+    for path in (out, *slices):
+        check_replaceable(path, folder=True)
     content = _content(checkpoint, inputs, say)
     with tempfile.TemporaryDirectory() as scratch:
         exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), options)
@@ -148,16 +151,16 @@ def export_bundle(
     (costs,) = (each.costs for each in profiles if each.unit == options.unit)
     say(exits_line(calibration_set))
     schedules, active, skipped = _fit(validation, calibration_set, costs, options, say)
-    slices = {_slice_path(out, *exits): exits for exits in options.slices}
     with ExitStack() as stack:
-        folder = stack.enter_context(replacing(out))
+        folder = stack.enter_context(replacing_folder(out, ours=listed_files(out).__contains__))
         write_segments(folder, content)
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
         save_calibration(folder / CALIBRATION, validation, in_fit_set)
         write_manifest(folder, content, profiles)
         verify_schedules(folder, inputs, calibration_set, options.profile)
         for path, part in slices.items():
-            eenet_rt.slice_bundle(folder, *part, stack.enter_context(replacing(path)))
+            ours = listed_files(path).__contains__
+            eenet_rt.slice_bundle(folder, *part, stack.enter_context(replacing_folder(path, ours=ours)))
     return ExportResult(
         out, list(content.parameters), profile, costs, schedules, active, skipped, errors, len(inputs),
         calibration_set, list(slices),

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eenet.errors import UserError
+from eenet_rt._core import put_back
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 SCHEDULES = "scheduler.safetensors"
 CALIBRATION = "calibration.safetensors"
 _MOST_MANIFEST_BYTES = 16 << 20
+_A_LINK = (
+    "is a link, expected a regular file; where a bundle's files are links, as in caches of hubs and volumes of "
+    "ConfigMaps, take a copy with the links followed (cp -rL)"
+)
 
 
 def file_entry(data: bytes) -> dict[str, Any]:
@@ -43,9 +51,59 @@ def reading(path: Path) -> Iterator[None]:
         raise UserError(f"{path}: malformed: {type(error).__name__}: {error}") from error
 
 
+def listed_files(folder: Path) -> set[str]:
+    """Names of the files of the bundle that is in a folder: whatever else is there is somebody else's."""
+    try:
+        return {MANIFEST, *map(str, json.loads((folder / MANIFEST).read_bytes())["files"])}
+    except (OSError, KeyError, TypeError, ValueError, MemoryError, RecursionError):
+        return {MANIFEST}
+
+
+class _Directory:
+    """A folder that stays open: its files are found in it wherever its name leads meanwhile."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            # A killed run may have moved it aside.
+            if not put_back(folder):
+                raise
+            self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._folder = folder
+
+    def __del__(self) -> None:
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+    def read(self, name: str, limit: int) -> bytes:
+        """A regular file.
+
+        Raises:
+            OSError: there is none of the name.
+            UserError: it is something else, or longer than the limit.
+        """
+        try:
+            # Without O_NONBLOCK, opening a pipe would wait for its writer.
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self.descriptor)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise UserError(f"{self._folder / name} {_A_LINK}") from error
+            raise
+        with open(file, "rb") as opened:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise UserError(f"{self._folder / name} is not a regular file")
+            if status.st_size > limit:
+                raise UserError(f"{self._folder / name}: {status.st_size} bytes came, at most {limit} expected")
+            return opened.read(limit + 1)
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A folder with a manifest whose keys are there; checking all that they say is up to `eenet_rt.load`.
+
+    The folder stays open: files are those of the bundle that was opened, also when another takes its place meanwhile.
 
     Attributes:
         folder: where it is.
@@ -66,6 +124,7 @@ class Bundle:
     num_exits: int
     profiles: list[dict[str, Any]]
     files: dict[str, dict[str, Any]]
+    _directory: _Directory = field(repr=False, compare=False)
 
     @classmethod
     def open(cls, folder: Path) -> Bundle:
@@ -76,9 +135,8 @@ class Bundle:
         """
         path = folder / MANIFEST
         try:
-            if path.stat().st_size > _MOST_MANIFEST_BYTES:
-                raise UserError(f"{path}: {path.stat().st_size} bytes, expected at most {_MOST_MANIFEST_BYTES}")
-            data = path.read_bytes()
+            directory = _Directory(folder)
+            data = directory.read(MANIFEST, _MOST_MANIFEST_BYTES)
         except OSError as error:
             raise UserError(f"{folder} is not a bundle: {MANIFEST}: {error.strerror}") from error
         with reading(path):
@@ -95,6 +153,7 @@ class Bundle:
                 num_exits=len(manifest.get("slice", manifest)["segments"]),
                 profiles=[dict(entry) for entry in manifest["profiles"]],
                 files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
+                _directory=directory,
             )
 
     def require_whole(self) -> None:
@@ -106,32 +165,66 @@ class Bundle:
         if self.network != self.id:
             raise UserError(f"{self.folder} is a slice, expected the bundle of the whole network")
 
-    def path(self, name: str) -> Path:
-        """Of a file that the manifest lists.
-
-        Raises:
-            UserError: it does not list it, or the name is not that of a regular file in the folder.
-        """
-        if name not in self.files:
-            raise UserError(f"{self.folder}: the bundle has no {name}")
-        path = self.folder / name
-        # Names in a manifest are not to be trusted: those in the folder hold no separators.
-        if name not in os.listdir(self.folder) or path.is_symlink() or not path.is_file():
-            raise UserError(f"{self.folder}: {name!r} is in the manifest, expected a regular file of that name")
-        return path
-
     def read(self, name: str) -> bytes:
         """Contents of a file.
 
         Raises:
-            UserError: as `path`, or size or hash are not those of the manifest.
+            UserError: the manifest does not list it, it is not a regular file in the folder, or size or hash are not
+                those of the manifest.
         """
-        path = self.path(name)
-        data = path.read_bytes()
+        expected = self._entry(name)
+        try:
+            data = self._directory.read(name, expected["size"])
+        except OSError as error:
+            raise self._missing(name, error) from error
+        self._check(name, data)
+        return data
+
+    def copy(self, name: str, folder: Path, *, link: bool = False) -> None:
+        """Brings a file into another folder, the bytes there checked.
+
+        Args:
+            name: of the file.
+            folder: where it is not yet.
+            link: make it a second name of the same file, where the file system has such.
+
+        Raises:
+            UserError: as `read`.
+        """
+        expected = self._entry(name)
+        if link and self._link(name, folder / name):
+            self._check(name, _Directory(folder).read(name, expected["size"]))
+        else:
+            (folder / name).write_bytes(self.read(name))
+
+    def _link(self, name: str, target: Path) -> bool:
+        try:
+            os.link(name, target, src_dir_fd=self._directory.descriptor, follow_symlinks=False)
+        except FileNotFoundError as error:
+            raise self._missing(name, error) from error
+        except OSError:
+            return False
+        return True
+
+    def _entry(self, name: str) -> dict[str, Any]:
+        if name not in self.files:
+            raise UserError(f"{self.folder}: the bundle has no {name}")
+        # Names in a manifest are not to be trusted: those of files in the folder hold no separators.
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            raise UserError(f"{self.folder}: {name!r} is in the manifest, expected a regular file of that name")
+        return self.files[name]
+
+    def _missing(self, name: str, error: OSError) -> UserError:
+        held = os.fstat(self._directory.descriptor)
+        with contextlib.suppress(OSError):
+            if os.path.samestat(held, os.stat(self.folder)):
+                return UserError(f"{self.folder}: {name!r} is in the manifest, but not to be read: {error.strerror}")
+        return UserError(f"{self.folder} was replaced while it was read; try again")
+
+    def _check(self, name: str, data: bytes) -> None:
         found, expected = file_entry(data), self.files[name]
         if found != expected:
             raise UserError(
-                f"{path}: {found['size']} bytes with SHA-256 {found['sha256']} came, {expected['size']} bytes with "
-                f"{expected['sha256']} expected by the manifest"
+                f"{self.folder / name}: {found['size']} bytes with SHA-256 {found['sha256']} came, "
+                f"{expected['size']} bytes with {expected['sha256']} expected by the manifest"
             )
-        return data

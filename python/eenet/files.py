@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,40 +13,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.errors import UserError
+from eenet_rt._core import Replacement
 
 _MOST_TEXT = 300  # characters of what a library says
 
 
+def check_replaceable(path: str | Path, *, folder: bool) -> None:
+    """To be asked before long work whose result `replacing`, or `replacing_folder`, will write.
+
+    Raises:
+        eenet_rt.InputError: something is there that cannot be replaced, or nothing can be written beside it.
+    """
+    with _replacement(path, folder=folder):
+        pass
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path that takes the place of ``path`` when the block ends without an error, and vanishes otherwise.
+    """A temporary path for a file that takes the place of ``path`` when the block ends without an error.
 
-    A folder takes the place of a folder; an old folder is moved aside first and removed last, so that at no time
-    nothing is there but for the instant between two renames. Interrupted there, it is moved back.
+    It vanishes otherwise. At no time, a power failure included, is there half a file, or none where one was. A link
+    stays, and what it points to is replaced. What killed runs left in the folder is removed.
+
+    Raises:
+        eenet_rt.InputError: a folder, a device or a mount point is there, or nothing can be written beside it.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary = scratch / path.name
-    try:
+    with _replacement(path, folder=False) as (replacement, temporary):
         yield temporary
         _apply_umask(temporary)
-        if temporary.is_dir() and path.is_dir():
-            _exchange(temporary, path, scratch / "old")
-        else:
-            os.replace(temporary, path)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        replacement.publish()
 
 
-def _exchange(new: Path, path: Path, old: Path) -> None:
+@contextmanager
+def replacing_folder(path: str | Path, *, ours: Callable[[str], bool]) -> Iterator[Path]:
+    """As `replacing`, for a folder, which the block makes.
+
+    Args:
+        path: of the folder.
+        ours: whether a file of that name in the old folder goes with it; all others are carried over into the new one
+            unless that has a file of the name.
+    """
+    with _replacement(path, folder=True) as (replacement, temporary):
+        yield temporary
+        _apply_umask(temporary)
+        # Before others' files are looked for: it may take long, and none is to be missed.
+        replacement.sync()
+        if Path(path).is_dir():
+            _carry_over(Path(path), temporary, ours)
+        replacement.publish()
+
+
+@contextmanager
+def _replacement(path: str | Path, *, folder: bool) -> Iterator[tuple[Replacement, Path]]:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    replacement = Replacement(path, folder=folder)
     try:
-        os.rename(path, old)
-        os.replace(new, path)
-    except BaseException:
-        if old.exists() and not path.exists():
-            os.rename(old, path)
-        raise
+        yield replacement, Path(replacement.temporary)
+    finally:
+        replacement.discard()
+
+
+def _carry_over(old: Path, new: Path, ours: Callable[[str], bool]) -> None:
+    for entry in os.scandir(old):
+        if ours(entry.name) or os.path.lexists(new / entry.name):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.copytree(entry.path, new / entry.name, symlinks=True, copy_function=link_or_copy)
+        else:
+            link_or_copy(entry.path, new / entry.name)
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Gives a file a second name or, where the file system has no such thing, copies it. Links are not followed."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _apply_umask(path: Path) -> None:

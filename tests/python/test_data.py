@@ -14,7 +14,6 @@ from PIL import Image
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
-from eenet.files import replacing
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from support import tiny
@@ -169,29 +168,3 @@ def test_malformed_checkpoints(tmp_path: Path) -> None:
     safetensors.torch.save_file({"x": torch.zeros(1)}, path, metadata={"eenet": '{"model": "tiny"}'})
     with pytest.raises(UserError, match=r"w\.safetensors: malformed: KeyError"):
         load_checkpoint(path)
-
-
-def test_replacing_leaves_the_old_file_when_the_block_fails(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("old")
-
-    def write_half() -> None:
-        with replacing(tmp_path / "file") as temporary:
-            temporary.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        write_half()
-    assert (tmp_path / "file").read_text() == "old"
-    with replacing(tmp_path / "file") as temporary:
-        temporary.write_text("new")
-    assert (tmp_path / "file").read_text() == "new"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-
-
-def test_replacing_a_folder(tmp_path: Path) -> None:
-    for content in ("old", "new"):
-        with replacing(tmp_path / "folder") as temporary:
-            temporary.mkdir()
-            (temporary / content).write_text(content)
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["new"]
-    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -19,7 +19,11 @@ File::File(int directory, const std::string& path, bool follow_links, std::strin
   const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow_links ? 0 : O_NOFOLLOW);
   descriptor_ = ::openat(directory, path.c_str(), flags);
   if (descriptor_ < 0) {
-    if (errno == ELOOP && !follow_links) fail("a link came, a regular file expected");
+    if (errno == ELOOP && !follow_links) {
+      fail(
+          "a link came, a regular file expected; where a bundle's files are links, as in caches of "
+          "hubs and volumes of ConfigMaps, load a copy with the links followed (cp -rL)");
+    }
     fail(cat("cannot be opened: ", std::strerror(errno)));
   }
   struct stat status{};

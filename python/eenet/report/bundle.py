@@ -64,8 +64,7 @@ def read_bundle(path: Path) -> ReportBundle:
         UserError: not a bundle, no schedules, or files that contradict each other.
     """
     files = Bundle.open(path)
-    files.read(SCHEDULES)  # checks size and hash
-    schedules = eenet_rt.read_schedules(files.path(SCHEDULES))
+    schedules = eenet_rt.parse_schedules(files.read(SCHEDULES))
     with reading(path / MANIFEST):
         bundle = ReportBundle(
             files=files,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from eenet.errors import UserError
-from eenet.files import replacing
+from eenet.files import replacing, replacing_folder
 from eenet.report.style import DARK, LIGHT, Scheme, render
 
 if TYPE_CHECKING:
@@ -138,7 +138,8 @@ def write_page(page: Page, out: Path) -> list[str]:
         loader=PackageLoader("eenet.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    with replacing(figures_folder(out)) as folder, replacing(out) as file:
+    pictures_folder = replacing_folder(figures_folder(out), ours=lambda name: name.endswith(".png"))
+    with pictures_folder as folder, replacing(out) as file:
         folder.mkdir()
         drawn = {}
         pictures = [picture for section in page.sections for picture in section.pictures]

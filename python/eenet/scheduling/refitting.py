@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import eenet_rt
 from eenet.budgets import Budget, budget_cost
-from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, reading, save_manifest
+from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, listed_files, reading, save_manifest
 from eenet.errors import UserError
-from eenet.files import replacing
+from eenet.files import check_replaceable, replacing_folder
 from eenet.predictions import Predictions
 from eenet.profiling import CostProfile, ProfileOptions, measure, noise_inputs
 from eenet.scheduling.base import check_budget, check_costs
@@ -69,10 +66,11 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     bundle = Bundle.open(path.resolve())
     bundle.require_whole()
     target = bundle.folder if out is None else out.resolve()
-    if target.exists() and not (target / MANIFEST).is_file():
+    if target.is_dir() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
+    check_replaceable(target, folder=True)
     say(exits_line(calibration_set))
     profile = _profile(bundle, options, say)
     costs = check_costs(profile.costs, bundle.num_exits)
@@ -84,7 +82,7 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
     warn_of_margins(schedules)
     active = budgets.index(wanted[0])
-    with replacing(target) as folder:
+    with replacing_folder(target, ours=listed_files(target).__contains__) as folder:
         _copy(bundle, folder, link=target == bundle.folder)
         save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
         _save_manifest(bundle, folder, profile)
@@ -93,8 +91,7 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
 
 
 def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
-    bundle.read(SCHEDULES)
-    file = eenet_rt.read_schedules(str(bundle.path(SCHEDULES)))
+    file = eenet_rt.parse_schedules(bundle.read(SCHEDULES))
     expected = (bundle.id, bundle.num_exits, len(bundle.class_names))
     if (file.network, file.num_exits, file.num_classes) != expected or not file.schedules:
         raise UserError(
@@ -171,15 +168,9 @@ def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:
     """Makes the folder and brings every file of the bundle into it but those that are written anew."""
     folder.mkdir()
     for name in bundle.files:
-        if name == SCHEDULES:
-            continue
-        source = bundle.path(name)
-        if link:
-            # The old bundle is about to go: its segments need not be written again, where the file system has links.
-            with contextlib.suppress(OSError):
-                os.link(source, folder / name)
-                continue
-        shutil.copyfile(source, folder / name)
+        if name != SCHEDULES:
+            # Linked where the old bundle is about to go: its segments need not be written again.
+            bundle.copy(name, folder, link=link)
 
 
 def _save_manifest(bundle: Bundle, folder: Path, profile: CostProfile) -> None:
