@@ -7,6 +7,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import os
+import pathlib
 import typing
 
 __all__: list[str] = [
@@ -25,6 +26,7 @@ __all__: list[str] = [
     "LatencySummary",
     "NonFiniteError",
     "ProfileWarning",
+    "Replacement",
     "Replay",
     "Result",
     "Runtime",
@@ -37,7 +39,9 @@ __all__: list[str] = [
     "device_name",
     "features",
     "load",
+    "parse_schedules",
     "providers",
+    "put_back",
     "read_schedules",
     "replay",
     "replay_stream",
@@ -255,6 +259,44 @@ class ScheduleFile:
     def schedules(self) -> list[Schedule]:
         """
         The schedules, by ascending budget.
+        """
+
+class Replacement:
+    """
+    For the tools that write files, not part of the runtime's interface.
+
+    A file or folder that is written under a temporary name and takes its place whole or not at all,
+    also where the process is killed or the power fails. A link stays, and what it points to is
+    replaced.
+    """
+    def __init__(self, path: os.PathLike[str] | str, *, folder: bool) -> None:
+        """
+        Prepare; what killed processes left beside it is mended and removed.
+
+        Args:
+            path: A new name, or a file or folder to replace.
+            folder: Whether a folder will be written.
+
+        Raises:
+            InputError: If something is there that cannot be replaced, as a device or a mount point, or
+                nothing can be written beside it.
+        """
+    def discard(self) -> None:
+        """
+        Remove what is unfinished.
+        """
+    def publish(self) -> None:
+        """
+        Put what was written in its place.
+        """
+    def sync(self) -> None:
+        """
+        Have the system write what is there to the disk; `publish` does so, too.
+        """
+    @property
+    def temporary(self) -> pathlib.Path:
+        """
+        Where to write; nothing is there yet.
         """
 
 class Replay:
@@ -1140,6 +1182,17 @@ def load(
         BudgetWarning: If the budget is above the full cost, so that full depth runs.
     """
 
+def parse_schedules(data: bytes) -> ScheduleFile:
+    """
+    As `read_schedules`, of bytes that were read already.
+
+    Args:
+        data: Contents of a `scheduler.safetensors`.
+
+    Raises:
+        ScheduleError: If they are not valid.
+    """
+
 def providers() -> dict[str, dict[str, str]]:
     """
     List the execution providers that `load` can be asked for here.
@@ -1152,6 +1205,14 @@ def providers() -> dict[str, dict[str, str]]:
 
     Raises:
         BackendError: If ONNX Runtime is missing or too old.
+    """
+
+def put_back(path: os.PathLike[str] | str) -> bool:
+    """
+    Of a path where nothing is: put it back if a killed process had moved it aside.
+
+    Returns:
+        Whether it is there now, or somebody at work may be about to put it there.
     """
 
 def read_schedules(path: os.PathLike[str] | str) -> ScheduleFile:

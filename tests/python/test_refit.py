@@ -200,6 +200,37 @@ def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -
     eenet_rt.load(str(spare), budget_ms=3.5)
 
 
+def test_files_of_others_stay_where_a_bundle_is_replaced(
+    spare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (spare / "notes.txt").write_text("mine")
+    (spare / "more").mkdir()
+    (spare / "more" / "notes.txt").write_text("mine, too")
+    arguments = ("--costs", listed(COSTS), "--budget-ms", 3)
+    assert run(capsys, "refit", spare, *arguments)[0] == 0
+    assert (spare / "notes.txt").read_text() == "mine"
+    assert (spare / "more" / "notes.txt").read_text() == "mine, too"
+    other = tmp_path / "other.eenet"
+    assert run(capsys, "refit", spare, *arguments, "--out", other)[0] == 0
+    assert not (other / "notes.txt").exists()
+    eenet_rt.load(str(spare), budget_ms=3.5)
+
+
+def test_a_new_bundle_shares_no_file_with_the_old_one(
+    spare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever writes into one, in place, must not change the other."""
+    out = tmp_path / "new.eenet"
+    before = {path.stat().st_ino for path in spare.iterdir()}
+    assert run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 3, "--out", out)[0] == 0
+    assert not before & {path.stat().st_ino for path in out.iterdir()}
+    assert all(path.stat().st_nlink == 1 for path in (*spare.iterdir(), *out.iterdir()))
+    # Replaced in place, what stays the same is not written anew.
+    segments = {path.name: path.stat().st_ino for path in spare.glob("*.onnx")}
+    assert run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 3)[0] == 0
+    assert {path.name: path.stat().st_ino for path in spare.glob("*.onnx")} == segments
+
+
 def test_full_depth(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, text, _ = run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 100)
     assert status == 0
