@@ -162,8 +162,8 @@ def test_a_file_is_in_the_way_of_a_folder(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"out": b"precious"}
 
 
-def predictions(path: Path) -> Path:
-    random = np.random.default_rng(0)
+def predictions(path: Path, seed: int = 0) -> Path:
+    random = np.random.default_rng(seed)
     labels = random.integers(0, 4, 200)
     logits = random.normal(size=(200, 2, 4)).astype(np.float32)
     logits[np.arange(200), :, labels] += 2
@@ -179,7 +179,7 @@ def test_commands_say_so_in_one_line(kind: str, tmp_path: Path, capsys: pytest.C
         SPECIAL[kind](out)
     fit = ("fit", "--predictions", data, "--budget", 1.5, "--policy", "maximum", "--out", tmp_path / "out")
     compare = (
-        "compare", "--val", data, "--report", data, "--policies", "maximum", "--repeats", 1, "--out",
+        "compare", "--val", data, "--report", predictions(tmp_path / "r.npz", seed=1), "--policies", "maximum", "--repeats", 1, "--out",
         tmp_path / "compared",
     )  # fmt: skip
     for command in (fit, compare):

@@ -17,6 +17,7 @@ from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.errors import UserError
 from eenet.evaluation import check_spending, evaluate, evaluate_exit_quality
+from eenet.files import check_replaceable
 from eenet.prediction_checks import check_apart, check_predictions, check_validation
 from eenet.predictions import Predictions
 from eenet.profiling import PROVIDERS, ProfileOptions
@@ -145,6 +146,7 @@ def _numbers(text: str) -> list[float]:
 def _fit(arguments: argparse.Namespace) -> None:
     validation = Predictions.load(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
+    check_replaceable(arguments.out, folder=False)
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
     if not arguments.json:
@@ -267,6 +269,9 @@ def _compare(arguments: argparse.Namespace) -> None:
     check_validation(validation, (), str(arguments.val))
     check_predictions(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))
+    table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
+    for path in (table, figure):
+        check_replaceable(path, folder=False)
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     policies = [
         (policy, combine)
@@ -288,13 +293,12 @@ def _compare(arguments: argparse.Namespace) -> None:
     compared = compare_policies(
         validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=say
     )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    write_csv(arguments.out / "comparison.csv", compared, budgets)
-    write_figure(arguments.out / "comparison.png", compared, arguments.unit)
+    write_csv(table, compared, budgets)
+    write_figure(figure, compared, arguments.unit)
     if arguments.json:
         print_json({"budgets": budgets, "policies": [_row(one, budgets) for one in compared]})
     else:
-        print(f"wrote {arguments.out / 'comparison.csv'} and {arguments.out / 'comparison.png'}")
+        print(f"wrote {table} and {figure}")
 
 
 def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
