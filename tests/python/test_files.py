@@ -179,8 +179,8 @@ def test_commands_say_so_in_one_line(kind: str, tmp_path: Path, capsys: pytest.C
         SPECIAL[kind](out)
     fit = ("fit", "--predictions", data, "--budget", 1.5, "--policy", "maximum", "--out", tmp_path / "out")
     compare = (
-        "compare", "--val", data, "--report", predictions(tmp_path / "r.npz", seed=1), "--policies", "maximum", "--repeats", 1, "--out",
-        tmp_path / "compared",
+        "compare", "--val", data, "--report", predictions(tmp_path / "r.npz", seed=1), "--policies", "maximum",
+        "--repeats", 1, "--out", tmp_path / "compared",
     )  # fmt: skip
     for command in (fit, compare):
         status, _, error = schedule_command.run(capsys, *command, "--costs", "1,2")
