@@ -1,6 +1,10 @@
 """Puts a finished run of eenet-train, made with --test, into the zoo that ships with the package.
 
-Run: python tools/build_zoo.py runs/densenet121
+The validation images that ship are the last 5,000 training images, for which figures of policies were measured, and
+not a stratified choice:
+
+    eenet-train --model densenet121 --split tail --validation-size 5000 --data train.npz --test test.npz --out RUN
+    python tools/build_zoo.py RUN
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ def main() -> None:
         predictions = Predictions.load(run / f"{name}.npz")
         answers = predictions.logits.argmax(axis=2)
         accuracy[name] = (answers == predictions.labels[:, None]).mean(axis=0).round(4).tolist()
+    check_tail(Predictions.load(run / "validation.npz"))
     folder = ZOO / checkpoint.model
     folder.mkdir(parents=True, exist_ok=True)
     training = {**checkpoint.training, "accuracy": accuracy}
@@ -40,6 +45,11 @@ def main() -> None:
     shutil.copyfile(run / "samples.npz", folder / "samples.npz")
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder}: {size / 1e6:.1f} MB, accuracy per exit {json.dumps(accuracy)}")
+
+
+def check_tail(validation: Predictions) -> None:
+    if (np.diff(validation.index) != 1).any():
+        raise SystemExit("validation.npz: not the last images in order: train with --split tail")
 
 
 def write_rounded(predictions: Predictions, path: Path) -> None:

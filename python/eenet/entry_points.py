@@ -19,6 +19,11 @@ def export() -> int:
     return _main("eenet-export", "eenet_export.cli", "export")
 
 
+def predict() -> int:
+    """``eenet-predict``."""
+    return _main("eenet-predict", "eenet.cli.predict", "cpu")
+
+
 def report() -> int:
     """``eenet-report``."""
     return _main("eenet-report", "eenet.report.cli", "report")

@@ -34,12 +34,14 @@ class Progress:
 
     def __enter__(self) -> Progress:
         if sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty():
-            from tqdm import tqdm
+            # Lines do where the package of bars is not installed.
+            with contextlib.suppress(ModuleNotFoundError):
+                from tqdm import tqdm
 
-            self._bar = tqdm(
-                total=self.total, desc=self.what, unit=f" {self.unit}", initial=self._done, leave=False,
-                dynamic_ncols=True,
-            )  # fmt: skip
+                self._bar = tqdm(
+                    total=self.total, desc=self.what, unit=f" {self.unit}", initial=self._done, leave=False,
+                    dynamic_ncols=True,
+                )  # fmt: skip
         return self
 
     def __exit__(

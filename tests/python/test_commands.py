@@ -19,7 +19,7 @@ from eenet.extras import install_command
 from support.environments import site
 from support.schedule_command import run
 
-COMMANDS = ("bench", "export", "report", "schedule", "train")
+COMMANDS = ("bench", "export", "predict", "report", "schedule", "train")
 FIT = ("fit", "--predictions", "v.npz", "--costs", "1,2,3", "--policy", "maximum", "--combine", "none")
 COMPARE = (
     "compare", "--val", "v.npz", "--report", "v.npz", "--costs", "1,2,3", "--policies", "maximum", "--combine", "none",
@@ -97,7 +97,7 @@ def test_version_and_help(command: str, option: str) -> None:
         assert "(default: False)" not in done.stdout
 
 
-@pytest.mark.parametrize(("command", "package"), [("export", "safetensors"), ("train", "torch"), ("report", "tqdm")])
+@pytest.mark.parametrize(("command", "package"), [("export", "torch"), ("train", "torch"), ("report", "tqdm")])
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
 def test_missing_extras(command: str, package: str, arguments: tuple[str, ...], tmp_path: Path) -> None:
     python = site(tmp_path / "venv")

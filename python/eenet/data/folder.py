@@ -48,7 +48,11 @@ class _Listing:
     others: tuple[str, ...]
 
 
-def read_folder(path: str | Path, size: tuple[int, int]) -> ImageSet:
+class _OtherSize(str):
+    """What is wrong with an image that may not be resized."""
+
+
+def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False) -> ImageSet:
     """Reads ``CLASS/**/FILE`` below a folder, in the order of names; each image is resized as it is read.
 
     Grey images become RGB, and images that a camera stored turned are turned back. Files that cannot be decoded are
@@ -57,17 +61,21 @@ def read_folder(path: str | Path, size: tuple[int, int]) -> ImageSet:
     Args:
         path: the folder.
         size: height and width to resize to, see `eenet.preprocessing.resize`.
+        exact: resize nothing.
 
     Raises:
-        UserError: it is no such folder, or a class is without an image.
+        UserError: it is no such folder, a class is without an image, or one is of another size under ``exact``.
     """
-    with extra("export"):
+    with extra("images"):
         import PIL.Image  # noqa: F401
     root = Path(path)
     listing = _list(root)
     _check_memory(root, len(listing.files), size)
     images = np.empty((len(listing.files), *size, 3), np.uint8)
-    failed = _read_all(root, listing.files, images)
+    failed = _read_all(root, listing.files, images, exact)
+    sizes = [f"{file}: {problem}" for file, problem in failed.items() if isinstance(problem, _OtherSize)]
+    if sizes:
+        raise UserError(f"{root}: {len(sizes)} of {len(listing.files)} images have another size; {sizes[0]}")
     if failed:
         _tell_unreadable(root, failed, len(listing.files))
     whole = np.array([file not in failed for file in listing.files], bool)
@@ -135,7 +143,7 @@ def _available_memory() -> int:
     return 0
 
 
-def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8]) -> dict[str, str]:
+def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8], exact: bool) -> dict[str, str]:
     """Fills ``out``; what went wrong with which file."""
     from PIL import Image
 
@@ -145,7 +153,8 @@ def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8]) -> dict[
     try:
         with Progress(f"read {root}", len(files), "images") as progress, warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            for file, problem in zip(files, pool.map(partial(_read, root, out), range(len(files)), files), strict=True):
+            problems = pool.map(partial(_read, root, out, exact), range(len(files)), files)
+            for file, problem in zip(files, problems, strict=True):
                 if problem is not None:
                     failed[file] = problem
                 progress.advance()
@@ -154,13 +163,17 @@ def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8]) -> dict[
     return failed
 
 
-def _read(root: Path, out: NDArray[np.uint8], row: int, file: str) -> str | None:
+def _read(root: Path, out: NDArray[np.uint8], exact: bool, row: int, file: str) -> str | None:
     from PIL import Image, ImageOps
 
     try:
         with Image.open(root / file, formats=_FORMATS) as image:
             image.load()
-            out[row] = resize(_as_rgb(ImageOps.exif_transpose(image)), out.shape[1:3])
+            upright = ImageOps.exif_transpose(image)
+            height, width = out.shape[1:3]
+            if exact and upright.size != (width, height):
+                return _OtherSize(f"{upright.width} x {upright.height} came, {width} x {height} expected, not resized")
+            out[row] = resize(_as_rgb(upright), (height, width))
     except Exception as error:  # decoders raise whatever they please on damaged files
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return None

@@ -18,7 +18,11 @@ from eenet.progress import Progress
 
 
 def load_images(
-    path: str | Path, size: tuple[int, int] | None = None, class_names: Sequence[str] | None = None
+    path: str | Path,
+    size: tuple[int, int] | None = None,
+    class_names: Sequence[str] | None = None,
+    *,
+    exact: bool = False,
 ) -> ImageSet:
     """Reads images and labels.
 
@@ -30,6 +34,7 @@ def load_images(
             Classes that the source does not name are these, in order.
         size: height and width to resize to, see `eenet.preprocessing.resize`. None: as they are, which only packed
             images may be.
+        exact: resize nothing; images of another size than ``size`` are refused.
 
     Raises:
         UserError: the source cannot be read or does not hold what it should.
@@ -37,11 +42,11 @@ def load_images(
     if Path(path).is_dir():
         if size is None:
             raise UserError(f"{path} is a folder, expected an .npz file, whose images have one size")
-        images = read_folder(path, size)
+        images = read_folder(path, size, exact=exact)
     else:
         images = read_npz(path, class_names)
         if size is not None:
-            images = _resized(images, size, str(path))
+            images = _resized(images, size, str(path), exact)
     if class_names is None:
         return images
     try:
@@ -50,10 +55,13 @@ def load_images(
         raise UserError(f"{path}: {error}") from error
 
 
-def _resized(images: ImageSet, size: tuple[int, int], name: str) -> ImageSet:
-    if images.images.shape[1:3] == size:
+def _resized(images: ImageSet, size: tuple[int, int], name: str, exact: bool) -> ImageSet:
+    height, width = images.images.shape[1:3]
+    if (height, width) == size:
         return images
-    with extra("export"):
+    if exact:
+        raise UserError(f"{name}: images of {width} x {height} came, {size[1]} x {size[0]} expected, not resized")
+    with extra("images"):
         from PIL import Image
     out = np.empty((len(images), *size, 3), np.uint8)
     with Progress(f"resize {name}", len(images), "images") as progress:

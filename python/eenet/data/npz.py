@@ -55,7 +55,7 @@ def _class_names(file: Archive) -> list[str]:
 
 
 def _sheets(file: Archive) -> NDArray[np.uint8]:
-    with extra("export"):
+    with extra("images"):
         from PIL import Image
 
     tiles = []

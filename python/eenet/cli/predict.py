@@ -1,0 +1,58 @@
+"""``eenet-predict``: a bundle and images to predictions of every exit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from eenet.command_warnings import print_json
+from eenet.commands import ArgumentParser, check_counts, run_command
+from eenet.prediction_checks import check_predictions
+from eenet.profiling import PROVIDERS
+from eenet.scheduling.summary import exit_accuracies
+from eenet.workflows.predict import bundle_images, predict_images
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return run_command(_parser(), _predict, argv, interrupted="nothing was written")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "eenet-predict",
+        "Run a bundle at full depth and write the logits of every exit, for eenet-schedule and eenet-report.",
+    )
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder written by eenet-export")
+    parser.add_argument(
+        "--data", type=Path, required=True,
+        help="images: a folder of class folders, or .npz; classes are matched by name",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, help="predictions, .npz")
+    parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="that runs it")
+    parser.add_argument("--threads", type=int, default=1, help="of the runtime")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    check_counts(arguments, "threads")
+    images = bundle_images(arguments.bundle, arguments.data)
+    predictions = predict_images(
+        arguments.bundle, images, threads=arguments.threads, provider=arguments.provider
+    )  # fmt: skip
+    predictions.save(arguments.out)
+    check_predictions(predictions, str(arguments.data))
+    accuracy = exit_accuracies(predictions).tolist()
+    if arguments.json:
+        print_json({"predictions": str(arguments.out), "samples": len(predictions), "exit_accuracy": accuracy})
+        return
+    listed = " ".join(f"{100 * a:.2f}" for a in accuracy)
+    print(f"{arguments.data}: {len(predictions)} images, accuracy per exit {listed} %")
+    print(f"wrote {arguments.out}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the commands do, for programs that would do the same."""
