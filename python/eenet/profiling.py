@@ -6,6 +6,7 @@ The process holds no PyTorch and no other copy of ONNX Runtime, whose threads wo
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,9 @@ _NAME = "measure"
 _ERROR = f"{_NAME}: error: "
 _WARM_UP = 20
 _NOISE_SAMPLES = 8
+_UNSTEADY = 1.3  # median over the fastest tenth, above which a machine was busy
+
+_log = logging.getLogger(__name__)
 
 Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 
@@ -121,10 +125,22 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
         # The last line is the error, be it one that the process knows or the end of a traceback.
         reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
         raise UserError(f"{bundle.name} cannot be measured: {reason.removeprefix(_ERROR)}")
-    medians = json.loads(done.stdout)
+    medians, fast = json.loads(done.stdout)
+    _warn_if_unsteady(medians, fast)
     static = None if static_bundle is None else medians.pop()
     costs = np.maximum.accumulate(medians).tolist()
     return CostProfile.of_this_device(costs, options.threads, static, options.provider)
+
+
+def _warn_if_unsteady(medians: Sequence[float], fast: Sequence[float]) -> None:
+    """Where runs differ, it is not for what they compute: they take the same way through the network every time."""
+    worst = max(range(len(medians)), key=lambda i: medians[i] / fast[i])
+    if medians[worst] > _UNSTEADY * fast[worst]:
+        _log.warning(
+            "measure: the median of %.3g ms is %.1f times the fastest tenth of the same runs (%.3g ms): other work ran "
+            "beside it; costs and budgets in ms are those of a busy machine, measure again on a quiet one",
+            medians[worst], medians[worst] / fast[worst], fast[worst],
+        )  # fmt: skip
 
 
 def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inputs:
@@ -149,8 +165,8 @@ def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inp
     return inputs
 
 
-def _measure_here(samples: str, threads: int, repeats: int, provider: str, *bundles: str) -> list[float]:
-    """Medians in milliseconds: of each exit of the first bundle, of full depth of the others."""
+def _measure_here(samples: str, threads: int, repeats: int, provider: str, *bundles: str) -> list[list[float]]:
+    """Medians and 10 % quantiles in milliseconds: of each exit of the first bundle, of full depth of the others."""
     exits, *whole = (eenet_rt.load(bundle, threads=threads, providers=[provider]) for bundle in bundles)
     with np.load(samples) as file:
         inputs = {name: np.ascontiguousarray(file[name]) for name in file.files}
@@ -163,8 +179,8 @@ def _measure_here(samples: str, threads: int, repeats: int, provider: str, *bund
             times[i, k] = exits.infer(sample, forced_exit=k).latency_ms
         for j, runtime in enumerate(whole, start=exits.num_exits):
             times[i, j] = runtime.infer(sample, policy=None).latency_ms
-    medians: list[float] = np.median(times[_WARM_UP:], axis=0).tolist()
-    return medians
+    quantiles: list[list[float]] = np.quantile(times[_WARM_UP:], (0.5, 0.1), axis=0).tolist()
+    return quantiles
 
 
 def _main(samples: str, threads: str, repeats: str, provider: str, *bundles: str) -> int:

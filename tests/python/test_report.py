@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from eenet.report.assignments import sample_groups
 from eenet.report.bundle import read_bundle
 from eenet.report.cli import main
 from eenet.report.costs import cost_section, scheduler_parameters
+from eenet.report.fits import SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
@@ -38,9 +39,9 @@ FLAGS = (
     "--disable-sync", "--no-first-run", "--disable-quic",
 )  # fmt: skip
 PICTURES = {
-    "samples_by_exit.png", "scores_by_class.png", "scorer_weights.png", "trade_off.png", "ablation.png",
-    "alpha_cost.png", "reliability.png",
+    "samples_by_exit.png", "scores_by_class.png", "scorer_weights.png", "trade_off.png", "reliability.png",
 }  # fmt: skip
+OF_ABLATION = {"ablation.png", "alpha_cost.png"}
 OF_IMAGES = {"group_examples.png", *(f"images_by_exit_{i}.png" for i in range(4))}
 # What a bundle from elsewhere may call its classes: markup, a formula, a name without end, signs no font has.
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x>', r"$\frac{1}{", "x" * 250, "\U0001f40e\U00012000", "{{ 7*7 }}")
@@ -104,10 +105,11 @@ def test_figures_are_those_of_the_library(made: Made) -> None:
     assert result["mean_cost"] == expected.mean_cost
     assert result["full_depth_accuracy"] == (made.report.logits[:, -1].argmax(axis=1) == made.report.labels).mean()
     assert sum(result["groups"].values()) <= 300
-    assert result["wall_time"]["images"] == 200
-    assert result["wall_time"]["same_exits"] == 200
-    assert [point["cost_weight"] for point in result["alpha_cost"]] == [1, 3, 10, 30, 100]
-    assert all(0.9 < point["planned"] < 1.1 for point in result["alpha_cost"])
+    assert result["wall_time"]["images"] == 100
+    assert result["wall_time"]["same_exits"] == 100
+    assert result["wall_time"]["load"] >= 0
+    assert result["ablation"] is None
+    assert result["simple_policy"]["mean_cost"] <= result["mean_cost"]
     html = made.page.read_text()
     assert f"{100 * expected.accuracy:.2f} %" in html
     assert f"{number(expected.mean_cost)} ms" in html
@@ -152,13 +154,21 @@ def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) ->
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
     assert len(ids) == len(set(ids))
     headings = page.locator("h1, h2").all_inner_texts()
+    assert page.locator(".headline").inner_text() == made.result["verdict"]["headline"]
+    worse = set(made.result["verdict"]["worse"])
+    assert page.locator(".verdict .bad").count() == len(worse)
     assert headings == [
         "resnet56 with early exits", "Verdict", "Where samples leave", "Images by exit", "What the scores say",
         "What a budget buys", "What the exits cost", "Reliability", "How it was made",
     ]  # fmt: skip
-    assert page.locator("table").count() == page.locator("table thead th[scope=col]:first-child").count() == 5
-    # Wide tables scroll within their own box, which the keyboard reaches.
-    assert page.locator(".scroll[tabindex='0']").count() == 5
+    assert page.locator("table").count() == page.locator("table thead th[scope=col]:first-child").count() == 4
+    # Wide tables scroll within their own box, which the keyboard reaches; a shadow shows that there is more.
+    boxes = page.locator(".scroll[tabindex='0']")
+    assert boxes.count() == 4
+    wider = page.evaluate("[...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth).length")
+    assert wider > 0
+    attachment = boxes.first.evaluate("box => getComputedStyle(box).backgroundAttachment")
+    assert attachment.startswith("local, local, scroll, scroll")
     context.close()
 
 
@@ -167,11 +177,38 @@ def test_without_images(tiny: TrainedBundle, tmp_path: Path) -> None:
     made = make(tiny.path, tiny.report, tmp_path, "--schedule", 0, "--validation", tmp_path / "val.npz", "--seed", 3)
     assert set(made.result["figures"]) == PICTURES
     assert made.result["schedule"] == 0
-    assert made.result["wall_time"] is None
+    assert made.result["wall_time"]["images"] == 0
+    assert made.result["wall_time"]["mean_ms"] > 0
     html = made.page.read_text()
-    assert "no images were given" in html
+    assert "100 samples of noise, which take as long ran to every exit" in html
     assert "Images by exit" not in html
     assert "val.npz, 2,000 samples" in html
+
+
+def test_ablation(tiny: TrainedBundle, tmp_path: Path) -> None:
+    made = make(tiny.path, tiny.report[:500], tmp_path, "--ablation")
+    assert set(made.result["figures"]) == PICTURES | OF_ABLATION
+    sweep = made.result["ablation"]["alpha_cost"]
+    assert [point["cost_weight"] for point in sweep] == [1, 3, 10, 30, 100]
+    assert all(0.9 < point["planned"] < 1.1 for point in sweep)
+    assert "Ablation of EENet" in made.page.read_text()
+
+
+def test_simple_policy_at_the_same_cost(tiny: TrainedBundle, tmp_path: Path) -> None:
+    inputs = reporting_on(tiny, read_bundle(tiny.path).schedules[0].exit_policy, tmp_path)
+    simple = SimplePolicy(inputs)
+    for cost in (*inputs.costs, 0.5 * (inputs.costs[0] + inputs.costs[-1])):
+        outcome = simple.at_cost(cost)
+        assert cost * 0.97 < outcome.mean_cost <= cost * (1 + 1e-12)
+    assert simple.at_cost(inputs.costs[-1]).accuracy == inputs.exit_accuracy[-1]
+
+
+def test_frames_mean_one_thing(made: Made, resnet56: TrainedBundle) -> None:
+    html = made.page.read_text()
+    legends = [part for part in html.split("<figcaption>") if "orange" in part.split("</figcaption>")[0]]
+    assert len(legends) == 5
+    for part in legends:
+        assert "orange dashed frame: wrong here, right at the last exit; no frame: wrong here and there." in part
 
 
 def test_numbers() -> None:
@@ -353,6 +390,10 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
             "labels differ from those of the predictions, that of image 0 is",
         ),
         (
+            with_images(lambda x: x),
+            "the bundle gives other logits for 100 of 100 images of i.npz, expected predictions",
+        ),
+        (
             with_images(lambda x: x | {"images": x["images"][:50], "labels": x["labels"][:50]}),
             "has 50 images, the predictions are of images 0 to 1999",
         ),
@@ -366,7 +407,7 @@ def test_wrong_input(
     spoil: Spoil, message: str, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(tiny.path, tmp_path / "b.eenet")
-    tiny.report.save(tmp_path / "test.npz")
+    replace(tiny.report, index=np.arange(len(tiny.report))).save(tmp_path / "test.npz")
     tiny.validation.save(tmp_path / "val.npz")
     np.savez(tmp_path / "other.npz", logits=np.zeros((9, 3, 4), np.float32), labels=np.zeros(9, np.int64))
     out = tmp_path / "report.html"
@@ -387,4 +428,4 @@ def test_wrong_input(
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     assert main(["bundle", "--predictions", "p.npz", "--out", "report.html"]) == 2
-    assert "matplotlib is not installed; it comes with the extra 'report'" in capsys.readouterr().err
+    assert "eenet-report: error: matplotlib is not installed; it comes by: pip install" in capsys.readouterr().err

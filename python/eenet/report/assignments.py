@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.evaluation import Evaluation
-from eenet.report.fits import RIVAL_NAME
+from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure, number, policy_name
@@ -63,7 +63,7 @@ def assignment_section(inputs: Inputs, rival: Evaluation, groups: Sequence[Group
         "exits",
         "Where samples leave",
         f"The bundle's {policy_name(inputs.schedule.policy)} beside the maximum score with geometric exit shares "
-        f"(MSDNet's policy), fitted to the same budget of {number(inputs.schedule.budget)} {inputs.unit}.",
+        f"(MSDNet's policy) at the same mean cost of {number(rival.mean_cost)} {inputs.unit}.",
         pictures=[_picture(inputs, rival)],
         tables=[_group_table(inputs, rival, groups)],
     )
@@ -79,15 +79,15 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
     caption = (
         f"{name[0].upper()}{name[1:]} lets most samples leave at exit {best}, "
         f"{100 * ours.exit_accuracy[best]:.1f} % of them with the right answer. All in all {name} is "
-        f"right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} {inputs.unit}, {RIVAL_NAME} "
+        f"right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} {inputs.unit}, {SIMPLE_NAME} "
         f"{100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
     )
-    alt = f"Bars of the samples that leave at each exit, {name} against {RIVAL_NAME}: {shares}."
+    alt = f"Bars of the samples that leave at each exit, {name} against {SIMPLE_NAME}: {shares}."
 
     def draw(scheme: Scheme) -> Figure:
         figure = new_figure(0.85 + 0.6 * len(exits))
         axes: Sequence[Axes] = figure.subplots(1, 2, sharex=True, sharey=True)
-        titles = (f"{name}\n(this bundle)", f"{RIVAL_NAME}\n(geometric shares)")
+        titles = (f"{name}\n(this bundle)", "maximum score\n(geometric shares)")
         most = max(ours.exit_shares.max(), rival.exit_shares.max()) * len(inputs.report)
         for ax, outcome, title in zip(axes, (ours, rival), titles, strict=True):
             _bars(ax, outcome, inputs, scheme, most)
@@ -128,9 +128,9 @@ def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> 
     lost = sum(len(g.rows) for g in groups if g.meaning.startswith("wrong here"))
     net = inputs.costs[rival.exits].mean() - inputs.costs[inputs.outcome.exits].mean()
     return Table(
-        f"Groups against {RIVAL_NAME}",
+        f"Groups against {SIMPLE_NAME}",
         ("group", "samples", "share", f"saved ({inputs.unit})"),
         rows,
-        f"Groups A to E are the paper's. {gained:,} samples are right here and wrong with the {RIVAL_NAME}, {lost:,} "
+        f"Groups A to E are the paper's. {gained:,} samples are right here and wrong with the {SIMPLE_NAME}, {lost:,} "
         f"the other way round. What a group saves is spread over all samples: {net:+.3f} {inputs.unit} in all.",
     )

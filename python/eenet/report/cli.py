@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,12 @@ from typing import Any
 from tqdm import tqdm
 
 from eenet.budgets import BUDGET_HELP, parse_budget
+from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, run_command
 from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section
-from eenet.report.curves import curve_section
-from eenet.report.fits import Fits, fit_all, number_of_fits
+from eenet.report.curves import ablation_section, curve_section
+from eenet.report.fits import Ablation, SimplePolicy, fit_ablation, number_of_fits
 from eenet.report.images import image_section
 from eenet.report.inputs import Inputs, read_inputs
 from eenet.report.page import Page, check_output, figures_folder, write_page
@@ -24,7 +24,8 @@ from eenet.report.provenance import provenance_section
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section
 from eenet.report.style import require_libraries
-from eenet.report.verdict import WallTime, measure_wall_time, verdict_section, verdict_sentence
+from eenet.report.verdict import Verdict, verdict_section
+from eenet.report.wall_time import WallTime, measure_wall_time
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +50,9 @@ def _parser() -> ArgumentParser:
     choice.add_argument(
         "--budget", type=parse_budget, metavar="B", help=f"or on the one with the largest budget up to {BUDGET_HELP}"
     )
+    parser.add_argument(
+        "--ablation", action="store_true", help="also fit EENet and its parts for comparison, which takes minutes"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of splits, fits and the choice of example images")
     parser.add_argument("--out", type=Path, required=True, help="report.html; pictures go to report_figures/ beside it")
     parser.add_argument("--json", action="store_true", help="print the main figures as JSON")
@@ -59,41 +63,44 @@ def _report(arguments: argparse.Namespace) -> None:
     require_libraries()
     inputs = read_inputs(arguments)
     check_output(arguments.out)
-    wall = measure_wall_time(inputs)
+    simple = SimplePolicy(inputs)
+    verdict = Verdict(inputs, simple.at_cost(inputs.outcome.mean_cost), measure_wall_time(inputs))
+    ablation = _ablation(inputs) if arguments.ablation else None
+    files = write_page(_page(verdict, simple, ablation), arguments.out)
+    if arguments.json:
+        print_json(_as_json(verdict, ablation, arguments.out, files))
+    else:
+        print("\n".join([verdict.headline.text, " ".join(clause.text for clause in verdict.clauses)]))
+        print(f"wrote {arguments.out} and {len(files)} pictures in {figures_folder(arguments.out)}")
+
+
+def _ablation(inputs: Inputs) -> Ablation:
     with tqdm(total=number_of_fits(), disable=None, leave=False) as bar:
 
         def progress(what: str) -> None:
             bar.set_description(f"fit {what}", refresh=False)
             bar.update()
 
-        fits = fit_all(inputs, progress)
-    files = write_page(_page(inputs, fits, wall), arguments.out)
-    if arguments.json:
-        print(json.dumps(_as_json(inputs, fits, wall, arguments.out, files)))
-    else:
-        print(verdict_sentence(inputs))
-        print(f"wrote {arguments.out} and {len(files)} pictures in {figures_folder(arguments.out)}")
+        return fit_ablation(inputs, progress)
 
 
-def _page(inputs: Inputs, fits: Fits, wall: WallTime | str) -> Page:
-    groups = sample_groups(inputs.outcome, fits.rival, inputs.report.labels)
-    sections = [
-        verdict_section(inputs, wall),
-        assignment_section(inputs, fits.rival, groups),
-        score_section(inputs),
-        curve_section(inputs, fits),
-        cost_section(inputs),
-        quality_section(inputs),
-        provenance_section(inputs, fits),
-    ]
+def _page(verdict: Verdict, simple: SimplePolicy, ablation: Ablation | None) -> Page:
+    inputs = verdict.inputs
+    groups = sample_groups(inputs.outcome, verdict.simple, inputs.report.labels)
+    sections = [verdict_section(verdict), assignment_section(inputs, verdict.simple, groups)]
     if inputs.images is not None:
-        sections.insert(2, image_section(inputs, inputs.images, fits.rival, groups))
-    return Page(f"{inputs.bundle.model} with early exits", verdict_sentence(inputs), sections)
+        sections.append(image_section(inputs, inputs.images, verdict.simple, groups))
+    sections += [score_section(inputs), curve_section(inputs, simple)]
+    if ablation is not None:
+        sections.append(ablation_section(inputs, ablation))
+    sections += [cost_section(inputs), quality_section(inputs), provenance_section(inputs, ablation)]
+    return Page(f"{inputs.bundle.model} with early exits", verdict.headline, verdict.clauses, sections)
 
 
-def _as_json(inputs: Inputs, fits: Fits, wall: WallTime | str, out: Path, files: Sequence[str]) -> dict[str, Any]:
-    schedule, outcome = inputs.schedule, inputs.outcome
-    groups = sample_groups(outcome, fits.rival, inputs.report.labels)
+def _as_json(verdict: Verdict, ablation: Ablation | None, out: Path, files: Sequence[str]) -> dict[str, Any]:
+    inputs, wall = verdict.inputs, verdict.wall
+    schedule, outcome, simple = inputs.schedule, inputs.outcome, verdict.simple
+    groups = sample_groups(outcome, simple, inputs.report.labels)
     return {
         "page": str(out),
         "figures": list(files),
@@ -110,15 +117,31 @@ def _as_json(inputs: Inputs, fits: Fits, wall: WallTime | str, out: Path, files:
         "full_cost": float(inputs.costs[-1]),
         "static_cost": inputs.static_cost,
         "exit_shares": outcome.exit_shares.tolist(),
-        "rival": {"accuracy": fits.rival.accuracy, "mean_cost": fits.rival.mean_cost},
-        "groups": {group.letter: len(group.rows) for group in groups if group.letter},
-        "ablation": {
-            curve.policy: {"accuracy": curve.accuracy.tolist(), "mean_cost": curve.mean_cost.tolist()}
-            for curve in fits.curves
+        "simple_policy": {"accuracy": simple.accuracy, "mean_cost": simple.mean_cost},
+        "verdict": {
+            "headline": verdict.headline.text,
+            "points_over_full_depth": vars(verdict.to_full_depth),
+            "points_over_simple_policy": vars(verdict.to_simple),
+            "saved_of_full_depth": verdict.saved,
+            "saved_of_static": verdict.saved_of_static,
+            "keeps_budget": verdict.keeps_budget,
+            "keeps_budget_on_the_clock": verdict.keeps_budget_on_the_clock,
+            "worse": verdict.worse,
         },
-        "budgets": fits.budgets.tolist(),
-        "alpha_cost": [vars(point) for point in fits.sweep],
-        "wall_time": vars(wall) if isinstance(wall, WallTime) else None,
+        "groups": {group.letter: len(group.rows) for group in groups if group.letter},
+        "ablation": None if ablation is None else _ablation_as_json(ablation),
+        "wall_time": vars(wall) | {"exits_ms": wall.exits_ms.tolist()} if isinstance(wall, WallTime) else None,
+    }
+
+
+def _ablation_as_json(ablation: Ablation) -> dict[str, Any]:
+    return {
+        "budgets": ablation.budgets.tolist(),
+        "policies": {
+            curve.policy: {"accuracy": curve.accuracy.tolist(), "mean_cost": curve.mean_cost.tolist()}
+            for curve in ablation.curves
+        },
+        "alpha_cost": [vars(point) for point in ablation.sweep],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eenet.evaluation import evaluate, evaluate_oracle
-from eenet.report.fits import RIVAL, RIVAL_NAME, Curve, Fits
+from eenet.report.fits import SIMPLE, SIMPLE_NAME, Ablation, Curve, SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, light_grid, new_figure, number, policy_line, policy_name
@@ -18,18 +18,30 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ORACLE_POINTS = 24
+ABLATION_OF_EENET = ("eenet", "eenet-fixed-scores", "eenet-fixed-shares", "eenet-stick-breaking")
 
 
-def curve_section(inputs: Inputs, fits: Fits) -> Section:
+def curve_section(inputs: Inputs, simple: SimplePolicy) -> Section:
     """What a budget buys."""
-    alone = " They answer with each exit as it is." if inputs.policy.combiner is not None else ""
     return Section(
         "trade-off",
         "What a budget buys",
-        f"Costs are realised means over the report set by the cost table, in {inputs.unit} a sample. Policies that are "
-        f"not the bundle's were fitted for this report on the validation predictions.{alone}",
-        pictures=[_trade_off(inputs), _ablation(inputs, fits), _sweep(inputs, fits)],
-        tables=[_schedule_table(inputs), _ablation_table(inputs, fits)],
+        f"Costs are realised means over the report set by the cost table, in {inputs.unit} a sample.",
+        pictures=[_trade_off(inputs, simple)],
+        tables=[_schedule_table(inputs)],
+    )
+
+
+def ablation_section(inputs: Inputs, ablation: Ablation) -> Section:
+    """What the parts of EENet do on this network, whether or not the bundle uses it."""
+    alone = " They answer with each exit as it is." if inputs.policy.combiner is not None else ""
+    uses = "" if inputs.schedule.policy in ABLATION_OF_EENET else " The bundle does not use EENet."
+    return Section(
+        "ablation",
+        "Ablation of EENet",
+        f"Policies fitted for this report on the validation predictions.{uses}{alone}",
+        pictures=[_ablation(inputs, ablation), _sweep(inputs, ablation)],
+        tables=[_ablation_table(inputs, ablation)],
     )
 
 
@@ -37,7 +49,7 @@ def _cost_label(inputs: Inputs) -> str:
     return f"mean {'latency' if inputs.unit == 'ms' else 'cost'} ({inputs.unit} a sample)"
 
 
-def _trade_off(inputs: Inputs) -> Picture:
+def _trade_off(inputs: Inputs, simple: SimplePolicy) -> Picture:
     outcomes = [evaluate(inputs.report, s.exit_policy, s.costs) for s in inputs.bundle.schedules]
     low, full = float(inputs.costs[0]), float(inputs.costs[-1])
     oracle = [
@@ -45,9 +57,12 @@ def _trade_off(inputs: Inputs) -> Picture:
         for budget in np.linspace(low, full, _ORACLE_POINTS)
     ]
     name, best = inputs.schedule.policy, oracle[-1]
+    simples = [simple.at_cost(o.mean_cost) for o in outcomes]
+    ahead = sum(o.accuracy >= s.accuracy for o, s in zip(outcomes, simples, strict=True))
     kept = sum(o.mean_cost <= s.budget for o, s in zip(outcomes, inputs.bundle.schedules, strict=True))
     caption = (
-        f"{kept} of {len(outcomes)} schedules keep their budget. An oracle that knows which exits are right would "
+        f"{kept} of {len(outcomes)} schedules keep their budget, {ahead} are at least as accurate as the simple policy "
+        f"({SIMPLE_NAME}) at their cost. An oracle that knows which exits are right would "
         f"reach {100 * best.accuracy:.1f} % for {number(best.mean_cost)} {inputs.unit}; no policy can do better. "
         "Leaving always at the same exit gives the crosses."
     )
@@ -60,6 +75,10 @@ def _trade_off(inputs: Inputs) -> Picture:
         ax.plot(
             [o.mean_cost for o in oracle], [100 * o.accuracy for o in oracle], label="oracle",
             **policy_line(scheme, "oracle"),
+        )  # fmt: skip
+        ax.plot(
+            [s.mean_cost for s in simples], [100 * s.accuracy for s in simples], label=SIMPLE_NAME,
+            **policy_line(scheme, SIMPLE),
         )  # fmt: skip
         line = policy_line(scheme, name)
         ax.plot([o.mean_cost for o in outcomes], [100 * o.accuracy for o in outcomes], label=policy_name(name), **line)
@@ -77,10 +96,10 @@ def _trade_off(inputs: Inputs) -> Picture:
 
 
 def _exit_points(axes: Axes, inputs: Inputs, scheme: Scheme) -> None:
-    axes.plot(inputs.costs, 100 * inputs.exit_accuracy, "X", color=scheme.wrong, markersize=7, label="one exit for all")
+    axes.plot(inputs.costs, 100 * inputs.exit_accuracy, "X", color=scheme.ink, markersize=7, label="one exit for all")
     if inputs.static_cost is not None:
         axes.plot(
-            inputs.static_cost, 100 * inputs.exit_accuracy[-1], "P", color=scheme.right, markersize=8,
+            inputs.static_cost, 100 * inputs.exit_accuracy[-1], "P", color=scheme.ink, markersize=8,
             label="network without exits",
         )  # fmt: skip
 
@@ -112,24 +131,24 @@ def _at(curve: Curve, cost: float) -> float:
     return float(np.interp(cost, curve.mean_cost[order], curve.accuracy[order]))
 
 
-def _ablation(inputs: Inputs, fits: Fits) -> Picture:
-    middle = float(fits.budgets[len(fits.budgets) // 2 - 1])
-    at_middle = {curve.policy: 100 * _at(curve, middle) for curve in fits.curves}
+def _ablation(inputs: Inputs, ablation: Ablation) -> Picture:
+    middle = float(ablation.budgets[len(ablation.budgets) // 2 - 1])
+    at_middle = {curve.policy: 100 * _at(curve, middle) for curve in ablation.curves}
     best = max(at_middle, key=lambda policy: at_middle[policy])
-    lead = "" if best == RIVAL else f", {at_middle[best] - at_middle[RIVAL]:.1f} points over {RIVAL_NAME}"
+    lead = "" if best == SIMPLE else f", {at_middle[best] - at_middle[SIMPLE]:.1f} points over {SIMPLE_NAME}"
     caption = (
         f"At a mean of {number(middle)} {inputs.unit}, between the points, {policy_name(best)} is best with "
         f"{at_middle[best]:.1f} %{lead}; EENet has {at_middle['eenet']:.1f} %, "
         f"{at_middle['eenet-fixed-scores']:.1f} % without learned scores and {at_middle['eenet-fixed-shares']:.1f} % "
         "without learned shares."
     )
-    alt = f"Accuracy against mean cost of {len(fits.curves)} policies at {len(fits.budgets)} budgets. {caption}"
+    alt = f"Accuracy against mean cost of {len(ablation.curves)} policies at {len(ablation.budgets)} budgets. {caption}"
 
     def draw(scheme: Scheme) -> Figure:
         figure = new_figure(5.4)
         axes: Sequence[Axes] = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-        reference = next(curve for curve in fits.curves if curve.policy == RIVAL)
-        for curve in fits.curves:
+        reference = next(curve for curve in ablation.curves if curve.policy == SIMPLE)
+        for curve in ablation.curves:
             style = policy_line(scheme, curve.policy)
             axes[0].plot(
                 curve.mean_cost, 100 * curve.accuracy, label=policy_name(curve.policy), markersize=5, **style
@@ -146,33 +165,33 @@ def _ablation(inputs: Inputs, fits: Fits) -> Picture:
     return Picture("ablation", "Which part of EENet does what", alt, caption, draw)
 
 
-def _ablation_table(inputs: Inputs, fits: Fits) -> Table:
+def _ablation_table(inputs: Inputs, ablation: Ablation) -> Table:
     rows = [
         (policy_name(curve.policy), *(f"{100 * a:.1f}" for a in curve.accuracy),
-         f"{100 * (curve.mean_cost / fits.budgets).mean():.1f} %")
-        for curve in fits.curves
+         f"{100 * (curve.mean_cost / ablation.budgets).mean():.1f} %")
+        for curve in ablation.curves
     ]  # fmt: skip
-    over = sum(int((curve.mean_cost > fits.budgets).sum()) for curve in fits.curves)
+    over = sum(int((curve.mean_cost > ablation.budgets).sum()) for curve in ablation.curves)
     return Table(
         f"Accuracy (%) by budget ({inputs.unit})",
-        ("policy", *(number(budget) for budget in fits.budgets), "of budget"),
+        ("policy", *(number(budget) for budget in ablation.budgets), "of budget"),
         rows,
-        f"{over} of {len(fits.curves) * len(fits.budgets)} fits overspend on the report set. The last column is "
-        "realised cost over budget, on average.",
+        f"{over} of {len(ablation.curves) * len(ablation.budgets)} fits overspend on the report set. The last column "
+        "is realised cost over budget, on average.",
     )
 
 
-def _sweep(inputs: Inputs, fits: Fits) -> Picture:
-    weights = [point.cost_weight for point in fits.sweep]
-    accuracy = [100 * point.accuracy for point in fits.sweep]
-    off = max(fits.sweep, key=lambda point: abs(point.planned - 1))
+def _sweep(inputs: Inputs, ablation: Ablation) -> Picture:
+    weights = [point.cost_weight for point in ablation.sweep]
+    accuracy = [100 * point.accuracy for point in ablation.sweep]
+    off = max(ablation.sweep, key=lambda point: abs(point.planned - 1))
     caption = (
         f"alpha_cost weighs the budget while EENet learns. From {weights[0]:g} to {weights[-1]:g} the accuracy at "
         f"{number(inputs.schedule.budget)} {inputs.unit} moves between {min(accuracy):.2f} and {max(accuracy):.2f} %. "
         f"The learned plan is off its budget by at most {100 * abs(off.planned - 1):.2f} % (at {off.cost_weight:g}); "
         f"after calibration, which holds a margin back, {100 * off.realised:.1f} % of it is spent on the report set."
     )
-    points = "; ".join(f"{p.cost_weight:g}: {100 * p.accuracy:.2f} %" for p in fits.sweep)
+    points = "; ".join(f"{p.cost_weight:g}: {100 * p.accuracy:.2f} %" for p in ablation.sweep)
     alt = f"EENet by alpha_cost. Accuracy: {points}."
 
     def draw(scheme: Scheme) -> Figure:
@@ -183,8 +202,8 @@ def _sweep(inputs: Inputs, fits: Fits) -> Picture:
         middle = (max(accuracy) + min(accuracy)) / 2
         reach = max(1.0, max(accuracy) - middle + 0.3)  # differences of a few samples should not fill the picture
         axes[0].set(ylabel="accuracy (%)", xscale="log", ylim=(middle - reach, middle + reach))
-        axes[1].plot(weights, [100 * p.planned for p in fits.sweep], "s--", color=color, label="planned")
-        axes[1].plot(weights, [100 * p.realised for p in fits.sweep], "o-", color=color, label="realised")
+        axes[1].plot(weights, [100 * p.planned for p in ablation.sweep], "s--", color=color, label="planned")
+        axes[1].plot(weights, [100 * p.realised for p in ablation.sweep], "o-", color=color, label="realised")
         axes[1].axhline(100, color=scheme.ink, linewidth=0.8)
         axes[1].set(xlabel="alpha_cost", ylabel="cost (% of budget)")
         axes[1].set_xticks(weights, [f"{w:g}" for w in weights])

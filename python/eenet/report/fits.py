@@ -11,14 +11,17 @@ from eenet.evaluation import Evaluation, evaluate
 from eenet.report.inputs import Inputs
 from eenet.scheduling import EENetScheduler
 from eenet.scheduling.calibration import Floats
+from eenet.scheduling.confidence import confidence_policy
 from eenet.scheduling.grid import FIT_SHARE, fit_schedules
+from eenet.scheduling.shares import SharePlan
 
 ABLATION = ("eenet", "eenet-fixed-scores", "eenet-fixed-shares", "maximum", "learned-stopping")
 COST_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0)
-RIVAL = "maximum"  # with geometric shares: MSDNet's policy
-RIVAL_NAME = "maximum score"
+SIMPLE = "maximum"  # with geometric shares: MSDNet's policy
+SIMPLE_NAME = "maximum score, geometric shares"
 _BUDGETS = 8
 _LOWEST, _HIGHEST = 0.05, 0.9  # of the way from the first exit's cost to full cost
+_BISECTIONS = 30
 
 
 @dataclass(frozen=True)
@@ -54,43 +57,62 @@ class SweepPoint:
 
 
 @dataclass(frozen=True)
-class Fits:
-    """All that was fitted.
+class Ablation:
+    """What the parts of EENet do, whatever policy the bundle has.
 
     Attributes:
-        rival: what the maximum score with geometric shares does at the budget of the reported schedule.
         budgets: of the curves.
         curves: the paper's ablation.
         sweep: over alpha_cost, at the budget of the reported schedule.
     """
 
-    rival: Evaluation
     budgets: Floats
     curves: Sequence[Curve]
     sweep: Sequence[SweepPoint]
 
 
+class SimplePolicy:
+    """The maximum score with geometric exit shares, its thresholds from all of the validation predictions."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        exits = inputs.report.num_exits
+        policy = confidence_policy(exits, inputs.report.num_classes, (1.0, 0.0, 0.0, 0.0))
+        direction = np.arange(exits, dtype=np.float64)
+        self._inputs = inputs
+        self._plan = SharePlan(inputs.validation, policy, np.ones(exits), direction)
+
+    def at_cost(self, cost: float) -> Evaluation:
+        """What it does on the report set at the largest mean cost there that is no larger than ``cost``."""
+        low, high = self._plan.low, self._plan.high
+        best = self._evaluate(low)
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            outcome = self._evaluate(middle)
+            if outcome.mean_cost <= cost * (1 + 1e-12):
+                low, best = middle, outcome
+            else:
+                high = middle
+        return best
+
+    def _evaluate(self, tilt: float) -> Evaluation:
+        return evaluate(self._inputs.report, self._plan.at(tilt)[0], self._inputs.schedule.costs)
+
+
 def number_of_fits() -> int:
-    """How often `fit_all` calls ``progress``."""
-    return 1 + len(ABLATION) * _BUDGETS + len(COST_WEIGHTS)
+    """How often `fit_ablation` calls ``progress``."""
+    return len(ABLATION) * _BUDGETS + len(COST_WEIGHTS)
 
 
-def fit_all(inputs: Inputs, progress: Callable[[str], None]) -> Fits:
+def fit_ablation(inputs: Inputs, progress: Callable[[str], None]) -> Ablation:
     """Fits and evaluates everything; ``progress`` is told what comes next, fit after fit.
 
     Raises:
         UserError: the validation predictions are too few.
     """
-    progress(RIVAL)
-    schedule = inputs.schedule
-    (rival,) = fit_schedules(
-        RIVAL, inputs.validation, schedule.costs, [schedule.budget], unit=schedule.unit, seed=inputs.seed
-    )
     first, full = inputs.costs[0], inputs.costs[-1]
     budgets = first + np.linspace(_LOWEST, _HIGHEST, _BUDGETS) * (full - first)
     curves = [_curve(inputs, policy, budgets, progress) for policy in ABLATION]
-    sweep = [_sweep_point(inputs, weight, progress) for weight in COST_WEIGHTS]
-    return Fits(evaluate(inputs.report, rival.exit_policy, schedule.costs), budgets, curves, sweep)
+    return Ablation(budgets, curves, [_sweep_point(inputs, weight, progress) for weight in COST_WEIGHTS])
 
 
 def _curve(inputs: Inputs, policy: str, budgets: Floats, progress: Callable[[str], None]) -> Curve:

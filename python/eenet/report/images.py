@@ -14,7 +14,7 @@ import eenet_rt
 from eenet.data import ImageSet
 from eenet.evaluation import Evaluation
 from eenet.report.assignments import Group
-from eenet.report.fits import RIVAL_NAME
+from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import WIDTH, Scheme, new_figure, short_name
@@ -28,6 +28,10 @@ _GAP = 6
 _COLUMNS = 8
 _CLASSES = 4
 _KINDS = ("right", "wrong, right at the last exit", "wrong, at the last exit too")
+_FRAMES = ("right", "wrong", "none")  # of the three kinds: two colours of a scheme, or no frame
+_LEGEND = (
+    "Blue frame: right here; orange dashed frame: wrong here, right at the last exit; no frame: wrong here and there."
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class _Strip:
     Attributes:
         title: above them.
         rows: of the report set, at most `_COLUMNS`.
-        borders: of each: `right`, `wrong` (colours of a scheme) or `none`.
+        borders: of each, see `_FRAMES`.
     """
 
     title: str
@@ -57,20 +61,20 @@ def image_section(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: S
 
 def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: Sequence[Group]) -> Picture:
     random = np.random.default_rng(inputs.seed)
-    ours, labels = inputs.outcome, inputs.report.labels
+    ours, labels, kind = inputs.outcome, inputs.report.labels, _kinds(inputs)
     strips = []
     for group in (g for g in groups if g.letter):
         rows = _some(group.rows, _COLUMNS, random)
-        borders = ["right" if ours.labels[row] == labels[row] else "wrong" for row in rows]
+        borders = [_FRAMES[kind[row]] for row in rows]
         strips.append(_Strip(f"{group.letter}: {group.meaning} ({len(group.rows):,})", rows, borders))
     counts = ", ".join(f"{g.letter} {len(g.rows):,}" for g in groups if g.letter)
     moved = int((ours.exits != rival.exits).sum())
     return Picture(
         "group_examples",
-        f"Groups A to E against {RIVAL_NAME}",
+        f"Groups A to E against {SIMPLE_NAME}",
         f"Rows of example images of each group. Samples in the groups: {counts}.",
-        f"Blue frame: right here; orange dashed frame: wrong here. {moved:,} of {len(labels):,} samples leave at "
-        f"another exit than with {RIVAL_NAME}. Below each image: its exit with {RIVAL_NAME} → its exit here.",
+        f"{_LEGEND} {moved:,} of {len(labels):,} samples leave at another exit than with {SIMPLE_NAME}. Below each "
+        "image: its exit there → its exit here.",
         lambda scheme: _draw(
             strips, images, scheme, [[f"{rival.exits[r]} → {ours.exits[r]}" for r in s.rows] for s in strips]
         ),
@@ -79,9 +83,7 @@ def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: 
 
 def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
     ours, labels = inputs.outcome, inputs.report.labels
-    last = eenet_rt.answers(inputs.report.logits)[:, -1]
-    # 0 right, 1 wrong but right at the last exit, 2 wrong at both
-    kind = np.where(ours.labels == labels, 0, np.where(last == labels, 1, 2))
+    kind = _kinds(inputs)
     pictures = []
     for i, label in enumerate(example_classes(inputs)):
         name = short_name(inputs.bundle.class_names[label], 24)
@@ -99,13 +101,20 @@ def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
                 f"images_by_exit_{i}",
                 f"“{name}” by exit",
                 f"Example images of class {name} by the exit at which they leave. {exits}.",
-                f"{total.sum()} samples: {total[0]} right (blue frame), {total[1]} wrong but right at the last exit "
-                f"(orange dashed frame), {total[2]} wrong at both (no frame). Mean exit "
-                f"{ours.exits[members].mean():.2f}, over all classes {ours.exits.mean():.2f}.",
+                f"{total.sum()} samples: {total[0]} right, {total[1]} wrong but right at the last exit, {total[2]} "
+                f"wrong at both. {_LEGEND} Mean exit {ours.exits[members].mean():.2f}, over all classes "
+                f"{ours.exits.mean():.2f}.",
                 partial(_draw, strips, images),
             )
         )
     return pictures
+
+
+def _kinds(inputs: Inputs) -> NDArray[np.int64]:
+    """Of each sample, an index into `_KINDS`."""
+    labels = inputs.report.labels
+    last = eenet_rt.answers(inputs.report.logits)[:, -1]
+    return np.where(inputs.outcome.labels == labels, 0, np.where(last == labels, 1, 2))
 
 
 def example_classes(inputs: Inputs) -> list[int]:
@@ -131,7 +140,7 @@ def _class_strip(
         wanted = min(int(counts[0]), left) if one == 0 else wanted
         rows.insert(0, _some(np.flatnonzero(here & (kind == one)), wanted, random))
         left -= wanted
-    borders = [("right", "wrong", "none")[one] for one, some in enumerate(rows) for _ in some]
+    borders = [_FRAMES[one] for one, some in enumerate(rows) for _ in some]
     title = f"exit {k}: {counts[0]} right / {counts[1]} right at the last / {counts[2]} wrong at both"
     return _Strip(title, np.concatenate(rows), borders)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,11 @@ from eenet.budgets import Budget, within_budget
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.evaluation import Evaluation, evaluate
+from eenet.prediction_checks import check_apart, check_predictions
 from eenet.predictions import Predictions
 from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
 from eenet.scheduling.calibration import Floats
-
-# Data sets hold some images twice; more than this share of the report set among the fitted samples is no accident.
-_MOST_SHARED = 0.05
+from eenet.scheduling.summary import exit_accuracies
 
 
 @dataclass(frozen=True)
@@ -80,8 +78,7 @@ class Inputs:
     @cached_property
     def exit_accuracy(self) -> Floats:
         """K accuracies of the exits as they are, each on all report samples; the last is that of full depth."""
-        accuracy: Floats = (eenet_rt.answers(self.report.logits) == self.report.labels[:, None]).mean(axis=0)
-        return accuracy
+        return exit_accuracies(self.report)
 
 
 def read_inputs(arguments: argparse.Namespace) -> Inputs:
@@ -101,12 +98,9 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
         validation, source = Predictions.load(arguments.validation), arguments.validation.name
         check_shape(validation, bundle, str(arguments.validation))
-    repeated = _repeated(report, [validation, *calibration])
-    if repeated > _MOST_SHARED * len(report):
-        raise UserError(
-            f"{arguments.predictions}: {repeated} of {len(report)} samples are among those that policies were fitted "
-            f"on, expected other ones"
-        )
+    check_predictions(report, str(arguments.predictions))
+    check_predictions(validation, str(arguments.validation or source))
+    repeated = check_apart(report, [validation, *calibration], str(arguments.predictions), source)
     sources = {"predictions": arguments.predictions.name, "validation": source}
     images = None
     if arguments.images is not None:
@@ -126,11 +120,6 @@ def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -
     if bundle.active is None:
         raise UserError(f"{bundle.files.folder}: no schedule is active, give --schedule or --budget")
     return bundle.active
-
-
-def _repeated(report: Predictions, fitted: Sequence[Predictions]) -> int:
-    known = {row.tobytes() for predictions in fitted for row in predictions.logits}
-    return sum(row.tobytes() in known for row in report.logits)
 
 
 def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> ImageSet:

@@ -27,11 +27,28 @@ class Number:
         value: with its unit.
         label: what it is.
         note: what it compares with.
+        bad: worse than that; shown in red.
     """
 
     value: str
     label: str
     note: str = ""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A part of the verdict.
+
+    Attributes:
+        name: for programs.
+        text: what is said.
+        bad: not what one would wish; shown in red.
+    """
+
+    name: str
+    text: str
+    bad: bool
 
 
 @dataclass(frozen=True)
@@ -79,10 +96,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report."""
+    """A whole report: the headline says what the verdict comes to."""
 
     title: str
-    verdict: str
+    headline: Clause
+    verdict: Sequence[Clause]
     sections: Sequence[Section] = field(default_factory=tuple)
 
 

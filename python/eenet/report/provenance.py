@@ -7,17 +7,16 @@ from importlib.metadata import PackageNotFoundError, version
 
 import eenet_rt
 from eenet.profiling import CostProfile
-from eenet.report.fits import Fits
+from eenet.report.fits import SIMPLE_NAME, Ablation
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
 from eenet.report.style import number
 from eenet.scheduling.grid import FIT_SHARE
 
 
-def provenance_section(inputs: Inputs, fits: Fits) -> Section:
+def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
     """Bundle, versions, data sets and what each of them was for."""
     bundle, schedule = inputs.bundle, inputs.schedule
-    fit_count = round(FIT_SHARE * len(inputs.validation))
     table = " · ".join(number(cost, 4) for cost in inputs.costs)
     facts = [
         ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
@@ -35,15 +34,20 @@ def provenance_section(inputs: Inputs, fits: Fits) -> Section:
         ),
         (
             "Fitted on", "the bundle's schedules: before this report, thresholds on "
-            f"{schedule.calibration_samples:,} calibration samples. Policies for comparison: "
-            f"{inputs.sources['validation']}, {len(inputs.validation):,} samples, of which {fit_count:,} fit scores "
-            f"and shares and {len(inputs.validation) - fit_count:,} set thresholds (split by seed {inputs.seed})",
-        ),
-        (
-            "Compared", f"{len(fits.curves)} policies at {len(fits.budgets)} budgets, {len(fits.sweep)} values of "
-            f"alpha_cost, seed {inputs.seed}",
+            f"{schedule.calibration_samples:,} calibration samples. The thresholds of the simple policy "
+            f"({SIMPLE_NAME}): {inputs.sources['validation']}, {len(inputs.validation):,} samples, at the cost that "
+            "the schedule has on the report set",
         ),
     ]  # fmt: skip
+    if ablation is not None:
+        fit_count = round(FIT_SHARE * len(inputs.validation))
+        facts.append(
+            (
+                "Ablation", f"{len(ablation.curves)} policies at {len(ablation.budgets)} budgets, "
+                f"{len(ablation.sweep)} values of alpha_cost: {fit_count:,} of the validation samples fit scores and "
+                f"shares, {len(inputs.validation) - fit_count:,} set thresholds (split by seed {inputs.seed})",
+            )
+        )  # fmt: skip
     if "images" in inputs.sources:
         facts.append(("Images", f"{inputs.sources['images']}, matched by index and label"))
     facts.append(("This report", f"{_versions()}, on {eenet_rt.device_name()}"))

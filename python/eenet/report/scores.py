@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.evaluation import area_under_roc
-from eenet.report.fits import RIVAL_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
+_PLAIN_NAME = "maximum score"
 _SHOWN = 10  # classes; of more, the ones that full depth knows worst and best
 MEASURES = ("maximum", "1 - entropy", "vote", "margin")
 
@@ -65,21 +65,21 @@ def _score_picture(inputs: Inputs) -> Picture:
     low = classes[: max(1, len(classes) // 3)]
     hard = np.isin(inputs.report.labels, low) & right
     means = (
-        f"{plain[hard].mean():.2f} with the {RIVAL_NAME}, {ours[hard].mean():.2f} with {name}" if hard.any() else "-"
+        f"{plain[hard].mean():.2f} with the {_PLAIN_NAME}, {ours[hard].mean():.2f} with {name}" if hard.any() else "-"
     )
     verdict = "better" if auroc[1] > auroc[0] + 5e-4 else "worse" if auroc[1] < auroc[0] - 5e-4 else "as well"
     caption = (
         f"At exit {k}, {name} tells right from wrong answers {verdict}{' than' if verdict != 'as well' else ' as'} "
-        f"the {RIVAL_NAME} (failure-prediction AUROC {auroc[1]:.3f} against {auroc[0]:.3f}). Mean score "
+        f"the {_PLAIN_NAME} (failure-prediction AUROC {auroc[1]:.3f} against {auroc[0]:.3f}). Mean score "
         f"of the {int(hard.sum()):,} right answers in the {len(low)} least known classes: {means}. "
         "Thin line: 5 to 95 % of the samples, thick line: quartiles, dot: median."
     )
-    alt = f"Scores of right and wrong answers at exit {k} for the classes {', '.join(names)}, {RIVAL_NAME} and {name}."
+    alt = f"Scores of right and wrong answers at exit {k} for the classes {', '.join(names)}, {_PLAIN_NAME} and {name}."
 
     def draw(scheme: Scheme) -> Figure:
         figure = new_figure(1.2 + 0.36 * len(classes))
         axes: Sequence[Axes] = figure.subplots(1, 2, sharex=policy.clamp, sharey=True)
-        panels = ((RIVAL_NAME, plain, auroc[0]), (name, ours, auroc[1]))
+        panels = ((_PLAIN_NAME, plain, auroc[0]), (name, ours, auroc[1]))
         for ax, (title, scores, area) in zip(axes, panels, strict=True):
             for row, label in enumerate(classes):
                 members = inputs.report.labels == label

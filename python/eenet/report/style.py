@@ -31,6 +31,7 @@ class Scheme:
         ink: text and axes.
         faint: grids and what matters less.
         right, wrong: answers.
+        bad: what is worse than it should be, on the page; no picture has it.
         policies: colour of each policy, which has a line and a marker of its own as well.
     """
 
@@ -40,6 +41,7 @@ class Scheme:
     faint: str
     right: str
     wrong: str
+    bad: str
     policies: dict[str, str]
 
     def policy(self, name: str) -> str:
@@ -48,12 +50,12 @@ class Scheme:
 
 
 LIGHT = Scheme(
-    "light", "#ffffff", "#1d2430", "#c9ced8", "#0072b2", "#d55e00",
+    "light", "#ffffff", "#1d2430", "#c9ced8", "#0072b2", "#d55e00", "#b3161e",
     {"eenet": "#8e3b8f", "eenet-fixed-scores": "#c26fb3", "eenet-fixed-shares": "#5b4fc0", "maximum": "#6b7280",
      "learned-stopping": "#00805c", "oracle": "#1d2430", "other": "#8a6d00"},
 )  # fmt: skip
 DARK = Scheme(
-    "dark", "#171b22", "#e6e9ef", "#414856", "#56b4e9", "#f28e2b",
+    "dark", "#171b22", "#e6e9ef", "#414856", "#56b4e9", "#f28e2b", "#ff8080",
     {"eenet": "#dd8fdd", "eenet-fixed-scores": "#a869a8", "eenet-fixed-shares": "#9c93f5", "maximum": "#a3adbd",
      "learned-stopping": "#3cc79b", "oracle": "#e6e9ef", "other": "#e0c04a"},
 )  # fmt: skip

@@ -1,134 +1,255 @@
-"""The verdict: what the schedule does, in one sentence and a few numbers."""
+"""The verdict: whether exiting early pays here, in a few sentences and numbers, red where it does not."""
 
 from __future__ import annotations
 
 import math
-import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-import eenet_rt
+from eenet.evaluation import Evaluation
+from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
-from eenet.report.page import Number, Section
+from eenet.report.page import Clause, Number, Section
 from eenet.report.style import number, policy_name
+from eenet.report.wall_time import WallTime
 
-_MOST_IMAGES = 200
-_WARM_UP = 10
+_Z95 = 1.959964
+_CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
 
 
 @dataclass(frozen=True)
-class WallTime:
-    """What the runtime itself took on this machine.
+class Difference:
+    """Accuracy of the schedule minus that of something else on the same samples.
 
     Attributes:
-        images: how many ran.
-        mean_ms: under the schedule.
-        full_ms: at full depth.
-        same_exits: images that left where the replay on the given logits has them leave.
-        device: this machine.
-        threads: of the runtime.
+        points: percentage points.
+        half_width: of its 95 % interval.
     """
 
-    images: int
-    mean_ms: float
-    full_ms: float
-    same_exits: int
-    device: str
-    threads: int
+    points: float
+    half_width: float
+
+    @classmethod
+    def of(cls, right: NDArray[np.bool_], other: NDArray[np.bool_]) -> Difference:
+        """From whether each sample is right here and there."""
+        steps = right.astype(np.float64) - other
+        return cls(100 * float(steps.mean()), 100 * _Z95 * float(steps.std()) / math.sqrt(len(steps)))
+
+    @property
+    def worse(self) -> bool:
+        """Whether the schedule is worse, beyond chance."""
+        return self.points + self.half_width < 0
+
+    def __str__(self) -> str:
+        if abs(self.points) < 0.005:
+            return "as much"
+        return f"{abs(self.points):.2f} points {'less' if self.points < 0 else 'more'}"
 
 
-def measure_wall_time(inputs: Inputs) -> WallTime | str:
-    """Runs some of the images through the runtime; says why not where it cannot.
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of a schedule.
 
-    Raises:
-        eenet_rt.BundleError: the bundle is damaged.
+    Attributes:
+        inputs: what it was found on.
+        simple: what the best simple policy does at the same cost.
+        wall: what the clock says, or why it says nothing.
     """
-    if inputs.images is None:
-        return "no images were given"
-    threads = inputs.bundle.profile(inputs.schedule).threads or 1
-    try:
-        with warnings.catch_warnings():
-            # A device that no profile is of takes no budget in ms; a policy runs there all the same.
-            warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
-            runtime = eenet_rt.load(inputs.bundle.files.folder, threads=threads)
-    except eenet_rt.BackendError as error:
-        return str(error)
-    rows = np.linspace(0, len(inputs.report) - 1, min(_MOST_IMAGES, len(inputs.report))).round().astype(np.int64)
-    x = inputs.bundle.preprocessing(inputs.images.images[rows])
-    for sample in x[:_WARM_UP]:
-        runtime.infer(sample, policy=None)
-    early, full = [], []
-    for sample in x:  # in turn, so that both meet the same state of the machine
-        early.append(runtime.infer(sample, policy=inputs.policy))
-        full.append(runtime.infer(sample, policy=None).latency_ms)
-    same = int((np.array([r.exit for r in early]) == inputs.outcome.exits[rows]).sum())
-    mean = float(np.mean([r.latency_ms for r in early]))
-    return WallTime(len(rows), mean, float(np.mean(full)), same, eenet_rt.device_name(), threads)
+
+    inputs: Inputs
+    simple: Evaluation
+    wall: WallTime | str
+
+    @property
+    def to_full_depth(self) -> Difference:
+        """Accuracy against full depth, which is that of the same network without exits as well."""
+        labels = self.inputs.report.labels
+        full = self.inputs.report.logits[:, -1].argmax(axis=1)
+        return Difference.of(self.inputs.outcome.labels == labels, full == labels)
+
+    @property
+    def to_simple(self) -> Difference:
+        """Accuracy against the simple policy."""
+        labels = self.inputs.report.labels
+        return Difference.of(self.inputs.outcome.labels == labels, self.simple.labels == labels)
+
+    @property
+    def keeps_budget(self) -> bool:
+        """By the cost table."""
+        return self.inputs.outcome.mean_cost <= self.inputs.schedule.budget
+
+    @property
+    def keeps_budget_on_the_clock(self) -> bool | None:
+        """None where budgets are no times or nothing was measured."""
+        if self.inputs.unit != "ms" or not isinstance(self.wall, WallTime):
+            return None
+        return self.wall.mean_ms <= (1 + _CLOCK_NOISE) * self.inputs.schedule.budget
+
+    @property
+    def saved(self) -> float:
+        """Share of full cost that is saved."""
+        return float(1 - self.inputs.outcome.mean_cost / self.inputs.costs[-1])
+
+    @property
+    def saved_of_static(self) -> float | None:
+        """Share saved of the cost of the network without exits; below 0 where exiting costs more than it saves."""
+        static = self.inputs.static_cost
+        return None if static is None else float(1 - self.inputs.outcome.mean_cost / static)
+
+    @property
+    def headline(self) -> Clause:
+        """The whole in a sentence."""
+        worse, saved = self.worse, self.saved if self.saved_of_static is None else self.saved_of_static
+        lost = f"for {abs(self.to_full_depth.points):.2f} points of accuracy"
+        if "cost" in worse or "static" in worse:
+            text = "Exiting early saves nothing here."
+        elif "budget" in worse or "clock" in worse:
+            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but does not keep its budget."
+        elif "simple_policy" in worse:
+            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but a simple policy does it better."
+        elif "accuracy" in worse:
+            return Clause("headline", f"Exiting early saves {100 * saved:.0f} % of the cost {lost}.", bad=False)
+        else:
+            text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, no accuracy lost beyond chance."
+        return Clause("headline", text, bad=bool(worse))
+
+    @property
+    def clauses(self) -> list[Clause]:
+        """What the headline rests on."""
+        return [self._accuracy(), self._cost(), *self._static(), self._budget(), *self._clock(), self._against_simple()]
+
+    @property
+    def worse(self) -> list[str]:
+        """What is bad about it, by name."""
+        return [clause.name for clause in self.clauses if clause.bad]
+
+    def _accuracy(self) -> Clause:
+        outcome, full = self.inputs.outcome, float(self.inputs.exit_accuracy[-1])
+        than = "full depth and the network without exits have" if self.inputs.static_cost else "full depth has"
+        text = (
+            f"{100 * outcome.accuracy:.2f} % of {len(self.inputs.report):,} samples right, {self.to_full_depth} "
+            f"{'as' if str(self.to_full_depth) == 'as much' else 'than'} {than} ({100 * full:.2f} %)."
+        )
+        return Clause("accuracy", text, self.to_full_depth.worse)
+
+    def _cost(self) -> Clause:
+        text = (
+            f"A sample takes {number(self.inputs.outcome.mean_cost)} {self.inputs.unit} by the cost table, "
+            f"{_less(self.saved)} than full depth ({number(self.inputs.costs[-1])} {self.inputs.unit})"
+        )
+        return Clause("cost", text + ("" if self.inputs.static_cost else "."), self.saved <= 0)
+
+    def _static(self) -> list[Clause]:
+        saved, static = self.saved_of_static, self.inputs.static_cost
+        if saved is None or static is None:
+            return []
+        text = f"and {_less(saved)} than the network without exits ({number(static)} {self.inputs.unit})."
+        return [Clause("static", text, saved <= 0)]
+
+    def _budget(self) -> Clause:
+        schedule, spent = self.inputs.schedule, self.inputs.outcome.mean_cost / self.inputs.schedule.budget
+        kept = "is kept" if self.keeps_budget else f"is overspent by {100 * (spent - 1):.1f} %"
+        end = "." if self.keeps_budget_on_the_clock is None else ","
+        text = f"The budget of {number(schedule.budget)} {schedule.unit} {kept} by the table{end}"
+        return Clause("budget", text, not self.keeps_budget)
+
+    def _clock(self) -> list[Clause]:
+        kept = self.keeps_budget_on_the_clock
+        if kept is None or not isinstance(self.wall, WallTime):
+            return []
+        link = "and" if kept == self.keeps_budget else "but"
+        holds = "holds" if kept else "does not hold"
+        times = ", ".join(f"{ratio:.2f}" for ratio in self.wall.exits_ms / self.inputs.costs)
+        why = "" if kept else f", for its exits take {times} times what the table says"
+        text = f"{link} {holds} on the clock of this machine: {number(self.wall.mean_ms)} ms{why}."
+        return [Clause("clock", text, not kept)]
+
+    def _against_simple(self) -> Clause:
+        text = (
+            f"The best simple policy ({SIMPLE_NAME}) would have been right on {100 * self.simple.accuracy:.2f} % at "
+            f"the same cost: {policy_name(self.inputs.schedule.policy)} gives {self.to_simple}"
+        )
+        points, half_width = self.to_simple.points, self.to_simple.half_width
+        chance = ", which may be chance" if 0 < abs(points) <= half_width else ""
+        return Clause("simple_policy", text + chance + ".", self.to_simple.worse)
 
 
-def verdict_sentence(inputs: Inputs) -> str:
-    """The sentence at the top of the page."""
-    schedule, outcome = inputs.schedule, inputs.outcome
-    kept = "keeps" if outcome.mean_cost <= schedule.budget else "overspends"
-    full = inputs.exit_accuracy[-1]
-    return (
-        f"With {policy_name(schedule.policy)}, {inputs.bundle.model} {kept} its budget of {number(schedule.budget)} "
-        f"{schedule.unit} a sample: {100 * outcome.accuracy:.2f} % of {len(inputs.report):,} samples right for "
-        f"{number(outcome.mean_cost)} {schedule.unit} on average, where full depth has {100 * full:.2f} % for "
-        f"{number(inputs.costs[-1])} {schedule.unit}."
-    )
-
-
-def verdict_section(inputs: Inputs, wall: WallTime | str) -> Section:
+def verdict_section(verdict: Verdict) -> Section:
     """Numbers by the cost table, and those measured while the report was made."""
-    schedule, outcome, unit = inputs.schedule, inputs.outcome, inputs.unit
-    full_accuracy = float(inputs.exit_accuracy[-1])
-    half = 1.96 * math.sqrt(outcome.accuracy * (1 - outcome.accuracy) / len(inputs.report))
-    spent = outcome.mean_cost / schedule.budget
+    return Section("verdict", "Verdict", _lead(verdict), _numbers(verdict))
+
+
+def _numbers(verdict: Verdict) -> Sequence[Number]:
+    inputs, outcome, unit = verdict.inputs, verdict.inputs.outcome, verdict.inputs.unit
+    full, simple = verdict.to_full_depth, verdict.to_simple
+    spent = outcome.mean_cost / inputs.schedule.budget
     numbers = [
         Number(
             f"{100 * outcome.accuracy:.2f} %", "accuracy",
-            f"± {100 * half:.2f} (95 %); full depth {100 * full_accuracy:.2f} %, so "
-            f"{100 * (outcome.accuracy - full_accuracy):+.2f} points",
+            f"full depth {100 * float(inputs.exit_accuracy[-1]):.2f} %: {full.points:+.2f} ± {full.half_width:.2f} "
+            "points (95 %)", full.worse,
         ),
         Number(
             f"{number(outcome.mean_cost)} {unit}", f"mean {'latency' if unit == 'ms' else 'cost'} by the cost table",
-            f"{100 * spent:.1f} % of the budget of {number(schedule.budget)} {unit}: "
-            f"{'kept' if spent <= 1 else 'overspent'}",
+            f"{100 * spent:.1f} % of the budget of {number(inputs.schedule.budget)} {unit}: "
+            f"{'kept' if spent <= 1 else 'overspent'}", not verdict.keeps_budget,
         ),
         Number(
-            f"{inputs.costs[-1] / outcome.mean_cost:.2f} ×", "speed-up over full depth", "by the cost table",
+            f"{100 * verdict.saved:+.0f} %", "saved of full depth",
+            f"which costs {number(inputs.costs[-1])} {unit} by the table", verdict.saved <= 0,
         ),
     ]  # fmt: skip
-    if inputs.static_cost is not None:
+    if verdict.saved_of_static is not None and inputs.static_cost is not None:
         numbers.append(
             Number(
-                f"{inputs.static_cost / outcome.mean_cost:.2f} ×",
-                "speed-up over the static network",
-                f"without early exits it costs {number(inputs.static_cost)} {unit}",
+                f"{100 * verdict.saved_of_static:+.0f} %", "saved of the network without exits",
+                f"which costs {number(inputs.static_cost)} {unit} and is right as often as full depth",
+                verdict.saved_of_static <= 0,
             )
+        )  # fmt: skip
+    if isinstance(verdict.wall, WallTime):
+        numbers.append(_clock_number(verdict, verdict.wall))
+    numbers.append(
+        Number(
+            f"{simple.points:+.2f}", "points over the best simple policy",
+            f"± {simple.half_width:.2f} (95 %): {SIMPLE_NAME}, {100 * verdict.simple.accuracy:.2f} % at "
+            f"{number(verdict.simple.mean_cost)} {unit}", simple.worse,
         )
-    if isinstance(wall, WallTime):
-        numbers.append(
-            Number(
-                f"{number(wall.mean_ms)} ms",
-                "wall time, measured now",
-                f"{wall.images} images through the runtime; full depth {number(wall.full_ms)} ms, "
-                f"{wall.full_ms / wall.mean_ms:.2f} × as long",
-            )
-        )
-    return Section("verdict", "Verdict", _lead(inputs, wall), numbers)
+    )  # fmt: skip
+    return numbers
 
 
-def _lead(inputs: Inputs, wall: WallTime | str) -> str:
+def _clock_number(verdict: Verdict, wall: WallTime) -> Number:
+    kept = verdict.keeps_budget_on_the_clock
+    judged = "" if kept is None else "; the budget is kept" if kept else "; the budget is overspent"
+    return Number(
+        f"{number(wall.mean_ms)} ms",
+        "on the clock of this machine",
+        f"full depth {number(wall.full_ms)} ms, so {100 * (1 - wall.mean_ms / wall.full_ms):.0f} % saved{judged}",
+        kept is False,
+    )
+
+
+def _less(saved: float) -> str:
+    return f"{100 * abs(saved):.0f} % {'less' if saved > 0 else 'more'}"
+
+
+def _lead(verdict: Verdict) -> str:
+    inputs, wall = verdict.inputs, verdict.wall
     device = inputs.bundle.profile(inputs.schedule).device
     measured = f" The table was measured on {device} when the bundle was made." if device else ""
     lead = f"By the cost table, every report sample counts what its exit costs.{measured}"
     if not isinstance(wall, WallTime):
-        return f"{lead} Wall time was not measured for this report: {wall}."
+        return f"{lead} The clock was not asked: {wall}."
+    what = "images of the report" if wall.images else "samples of noise, which take as long"
+    elsewhere = "" if device in (None, wall.device) else " That is another machine than the table's."
+    beside = f"The load average before it was {wall.load:.1f} on {wall.cores} core(s)"
+    busy = f"{beside}: other work ran beside it, and the times are too long for it." if wall.busy else f"{beside}."
+    same = f" {wall.same_exits} of {wall.images} images left where the logged logits say." if wall.images else ""
     return (
-        f"{lead} Wall time is what the runtime took for {wall.images} of the images while this report was made, on "
-        f"{wall.device} with {wall.threads} thread(s), beside whatever else ran there; {wall.same_exits} of them left "
-        "where the logged logits say."
+        f"{lead} The clock: {wall.samples} {what} ran to every exit while this report was made, on {wall.device} with "
+        f"{wall.threads} thread(s), weighted by the exit shares of the whole set.{elsewhere} {busy}{same}"
     )

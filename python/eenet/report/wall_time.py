@@ -1,0 +1,121 @@
+"""What the clock says on the machine that makes the report."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.bundle import MANIFEST, reading
+from eenet.errors import UserError
+from eenet.profiling import noise_inputs
+from eenet.report.inputs import Inputs
+from eenet.scheduling.calibration import Floats
+
+_SAMPLES = 100
+_WARM_UP = 5
+_MOST_APART = 0.02  # logits seen and logged, as a share of the deviation of the exit's logits
+
+
+@dataclass(frozen=True)
+class WallTime:
+    """What the runtime took.
+
+    Attributes:
+        exits_ms: K means of leaving at each exit.
+        mean_ms: of these, at the exit shares of the report set.
+        samples: how many ran to each exit.
+        images: how many of them were images of the report; the others are noise, which takes as long.
+        same_exits: images that left where the replay on the given logits has them leave.
+        device: this machine.
+        threads: of the runtime.
+        load: what waited for a core on average in the minute before (load average).
+        cores: that this process may use.
+    """
+
+    exits_ms: Floats
+    mean_ms: float
+    samples: int
+    images: int
+    same_exits: int
+    device: str
+    threads: int
+    load: float
+    cores: int
+
+    @property
+    def full_ms(self) -> float:
+        """Mean of full depth."""
+        return float(self.exits_ms[-1])
+
+    @property
+    def busy(self) -> bool:
+        """Whether other work took more than a tenth of a core that the runtime might have had."""
+        return self.load + self.threads > self.cores + 0.1
+
+
+def measure_wall_time(inputs: Inputs) -> WallTime | str:
+    """Runs samples through the runtime to every exit in turn; says why not where it cannot.
+
+    Raises:
+        UserError: the logits of the images are not those of the predictions.
+        eenet_rt.BundleError: the bundle is damaged.
+    """
+    threads = inputs.bundle.profile(inputs.schedule).threads or 1
+    load = os.getloadavg()[0]
+    try:
+        with warnings.catch_warnings():
+            # A device that no profile is of takes no budget in ms; a policy runs there all the same.
+            warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
+            runtime = eenet_rt.load(inputs.bundle.files.folder, threads=threads)
+    except eenet_rt.BackendError as error:
+        return str(error)
+    rows, samples = _samples(inputs)
+    for sample in samples[:_WARM_UP]:
+        runtime.infer(sample, policy=None)
+    exits = range(runtime.num_exits)
+    # In turn, so that all exits meet the same state of the machine.
+    times = [[runtime.infer(sample, forced_exit=k).latency_ms for k in exits] for sample in samples]
+    exits_ms: Floats = np.maximum.accumulate(np.mean(times, axis=0))
+    same = _check_images(inputs, runtime, rows, samples[: len(rows)])
+    mean = float(exits_ms @ inputs.outcome.exit_shares)
+    cores = len(os.sched_getaffinity(0))
+    return WallTime(
+        exits_ms, mean, len(samples), len(rows), same, eenet_rt.device_name(), threads, load, cores
+    )  # fmt: skip
+
+
+def _samples(inputs: Inputs) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Rows of the report set, none without images; and what to run."""
+    if inputs.images is None:
+        with reading(inputs.bundle.files.folder / MANIFEST):
+            (noise,) = noise_inputs(inputs.bundle.files.manifest).values()
+        return np.zeros(0, np.int64), np.resize(noise, (_SAMPLES, *noise.shape[1:])).astype(np.float32)
+    count = min(_SAMPLES, len(inputs.report))
+    rows = np.linspace(0, len(inputs.report) - 1, count).round().astype(np.int64)
+    return rows, inputs.bundle.preprocessing(inputs.images.images[rows])
+
+
+def _check_images(
+    inputs: Inputs, runtime: eenet_rt.Runtime, rows: NDArray[np.int64], samples: NDArray[np.float32]
+) -> int:
+    """How many images leave where they should; refuses logits that are of another network or other images."""
+    if len(rows) == 0:
+        return 0
+    last = runtime.num_exits - 1
+    results = [runtime.infer(x, forced_exit=last, return_logits=True) for x in samples]
+    seen = np.stack([result.logits for result in results if result.logits is not None])
+    logged = inputs.report.logits[rows]
+    apart = np.abs(seen - logged).max(axis=(1, 2)) / np.maximum(logged.std(), 1e-12)
+    others = int((apart > _MOST_APART).sum())
+    if others > len(rows) / 2:
+        raise UserError(
+            f"{inputs.sources['predictions']}: the bundle gives other logits for {others} of {len(rows)} images of "
+            f"{inputs.sources['images']}, expected predictions of this network on these images"
+        )
+    exits = np.array([runtime.infer(x, policy=inputs.policy).exit for x in samples])
+    return int((exits == inputs.outcome.exits[rows]).sum())

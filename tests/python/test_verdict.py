@@ -1,0 +1,86 @@
+"""The verdict of a report, by hand: what is said, and what is red."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from eenet.evaluation import evaluate_exits
+from eenet.predictions import Predictions
+from eenet.report.verdict import Verdict, verdict_section
+from eenet.report.wall_time import WallTime
+
+WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, 0.0, 2)
+
+
+def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
+    """Of 1,000 samples, 800 right at exits that cost 1, 2 and 3 ms; full depth has 810 of them right."""
+    labels = np.zeros(1000, np.int64)
+    logits = np.zeros((1000, 3, 2), np.float32)
+    logits[np.arange(1000) >= 810, 2, 1] = 1
+    exits = np.repeat([0, 1, 2], [700, 200, 100])
+    answers = (np.arange(1000) >= 800).astype(np.int64)
+    schedule = SimpleNamespace(policy="learned-stopping", budget=1.5, unit="ms")
+    profile = SimpleNamespace(device="a device")
+    inputs = SimpleNamespace(
+        report=Predictions(logits, labels, np.arange(1000), ("a", "b")), costs=np.array([1.0, 2.0, 3.0]), unit="ms",
+        schedule=schedule, static_cost=2.5, bundle=SimpleNamespace(profile=lambda schedule: profile),
+        exit_accuracy=np.array([0.5, 0.6, 0.81]), outcome=evaluate_exits(exits, answers, labels, np.array([1.0, 2, 3])),
+    )  # fmt: skip
+    simple = (np.arange(1000) >= changes.pop("simple", 790)).astype(np.int64)
+    for name, value in changes.items():
+        setattr(schedule if name == "budget" else inputs, name, value)
+    return Verdict(inputs, evaluate_exits(exits, simple, labels, inputs.costs), wall)
+
+
+def said(verdict: Verdict) -> str:
+    return " ".join(clause.text for clause in verdict.clauses)
+
+
+def test_verdict_by_hand() -> None:
+    good = verdict_of()
+    assert good.headline.text == "Exiting early saves 44 % of the cost for 1.00 points of accuracy."
+    assert said(good) == (
+        "80.00 % of 1,000 samples right, 1.00 points less than full depth and the network without exits have "
+        "(81.00 %). A sample takes 1.40 ms by the cost table, 53 % less than full depth (3.00 ms) and 44 % less than "
+        "the network without exits (2.50 ms). The budget of 1.50 ms is kept by the table, and holds on the clock of "
+        "this machine: 1.40 ms. The best simple policy (maximum score, geometric shares) would have been right on "
+        "79.00 % at the same cost: learned stopping gives 1.00 points more."
+    )
+    assert good.worse == ["accuracy"]
+    # Ten samples lost and none won, of 1,000: -1 ± 1.96 sqrt(0.01 * 0.99 / 1000) points.
+    assert good.to_full_depth.half_width == pytest.approx(100 * 1.959964 * np.sqrt(0.0099 / 1000))
+
+
+@pytest.mark.parametrize(
+    ("changes", "worse", "headline", "text"),
+    [
+        (
+            {"budget": 1.3}, {"budget", "clock"}, "does not keep its budget",
+            "1.30 ms is overspent by 7.7 % by the table, and does not hold on the clock",
+        ),
+        (
+            {"wall": replace(WALL, mean_ms=9.51, exits_ms=np.array([5.0, 9, 14]))}, {"clock"},
+            "does not keep its budget",
+            "kept by the table, but does not hold on the clock of this machine: 9.51 ms, for its exits take 5.00, "
+            "4.50, 4.67 times what the table says",
+        ),
+        ({"static_cost": 1.2}, {"static"}, "saves nothing here", "and 17 % more than the network without exits"),
+        ({"simple": 830}, {"simple_policy"}, "a simple policy does it better", "gives 3.00 points less."),
+        ({"simple": 801}, set(), "for 1.00 points of accuracy", "gives 0.10 points less, which may be chance."),
+        ({"wall": "no library"}, set(), "for 1.00 points", "is kept by the table. The best simple"),
+        ({"unit": "flops", "static_cost": None}, set(), "saves 53 %", "1.00 points less than full depth has (81.00 %)"),
+    ],
+)  # fmt: skip
+def test_what_is_worse_is_red(changes: dict[str, Any], worse: set[str], headline: str, text: str) -> None:
+    verdict = verdict_of(**changes)
+    assert set(verdict.worse) - {"accuracy"} == worse
+    assert headline in verdict.headline.text
+    assert verdict.headline.bad == bool(worse)
+    assert text in said(verdict)
+    red = [number.label for number in verdict_section(verdict).numbers if number.bad]
+    assert len(red) == 1 + len(worse)
