@@ -27,6 +27,9 @@ _MOST_CONFIDENCE_APART = 0.15  # between mean probabilities of answers
 _RENUMBERED = 0.08  # gain in accuracy when answers are renamed
 _PERMUTATIONS = 999
 _LISTED = 5
+# Logits of the same sample, as a share of their deviation: float16 keeps 11 bits.
+_SAME_LOGITS, _SAME_FEW_LOGITS, _LEAST_FREE = 4e-3, 1e-5, 3
+_PROJECTIONS = 8
 LEAST_VALIDATION = 20  # one half fits, and below ten the other says nothing of what a sample costs
 
 _log = logging.getLogger(__name__)
@@ -91,7 +94,7 @@ def check_apart(report: Predictions, fitted: Sequence[Predictions], name: str, f
         fitted_name: of that of ``fitted``.
 
     Returns:
-        How many samples of ``report`` are, to the bit, among those fitted on.
+        How many samples of ``report`` are among those fitted on, by their logits.
 
     Raises:
         UserError: more than a twentieth, or the sets differ in exits or classes.
@@ -99,8 +102,7 @@ def check_apart(report: Predictions, fitted: Sequence[Predictions], name: str, f
     shapes = [predictions.logits.shape[1:] for predictions in (report, *fitted)]
     if len(set(shapes)) > 1:
         raise UserError(f"{name}: has (exits, classes) = {shapes[0]}, {fitted_name} {shapes[1]}")
-    known = {row.tobytes() for predictions in fitted for row in predictions.logits}
-    repeated = sum(row.tobytes() in known for row in report.logits)
+    repeated = _count_twins(report.logits, np.concatenate([predictions.logits for predictions in fitted]))
     if repeated > _MOST_SHARED * len(report):
         raise UserError(
             f"{name}: {repeated} of {len(report)} samples are among those that policies were fitted on "
@@ -108,7 +110,7 @@ def check_apart(report: Predictions, fitted: Sequence[Predictions], name: str, f
         )
     if repeated:
         _log.warning(
-            "%s: %d of %d samples are, to the bit, among those that policies were fitted on (%s)",
+            "%s: %d of %d samples are among those that policies were fitted on (%s)",
             name, repeated, len(report), fitted_name,
         )  # fmt: skip
     shift, p_value = label_shift(fitted[0].labels, report.labels)
@@ -174,6 +176,29 @@ def label_shift(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[fl
     )
     beyond = int((chi_squared(drawn) >= float(chi_squared(a)) * (1 - 1e-9)).sum())
     return float(np.abs(apart(a)).sum() / 2), (1 + beyond) / (_PERMUTATIONS + 1)
+
+
+def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int:
+    """Rows that are among the known ones, up to what another engine or storage in float16 does to logits."""
+    rows, others = logits.reshape(len(logits), -1), known.reshape(len(known), -1)
+    scale = float(others.std()) or 1.0
+    # With next to no logits other samples come close by chance.
+    free = logits.shape[1] * (logits.shape[2] - 1)
+    tolerance = scale * (_SAME_LOGITS if free >= _LEAST_FREE else _SAME_FEW_LOGITS)
+    directions = np.random.default_rng(0).normal(size=(rows.shape[1], _PROJECTIONS)).astype(np.float32)
+    directions /= np.linalg.norm(directions, axis=0)
+    keys, other_keys = rows @ directions, others @ directions
+    order = np.argsort(other_keys[:, 0])
+    others, other_keys = others[order], other_keys[order]
+    # Errors of rounding hardly add up along a random direction.
+    window = 4 * tolerance
+    first = np.searchsorted(other_keys[:, 0], keys[:, 0] - window)
+    end = np.searchsorted(other_keys[:, 0], keys[:, 0] + window)
+    count = 0
+    for row, key, a, b in zip(rows, keys, first, end, strict=True):
+        near = a + np.flatnonzero((np.abs(other_keys[a:b] - key) <= window).all(axis=1))
+        count += bool((np.abs(others[near] - row) <= tolerance).all(axis=1).any())
+    return count
 
 
 def _check_logits(predictions: Predictions, name: str) -> None:

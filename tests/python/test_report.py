@@ -59,7 +59,11 @@ class Made:
 
 def make(bundle: Path, report: Predictions, folder: Path, *more: object) -> Made:
     report.save(folder / "test.npz")
-    arguments = [bundle, "--predictions", folder / "test.npz", "--out", folder / "out" / "report.html", "--json", *more]
+    return make_of(bundle, report, folder, "--predictions", folder / "test.npz", *more)
+
+
+def make_of(bundle: Path, report: Predictions, folder: Path, *more: object) -> Made:
+    arguments = [bundle, "--out", folder / "out" / "report.html", "--json", *more]
     with contextlib.redirect_stdout(io.StringIO()) as out:
         assert main([str(argument) for argument in arguments]) == 0
     return Made(folder / "out" / "report.html", json.loads(out.getvalue()), bundle, report)
@@ -183,6 +187,16 @@ def test_without_images(tiny: TrainedBundle, tmp_path: Path) -> None:
     assert "100 samples of noise, which take as long ran to every exit" in html
     assert "Images by exit" not in html
     assert "val.npz, 2,000 samples" in html
+
+
+def test_of_images_alone(tiny: TrainedBundle, tmp_path: Path) -> None:
+    tiny.report_images[:120].save(tmp_path / "photos.npz")
+    made = make_of(tiny.path, tiny.report[:120], tmp_path, "--data", tmp_path / "photos.npz")
+    schedule = read_bundle(tiny.path).schedules[made.result["schedule"]]
+    assert made.result["accuracy"] == evaluate(made.report, schedule.exit_policy, schedule.costs).accuracy
+    assert made.result["samples"] == 120
+    assert made.result["wall_time"]["same_exits"] == 100
+    assert "120 samples of photos.npz" in made.page.read_text()
 
 
 def test_ablation(tiny: TrainedBundle, tmp_path: Path) -> None:
@@ -378,6 +392,7 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
         (with_logits(lambda x: x * np.float32(np.nan)), "logits: row 0 is not finite"),
         (with_calibration_samples, "samples are among those that policies were fitted on"),
         (replacing_argument("--predictions", "{folder}/none.npz"), "none.npz: No such file or directory"),
+        (replacing_argument("--data", "{folder}/i.npz"), "--data: not allowed with argument --predictions"),
         (replacing_argument("--validation", "{folder}/other.npz"), "other.npz: got 3 exits and 4 classes"),
         (replacing_argument("--schedule", "6"), "--schedule: got 6, the bundle has schedules 0 to"),
         (replacing_argument("--schedule", "first"), "argument --schedule: invalid int value: 'first'"),

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from eenet.budgets import BUDGET_HELP, parse_budget
 from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, run_command
+from eenet.errors import UserError
 from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section
 from eenet.report.curves import ablation_section, curve_section
@@ -39,8 +40,12 @@ def _parser() -> ArgumentParser:
         "Report what a bundle does on images that nothing was fitted on, as one HTML page with pictures.",
     )
     parser.add_argument("bundle", type=Path, help="folder written by eenet-export")
-    parser.add_argument("--predictions", type=Path, required=True, help="that nothing was fitted on, .npz")
-    parser.add_argument("--images", type=Path, help="the images that the predictions are of, .npz, for examples")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--data", type=Path, help="labelled images that nothing was fitted on, a folder of class folders or .npz"
+    )
+    source.add_argument("--predictions", type=Path, help="or what the network said of such images, .npz")
+    parser.add_argument("--images", type=Path, help="the images that --predictions are of, .npz, for examples")
     parser.add_argument(
         "--validation", type=Path,
         help="predictions to fit other policies on, for comparison (default: the bundle's calibration file)",
@@ -61,6 +66,8 @@ def _parser() -> ArgumentParser:
 
 def _report(arguments: argparse.Namespace) -> None:
     require_libraries()
+    if arguments.data is not None and arguments.images is not None:
+        raise UserError("--images: came with --data, which holds images")
     inputs = read_inputs(arguments)
     check_output(arguments.out)
     simple = SimplePolicy(inputs)

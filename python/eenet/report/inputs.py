@@ -19,6 +19,7 @@ from eenet.predictions import Predictions
 from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
 from eenet.scheduling.calibration import Floats
 from eenet.scheduling.summary import exit_accuracies
+from eenet.workflows.predict import bundle_images, predict_images
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Inputs:
         chosen: index of the schedule.
         report: predictions that nothing was fitted on.
         validation: predictions that other policies are fitted on, for comparison.
-        images: one for each row of ``report``; None without ``--images``.
+        images: one for each row of ``report``; None where only predictions were given.
         sources: what each file is called, for the page: predictions, validation, images.
-        repeated: rows of ``report`` that are to the bit among samples that policies were fitted on.
+        repeated: rows of ``report`` that are, by their logits, among samples that policies were fitted on.
         seed: of the split of ``validation``, of fits and of the choice of images.
     """
 
@@ -89,8 +90,9 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
     """
     bundle = read_bundle(arguments.bundle)
     chosen = _choose(bundle, arguments.schedule, arguments.budget)
-    report = Predictions.load(arguments.predictions)
-    check_shape(report, bundle, str(arguments.predictions))
+    name = str(arguments.data or arguments.predictions)
+    report, images = _read_report(arguments, bundle, chosen)
+    check_shape(report, bundle, name)
     calibration = []
     if arguments.validation is None:
         validation, source = read_calibration(bundle), "the bundle's calibration file"
@@ -98,15 +100,28 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
         validation, source = Predictions.load(arguments.validation), arguments.validation.name
         check_shape(validation, bundle, str(arguments.validation))
-    check_predictions(report, str(arguments.predictions))
+    check_predictions(report, name)
     check_predictions(validation, str(arguments.validation or source))
-    repeated = check_apart(report, [validation, *calibration], str(arguments.predictions), source)
-    sources = {"predictions": arguments.predictions.name, "validation": source}
-    images = None
-    if arguments.images is not None:
-        images = _matching_images(arguments.images, report, bundle)
-        sources["images"] = arguments.images.name
+    repeated = check_apart(report, [validation, *calibration], name, source)
+    sources = {"predictions": Path(name).name, "validation": source}
+    if images is not None:
+        sources["images"] = (arguments.data or arguments.images).name
     return Inputs(bundle, chosen, report, validation, images, sources, repeated, arguments.seed)
+
+
+def _read_report(
+    arguments: argparse.Namespace, bundle: ReportBundle, chosen: int
+) -> tuple[Predictions, ImageSet | None]:
+    """Predictions to report on and the images that they are of: given, or by the bundle itself."""
+    if arguments.data is not None:
+        images = bundle_images(arguments.bundle, arguments.data)
+        threads = bundle.profile(bundle.schedules[chosen]).threads or 1
+        return predict_images(arguments.bundle, images, threads=threads), images
+    report = Predictions.load(arguments.predictions)
+    if arguments.images is None:
+        return report, None
+    check_shape(report, bundle, str(arguments.predictions))
+    return report, _matching_images(arguments.images, report, bundle)
 
 
 def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -> int:

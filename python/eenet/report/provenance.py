@@ -29,8 +29,8 @@ def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
         ),
         (
             "Reported on", f"{len(inputs.report):,} samples of {inputs.sources['predictions']}. "
-            f"Nothing on this page was fitted on them; {inputs.repeated:,} are, to the bit, among the samples "
-            "that policies were fitted on",
+            f"Nothing on this page was fitted on them; {inputs.repeated:,} are, by their logits, among the "
+            "samples that policies were fitted on",
         ),
         (
             "Fitted on", "the bundle's schedules: before this report, thresholds on "
