@@ -31,6 +31,10 @@ std::string repeat(const std::string& text, int count) {
   return out;
 }
 
+std::string nested(int depth, const char* open, const char* inner, const char* close) {
+  return cat(repeat(open, depth), inner, repeat(close, depth));
+}
+
 TEST(ParseJson, TakesWhatJsonHas) {
   const std::string text =
       R"({"z": [null, true, false, -1, 18446744073709551615, 2.5, "\u00e4\n", [], {}],)"
@@ -44,16 +48,16 @@ TEST(ParseJson, TakesWhatJsonHas) {
 }
 
 TEST(ParseJson, BoundsTheDepth) {
-  EXPECT_EQ(parse(repeat("[", 32) + repeat("]", 32)).size(), 1U);
-  EXPECT_EQ(parse(repeat("[", 32) + "1" + repeat("]", 32)).size(), 1U);
-  EXPECT_EQ(parse(repeat("{\"k\":", 32) + "1" + repeat("}", 32)).size(), 1U);
+  EXPECT_EQ(parse(nested(32, "[", "", "]")).size(), 1U);
+  EXPECT_EQ(parse(nested(32, "[", "1", "]")).size(), 1U);
+  EXPECT_EQ(parse(nested(32, "{\"k\":", "1", "}")).size(), 1U);
   const std::vector<std::string> said = {"document: more than 32 levels of nesting"};
-  expect_refused(repeat("[", 33) + repeat("]", 33), said);
-  expect_refused(repeat("{\"k\":", 33) + "1" + repeat("}", 33), said);
-  expect_refused(repeat("[", 31) + "{\"k\":[]}" + repeat("]", 31), said);
+  expect_refused(nested(33, "[", "", "]"), said);
+  expect_refused(nested(33, "{\"k\":", "1", "}"), said);
+  expect_refused(nested(31, "[", "{\"k\":[]}", "]"), said);
   expect_refused(repeat("[", 1'000'000), said);
   // What has ended counts no more.
-  EXPECT_EQ(parse("[" + repeat("[[]],", 40) + "{}]").size(), 41U);
+  EXPECT_EQ(parse(cat('[', repeat("[[]],", 40), "{}]")).size(), 41U);
 }
 
 TEST(ParseJson, RefusesAKeyThatComesTwice) {
@@ -75,7 +79,7 @@ TEST(ParseJson, RefusesWhatIsNoJson) {
 // Time in the square of their number would show as minutes.
 TEST(ParseJson, TakesManyObjects) {
   const int count = 400'000;
-  const std::string list = "[" + repeat("{},", count) + "{}]";
+  const std::string list = cat('[', repeat("{},", count), "{}]");
   EXPECT_EQ(parse(list).size(), count + 1U);
   std::string members = "{";
   for (int i = 0; i < count; ++i) members += cat('"', i, "\":{},");
