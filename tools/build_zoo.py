@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,9 @@ def main() -> None:
     folder = ZOO / checkpoint.model
     folder.mkdir(parents=True, exist_ok=True)
     training = {**checkpoint.training, "accuracy": accuracy}
-    Checkpoint(checkpoint.model, checkpoint.network, checkpoint.class_names, checkpoint.preprocessing, training).save(
+    # CIFAR's images have the network's size; users' are brought to it.
+    preprocessing = replace(checkpoint.preprocessing, resize=True)
+    Checkpoint(checkpoint.model, checkpoint.network, checkpoint.class_names, preprocessing, training).save(
         folder / "weights.safetensors"
     )
     write_rounded(Predictions.load(run / "validation.npz"), folder / "validation.npz")

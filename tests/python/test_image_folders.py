@@ -144,7 +144,7 @@ def test_large_images_do_not_fill_the_memory(tmp_path: Path) -> None:
 
 def test_more_images_than_memory_is_refused(tmp_path: Path) -> None:
     write_folder(pattern(4, 2), tmp_path)
-    with pytest.raises(UserError, match=r"4 images of 2000000 x 2000000 take 48000.0 GB of memory"):
+    with pytest.raises(UserError, match=r"4 images of 2000000 x 2000000 take 96000.0 GB of memory"):
         load_images(tmp_path, (2_000_000, 2_000_000))
 
 

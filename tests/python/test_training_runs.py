@@ -161,8 +161,8 @@ def test_resuming_what_is_another_run(
         assert error.endswith("; give the same settings or another folder")
         return error
 
-    assert "; learning_rate 0.025 there, 0.5 here" in refused("--learning-rate", "0.5").replace("run: ", "run: ; ")
-    assert 'model "tiny" there, "resnet56" here' in refused("--model", "resnet56")
+    assert "another run: learning_rate 0.025 there, 0.5 here; give" in refused("--learning-rate", "0.5")
+    assert 'another run: model "tiny" there, "resnet56" here; ' in refused("--model", "resnet56")
     # `--validation-size` comes again: the last one holds.
     assert 'training images "84 with digest' in refused("--validation-size", "20%")
     images = pattern(120, 3, size=40)

@@ -124,7 +124,7 @@ def _files_below(folder: Path) -> Iterator[str]:
 
 
 def _check_memory(root: Path, count: int, size: tuple[int, int]) -> None:
-    need = count * size[0] * size[1] * 3
+    need = 2 * count * size[0] * size[1] * 3  # they are split, and with that copied, once
     with contextlib.suppress(OSError, ValueError, AttributeError):
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         if need > _MOST_MEMORY * max(free, _available_memory()):

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser(),
         _train,
         argv,
-        interrupted="what is finished but for two minutes is kept; the same command goes on from there",
+        interrupted="at most two minutes of work are lost; the same command goes on from there",
     )
 
 

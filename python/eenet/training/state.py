@@ -19,6 +19,7 @@ from eenet.weights import mismatch, read_tensors, save_tensors
 
 _VERSION = 2
 _ENTRY = "eenet_training"
+_MOST_LISTED = 6
 
 
 @dataclass(frozen=True)
@@ -95,8 +96,10 @@ def load_state(
     # Through JSON, so that tuples compare as the lists they were written as.
     different = _differences(was, json.loads(json.dumps(run)))
     if different:
+        more = f"; and {len(different) - _MOST_LISTED} more" if len(different) > _MOST_LISTED else ""
         raise UserError(
-            f"{path} is the state of another run: {'; '.join(different)}; give the same settings or another folder"
+            f"{path} is the state of another run: {'; '.join(different[:_MOST_LISTED])}{more}; give the same settings "
+            "or another folder"
         )
     problem = mismatch(expected, tensors)
     if problem:
@@ -106,7 +109,7 @@ def load_state(
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = []
-    for key in sorted(was.keys() | now.keys()):
+    for key in {**now, **was}:
         old, new = was.get(key), now.get(key)
         if isinstance(old, dict) and isinstance(new, dict):
             found += _differences(old, new)

@@ -194,7 +194,7 @@ class Trainer:
         accuracy = " ".join(f"{100 * a:.2f}" for a in line["validation"])
         print(
             f"epoch {line['epoch']}/{self.config.epochs}  loss {line['loss']:.4f}  validation accuracy {accuracy} %  "
-            f"{line['s']:.0f} s, about {duration(left)} left",
+            f"{line['s']:.0f} s" + (f", about {duration(left)} left" if left else ""),
             flush=True,
         )
 
@@ -215,9 +215,9 @@ class Trainer:
                 "classes": list(self.train_set.class_names),
                 "training images": image_identity(self.train_set),
                 "validation images": image_identity(self.validation),
-                "preprocessing": self.preprocessing.to_json(),
-                "teacher": None if self._teacher is None else weights_identity(self._teacher.network),
                 "settings": asdict(self.config),
+                "teacher": None if self._teacher is None else weights_identity(self._teacher.network),
+                "preprocessing": self.preprocessing.to_json(),
             }
         return self._run_identity
 
