@@ -27,6 +27,7 @@ _MOST_CONFIDENCE_APART = 0.15  # between mean probabilities of answers
 _RENUMBERED = 0.08  # gain in accuracy when answers are renamed
 _PERMUTATIONS = 999
 _LISTED = 5
+_LARGE_HALF_WIDTH = 0.04  # of the 95 % interval of an accuracy
 # Logits of the same sample, as a share of their deviation: float16 keeps 11 bits.
 _SAME_LOGITS, _SAME_FEW_LOGITS, _LEAST_FREE = 4e-3, 1e-5, 3
 _PROJECTIONS = 8
@@ -52,6 +53,29 @@ def check_predictions(predictions: Predictions, name: str) -> None:
     if not _check_numbering(predictions, right, name):
         _check_chance(predictions, right, name)
     _check_fall(right, name)
+
+
+def check_report(predictions: Predictions, name: str) -> None:
+    """As `check_predictions`, for a set that accuracies are reported on.
+
+    Args:
+        predictions: the set.
+        name: of its file.
+
+    Raises:
+        UserError: as `check_predictions`.
+    """
+    check_predictions(predictions, name)
+    accuracy = float((predictions.logits[:, -1].argmax(axis=1) == predictions.labels).mean())
+    # Agresti and Coull's interval: no share of few samples is certain, not even all of them.
+    samples = len(predictions) + 4
+    middle = (accuracy * len(predictions) + 2) / samples
+    half_width = 1.96 * float(np.sqrt(middle * (1 - middle) / samples))
+    if half_width > _LARGE_HALF_WIDTH:
+        _log.warning(
+            "%s: %d samples are few: the accuracy of full depth, %.1f %%, is known to ± %.1f points (95 %%)",
+            name, len(predictions), 100 * accuracy, 100 * half_width,
+        )  # fmt: skip
 
 
 def check_validation(predictions: Predictions, parts: Sequence[tuple[str, Predictions]], name: str) -> None:

@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from eenet.errors import UserError
-from eenet.prediction_checks import check_apart, check_predictions, check_source, check_validation, label_shift
+from eenet.prediction_checks import (
+    check_apart,
+    check_predictions,
+    check_report,
+    check_source,
+    check_validation,
+    label_shift,
+)
 from eenet.predictions import Predictions
 from eenet.scheduling.grid import fit_schedules
 from eenet.scheduling.summary import warn_of_margins
@@ -153,6 +160,19 @@ def test_label_shift() -> None:
     # Under the hypothesis the p-value is below 5 % in 5 % of cases, however few samples.
     p_values = [label_shift(random.integers(0, 100, 150), random.integers(0, 100, 80))[1] for _ in range(200)]
     assert 0.01 < np.mean(np.array(p_values) <= 0.05) < 0.1
+
+
+def test_accuracy_of_few_samples(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+    check_report(good[:1000], "r")
+    assert caplog.records == []
+    right = good[good.logits[:, -1].argmax(axis=1) == good.labels]
+    few = np.concatenate([np.flatnonzero(right.labels == label)[:2] for label in range(10)])
+    check_report(right[few], "r")
+    (record,) = caplog.records
+    # 22 of 24: the share is 91.7 %, its deviation 5.64 points.
+    assert record.getMessage() == (
+        "r: 20 samples are few: the accuracy of full depth, 100.0 %, is known to ± 11.1 points (95 %)"
+    )
 
 
 def test_margins_of_small_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:

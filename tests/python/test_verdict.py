@@ -70,6 +70,11 @@ def test_verdict_by_hand() -> None:
             "4.50, 4.67 times what the table says",
         ),
         ({"static_cost": 1.2}, {"static"}, "saves nothing here", "and 17 % more than the network without exits"),
+        (
+            {"wall": replace(WALL, mean_ms=1.6, load=1.5)}, {"clock"}, "does not keep its budget",
+            "but does not hold on the clock of this machine, beside other work: 1.60 ms, for its exits take 0.90, "
+        ),
+        ({"static_cost": 1.4}, {"static"}, "saves nothing here", "and as much as the network without exits (1.40 ms)"),
         ({"simple": 830}, {"simple_policy"}, "a simple policy does it better", "gives 3.00 points less."),
         ({"simple": 801}, set(), "for 1.00 points of accuracy", "gives 0.10 points less, which may be chance."),
         ({"wall": "no library"}, set(), "for 1.00 points", "is kept by the table. The best simple"),

@@ -14,7 +14,7 @@ from eenet.budgets import Budget, within_budget
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.evaluation import Evaluation, evaluate
-from eenet.prediction_checks import check_apart, check_predictions
+from eenet.prediction_checks import check_apart, check_predictions, check_report
 from eenet.predictions import Predictions
 from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
 from eenet.scheduling.calibration import Floats
@@ -100,7 +100,7 @@ def read_inputs(arguments: argparse.Namespace) -> Inputs:
         calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
         validation, source = Predictions.load(arguments.validation), arguments.validation.name
         check_shape(validation, bundle, str(arguments.validation))
-    check_predictions(report, name)
+    check_report(report, name)
     check_predictions(validation, str(arguments.validation or source))
     repeated = check_apart(report, [validation, *calibration], name, source)
     sources = {"predictions": Path(name).name, "validation": source}

@@ -138,7 +138,7 @@ class Verdict:
     def _cost(self) -> Clause:
         text = (
             f"A sample takes {number(self.inputs.outcome.mean_cost)} {self.inputs.unit} by the cost table, "
-            f"{_less(self.saved)} than full depth ({number(self.inputs.costs[-1])} {self.inputs.unit})"
+            f"{_compared(self.saved)} full depth ({number(self.inputs.costs[-1])} {self.inputs.unit})"
         )
         return Clause("cost", text + ("" if self.inputs.static_cost else "."), self.saved <= 0)
 
@@ -146,7 +146,7 @@ class Verdict:
         saved, static = self.saved_of_static, self.inputs.static_cost
         if saved is None or static is None:
             return []
-        text = f"and {_less(saved)} than the network without exits ({number(static)} {self.inputs.unit})."
+        text = f"and {_compared(saved)} the network without exits ({number(static)} {self.inputs.unit})."
         return [Clause("static", text, saved <= 0)]
 
     def _budget(self) -> Clause:
@@ -164,7 +164,8 @@ class Verdict:
         holds = "holds" if kept else "does not hold"
         times = ", ".join(f"{ratio:.2f}" for ratio in self.wall.exits_ms / self.inputs.costs)
         why = "" if kept else f", for its exits take {times} times what the table says"
-        text = f"{link} {holds} on the clock of this machine: {number(self.wall.mean_ms)} ms{why}."
+        beside = ", beside other work" if self.wall.busy else ""
+        text = f"{link} {holds} on the clock of this machine{beside}: {number(self.wall.mean_ms)} ms{why}."
         return [Clause("clock", text, not kept)]
 
     def _against_simple(self) -> Clause:
@@ -233,8 +234,10 @@ def _clock_number(verdict: Verdict, wall: WallTime) -> Number:
     )
 
 
-def _less(saved: float) -> str:
-    return f"{100 * abs(saved):.0f} % {'less' if saved > 0 else 'more'}"
+def _compared(saved: float) -> str:
+    if abs(saved) < 0.005:
+        return "as much as"
+    return f"{100 * abs(saved):.0f} % {'less' if saved > 0 else 'more'} than"
 
 
 def _lead(verdict: Verdict) -> str:

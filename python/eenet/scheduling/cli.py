@@ -18,7 +18,7 @@ from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budg
 from eenet.errors import UserError
 from eenet.evaluation import check_spending, evaluate, evaluate_exit_quality
 from eenet.files import check_replaceable
-from eenet.prediction_checks import check_apart, check_predictions, check_validation
+from eenet.prediction_checks import check_apart, check_report, check_validation
 from eenet.predictions import Predictions
 from eenet.profiling import PROVIDERS, ProfileOptions
 from eenet.scheduling.base import check_costs
@@ -222,7 +222,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     chosen = file.schedules
     if arguments.budget:
         chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
-    check_predictions(predictions, str(arguments.predictions))
+    check_report(predictions, str(arguments.predictions))
     results = [evaluate(predictions, s.exit_policy, s.costs) for s in chosen]
     for schedule, result in zip(chosen, results, strict=True):
         check_spending(schedule, result, str(arguments.predictions))
@@ -267,7 +267,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "repeats")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
     check_validation(validation, (), str(arguments.val))
-    check_predictions(report, str(arguments.report))
+    check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))
     table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
     for path in (table, figure):
