@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from types import TracebackType
@@ -33,7 +34,7 @@ class Progress:
         self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Progress:
-        if sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty():
+        if _is_terminal():
             # Lines do where the package of bars is not installed.
             with contextlib.suppress(ModuleNotFoundError):
                 from tqdm import tqdm
@@ -74,6 +75,17 @@ class Progress:
         """Makes room for a line that something else is about to print."""
         if self._bar is not None:
             self._bar.clear()
+
+
+def _is_terminal() -> bool:
+    """Whether standard error is a terminal that has room for a bar."""
+    if sys.stderr is None or sys.stderr.closed or not sys.stderr.isatty():
+        return False
+    try:
+        size = os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return size.columns > 0 and size.lines > 0
 
 
 def write_line(text: str) -> None:

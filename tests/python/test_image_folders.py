@@ -104,6 +104,7 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
         (["only"], "has 1 folders, expected one for each class"),
         (["train", "test"], "has folders 'test', 'train', which are sets and not classes"),
         (["a", "b"], "no image that can be read in the folders 'a', 'b'"),
+        (["a", os.fsdecode(b"\xff")], r"the folder '\\udcff' is to be a class, expected a name that can be printed"),
     ],
 )
 def test_folders_that_are_none(tmp_path: Path, folders: list[str], message: str) -> None:

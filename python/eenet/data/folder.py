@@ -91,6 +91,9 @@ def _list(root: Path) -> _Listing:
     except OSError as error:
         raise UserError(f"{root}: {error.strerror}") from error
     names = [name for name in entries if name != "__MACOSX"]
+    for name in names:
+        if not name.isprintable():  # nor are bytes that are no UTF-8
+            raise UserError(f"{root}: the folder {name!r} is to be a class, expected a name that can be printed")
     if len(names) < 2:
         raise UserError(f"{root}: has {len(names)} folders, expected one for each class, with its images in it")
     if all(name.lower() in _SETS for name in names):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,9 @@ _SETTINGS = (
     "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "trunk_share", "distillation", "averaging",
     "teacher_share", "compile", "seed",
 )  # fmt: skip
+_BUSY = 1.5  # processes that want to run, per core
+
+_log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,6 +106,11 @@ def _train(arguments: argparse.Namespace) -> None:
         if arguments.threads < 1:
             raise UserError(f"--threads: got {arguments.threads}, expected at least 1")
         torch.set_num_threads(arguments.threads)
+    elif os.getloadavg()[0] > _BUSY * len(os.sched_getaffinity(0)) and torch.get_num_threads() > 1:
+        _log.warning(
+            "the machine is busy (load %.1f): threads that wait for each other may be many times slower than one, "
+            "--threads 1", os.getloadavg()[0],
+        )  # fmt: skip
     result = train_run(_options(arguments), lambda line: print(line, flush=True))
     if arguments.json:
         print_json({"weights": str(result.weights), "accuracy": result.accuracy})
