@@ -12,6 +12,8 @@ for script in (
     "handoff.py",
     "threads.py",
     "footprint.py",
+    "load_limits.py",
+    "replacing.py",
     "live_control.py",
     "drift.py",
     "schedulers.py",

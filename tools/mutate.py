@@ -1,0 +1,291 @@
+"""Mutation score: small changes of the sources, picked at random, each of which should make some test fail.
+
+Run: tools/mutate.py [--count 60] [--seed 0] [--out build/mutation/report.json] [PATH ...]
+
+Every change is made in a copy of the tree, which is built; then the tests that concern the file run, C++ first. The
+report is written after every mutant, and a second run with the same sources and seed goes on where the first one
+ended. It needs what `make test` installs. Nothing that is to be had does this for C++ and Python in one: mutmut and
+cosmic-ray know Python alone, and mull, for C++, is in no registry.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from mutants import Mutant, find_mutants
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("cpp/src", "python/eenet", "export")
+
+# Python tests that concern what lies below a path; the longest path that fits counts. All C++ tests run for C++.
+TESTS: dict[str, tuple[str, ...]] = {
+    "cpp/src": ("test_bad_bundles", "test_batch", "test_handoff", "test_live_control", "test_runtime", "test_slices"),
+    "cpp/src/drift": ("test_drift",),
+    "cpp/src/ort": ("test_providers", "test_runtime", "test_threads"),
+    "cpp/src/util": ("test_bad_bundles", "test_files", "test_golden", "test_slices"),
+    "export": ("test_export", "test_files", "test_slices"),
+    "python/eenet": (
+        "test_commands", "test_damaged_files", "test_data", "test_evaluation", "test_files", "test_prediction_checks",
+        "test_refit", "test_refit_refusals",
+    ),
+    "python/eenet/benchmark": ("test_bench_command",),
+    "python/eenet/data": ("test_damaged_files", "test_data", "test_image_folders", "test_splits"),
+    "python/eenet/models": ("test_models", "test_training"),
+    "python/eenet/report": ("test_report",),
+    "python/eenet/scheduling": (
+        "test_evaluation", "test_guarantee", "test_prediction_checks", "test_reference", "test_refit",
+        "test_refit_refusals", "test_schedule_command", "test_schedule_file", "test_scheduling", "test_stream",
+    ),
+    "python/eenet/training": ("test_models", "test_training", "test_training_runs"),
+}  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    """What became of a mutant: `killed`, `timeout`, `survived`, or `invalid` where it does not compile."""
+
+    path: str
+    line: int
+    kind: str
+    before: str
+    after: str
+    outcome: str = ""
+    by: str = ""
+    seconds: float = 0.0
+
+
+class Tree:
+    """A copy of the sources, its builds, and how to run tests on it."""
+
+    def __init__(self, folder: Path, jobs: int, limit: float) -> None:
+        self._folder, self._jobs, self._limit = folder, jobs, limit
+        self._build = folder / "build" / "tests"
+        self._baseline: dict[str, float] = {}
+
+    def fill(self) -> None:
+        """Copies every file that git knows; what is there and the same keeps its time, for the build."""
+        listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+        names = set(filter(None, listed.stdout.split("\0")))
+        for old in self._folder.glob("[!b]*/**/*.*"):
+            if old.is_file() and old.suffix != ".so" and str(old.relative_to(self._folder)) not in names:
+                old.unlink()
+        for name in names:
+            source, target = ROOT / name, self._folder / name
+            if source.is_file() and not (target.is_file() and target.read_bytes() == source.read_bytes()):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+
+    def write(self, path: str, data: bytes) -> None:
+        (self._folder / path).write_bytes(data)
+
+    def configure(self) -> None:
+        command = ["cmake", "-S", ".", "-B", self._build, "-DCMAKE_BUILD_TYPE=Release", "-DEENET_BUILD_TESTS=ON"]
+        options = ["-DEENET_BUILD_PYTHON=ON", "-DEENET_WERROR=OFF", "-DEENET_INSTALL=OFF", "--log-level=WARNING"]
+        self._must([*command, *options, f"-DPython_EXECUTABLE={sys.executable}"])
+        self.build(must=True)
+
+    def build(self, *, must: bool = False) -> bool:
+        """Builds C++ tests and the Python module; whether it compiles."""
+        command = ["cmake", "--build", self._build, "--parallel", str(self._jobs)]
+        log = self._folder / "build" / "build.log"
+        with open(log, "wb") as file:
+            done = subprocess.run(command, cwd=self._folder, stdout=file, stderr=subprocess.STDOUT)
+        if done.returncode != 0 and must:
+            sys.exit(f"the sources themselves do not build; see {log}")
+        for module in self._build.glob("cpp/bindings/_core*.so"):
+            shutil.copyfile(module, self._folder / "python" / "eenet_rt" / module.name)
+        return done.returncode == 0
+
+    def run(self, suite: str) -> tuple[str, float]:
+        """Runs a suite, `cpp` or names of Python tests: `passed`, `failed` or `timeout`, and how long it took."""
+        if suite not in self._baseline:
+            self._baseline[suite] = -1.0
+            print(f"baseline: {suite}", flush=True)
+            outcome, seconds = self._run(suite, self._limit)
+            if outcome != "passed":
+                sys.exit(f"{suite}: {outcome} without any mutant; see {self._folder / 'build' / 'test.log'}")
+            self._baseline[suite] = seconds
+        # A mutant that loops is not to cost the whole limit; one that slows a busy machine is not to be taken for one.
+        return self._run(suite, min(self._limit, 60 + 5 * self._baseline[suite]))
+
+    def prepare(self, suites: list[str]) -> None:
+        """Has the suites pass once without a mutant."""
+        for suite in suites:
+            if suite not in self._baseline:
+                self.run(suite)
+
+    def _run(self, suite: str, limit: float) -> tuple[str, float]:
+        if suite == "cpp":
+            command = [str(self._build / "tests" / "cpp" / "eenet_tests"), "--gtest_brief=1", "--gtest_fail_fast"]
+        else:
+            files = [str(self._folder / "tests" / "python" / f"{name}.py") for name in suite.split()]
+            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
+        paths = (self._folder / "python", self._folder / "export")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "EENET_TEST_CPP_BUILD": str(self._build),
+        }
+        start = time.monotonic()
+        with open(self._folder / "build" / "test.log", "wb") as log:
+            process = subprocess.Popen(
+                command, cwd=self._folder, env=environment, stdout=log, stderr=log, start_new_session=True
+            )
+            try:
+                outcome = "passed" if process.wait(limit) == 0 else "failed"
+            except subprocess.TimeoutExpired:
+                outcome = "timeout"
+            finally:
+                # Whatever the tests have started, too.
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+        return outcome, time.monotonic() - start
+
+    def _must(self, command: list[object]) -> None:
+        done = subprocess.run([*map(str, command)], cwd=self._folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"{command[0]}: {done.stderr.strip()}")
+
+
+def tests_of(path: str) -> list[str]:
+    """The suites that concern a file, in the order in which they run."""
+    prefix = max((known for known in TESTS if path.startswith(f"{known}/")), key=len)
+    return [*(["cpp"] if path.startswith("cpp/") else []), " ".join(TESTS[prefix])]
+
+
+def all_mutants(paths: list[str]) -> list[Mutant]:
+    """Of the files that git knows below the paths."""
+    names = subprocess.run(
+        ["git", "ls-files", "--", *paths], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    sources = [name for name in names if Path(name).suffix in (".cpp", ".h", ".py") and (ROOT / name).is_file()]
+    return [mutant for name in sources for mutant in find_mutants(name, (ROOT / name).read_bytes())]
+
+
+def describe(mutant: Mutant) -> Outcome:
+    """Where it is and what it does, for people."""
+    source = (ROOT / mutant.path).read_bytes()
+    before = source[mutant.start : mutant.end].decode(errors="replace")
+    return Outcome(mutant.path, source.count(b"\n", 0, mutant.start) + 1, mutant.kind, before, mutant.text)
+
+
+def judge(tree: Tree, mutant: Mutant) -> Outcome:
+    """Makes the change, builds, runs the tests, and takes it back."""
+    result, start = describe(mutant), time.monotonic()
+    original = (ROOT / mutant.path).read_bytes()
+    tree.write(mutant.path, mutant.apply(original))
+    try:
+        result.outcome = "survived"
+        if mutant.path.startswith("cpp/") and not tree.build():
+            result.outcome = "invalid"
+        else:
+            for suite in tests_of(mutant.path):
+                outcome, _ = tree.run(suite)
+                if outcome != "passed":
+                    result.outcome, result.by = ("killed" if outcome == "failed" else "timeout"), suite
+                    break
+    finally:
+        tree.write(mutant.path, original)
+    result.seconds = round(time.monotonic() - start, 1)
+    return result
+
+
+def report(key: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
+    """Score and survivors; a mutant that does not compile says nothing of the tests."""
+    valid = [each for each in outcomes if each.outcome != "invalid"]
+    survivors = [each for each in valid if each.outcome == "survived"]
+    score = 1 - len(survivors) / len(valid) if valid else None
+    return {
+        **key,
+        "mutants": len(valid),
+        "score": score,
+        "survivors": [asdict(each) for each in survivors],
+        "outcomes": [asdict(each) for each in outcomes],
+    }
+
+
+def resume(path: Path, key: dict[str, Any]) -> list[Outcome]:
+    """Outcomes of an earlier run with the same sources and seed."""
+    try:
+        old = json.loads(path.read_text())
+    except FileNotFoundError:
+        return []
+    if {name: old.get(name) for name in key} != key:
+        print(f"{path} is of other sources or another seed: starting anew", flush=True)
+        return []
+    return [Outcome(**each) for each in old["outcomes"]]
+
+
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_text(json.dumps(content, indent=1) + "\n")
+    temporary.replace(path)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", default=list(SOURCES), metavar="PATH", help="of sources to change")
+    parser.add_argument("--count", type=int, default=60, help="mutants that compile")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=900, help="seconds for each suite of tests")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="of the build")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "mutation" / "report.json")
+    parser.add_argument("--list", action="store_true", help="print which mutants would be tried, and try none")
+    arguments = parser.parse_args()
+    mutants = all_mutants(arguments.paths)
+    digest = hashlib.sha256(b"".join((ROOT / m.path).read_bytes() + repr(m).encode() for m in mutants)).hexdigest()
+    random.Random(arguments.seed).shuffle(mutants)
+    if arguments.list:
+        for mutant in mutants[: arguments.count]:
+            each = describe(mutant)
+            print(f"{each.path}:{each.line}: {each.kind}: {each.before!r} -> {each.after!r}")
+        print(f"{len(mutants)} mutants in all")
+        return 0
+    key = {"seed": arguments.seed, "sources": digest, "found": len(mutants)}
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    outcomes = resume(arguments.out, key)
+    tree = Tree(arguments.out.parent / "tree", arguments.jobs, arguments.limit)
+    tree.fill()
+    print("build the sources as they are", flush=True)
+    tree.configure()
+    start, begun = time.monotonic(), len(outcomes)
+    for mutant in mutants[len(outcomes) :]:
+        tried = sum(each.outcome != "invalid" for each in outcomes)
+        if tried >= arguments.count:
+            break
+        tree.prepare(tests_of(mutant.path))
+        outcomes.append(judge(tree, mutant))
+        save(arguments.out, report(key, outcomes))
+        each, tried = outcomes[-1], tried + (outcomes[-1].outcome != "invalid")
+        left = (time.monotonic() - start) / (len(outcomes) - begun) * (arguments.count - tried) / 60
+        change = f"{each.kind}: {each.before!r} -> {each.after!r}"
+        print(f"[{tried}/{arguments.count}, {left:.0f} min left] {each.outcome}: {each.path}:{each.line}: {change}")
+        sys.stdout.flush()
+    result = report(key, outcomes)
+    for each in result["survivors"]:
+        print(f"survived: {each['path']}:{each['line']}: {each['kind']}: {each['before']!r} -> {each['after']!r}")
+    print(f"mutation score {100 * (result['score'] or 0):.1f} % of {result['mutants']} mutants; wrote {arguments.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\ninterrupted; the same command goes on where it ended")
