@@ -19,7 +19,7 @@ PYTEST = mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDE
 	"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)"
 BUNDLE := build/demo/densenet121.eenet
 
-.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-sanitizers test-aarch64 bench clean
+.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-sanitizers test-aarch64 fuzz bench clean
 
 demo: $(BUNDLE)
 	@echo "== classify the sample images"
@@ -37,7 +37,7 @@ test:
 setup: system $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 
 # What takes too long for every day.
-test-full: test test-sanitizers test-aarch64
+test-full: test test-sanitizers test-aarch64 fuzz
 
 system:
 	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev nlohmann-json3-dev pkg-config chromium
@@ -90,6 +90,15 @@ test-sanitizers: $(VENV)/.dev
 		$(BIN)/cmake --build $$build --parallel $(JOBS) --target eenet_tests >$$build/build.log || { tail -n 40 $$build/build.log; exit 1; }; \
 		$$build/tests/cpp/eenet_tests --gtest_brief=1; \
 	done
+
+# Seconds for each of the targets of cpp/fuzz.
+SECONDS := 60
+fuzz: $(VENV)/.dev
+	@tools/system_packages.sh $(PYTHON) clang libclang-rt-dev
+	@echo "== build the fuzz targets"
+	@$(BIN)/cmake -S . -B build/fuzz -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DEENET_FUZZ=ON -DEENET_INSTALL=OFF -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python --log-level=WARNING
+	@$(BIN)/cmake --build build/fuzz --parallel $(JOBS) >build/fuzz/build.log || { tail -n 40 build/fuzz/build.log; exit 1; }
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/fuzz.sh build/fuzz $(SECONDS)
 
 test-aarch64: $(BUNDLE) $(VENV)/.dev build/tests/.built
 	@tools/system_packages.sh $(PYTHON) g++-aarch64-linux-gnu qemu-user googletest

@@ -14,15 +14,21 @@ endif()
 option(EENET_BUILD_PYTHON "Build the Python module eenet_rt._core" ${EENET_FOR_WHEEL})
 option(EENET_BUILD_TOOLS "Build the command eenet-run" ${EENET_FOR_CPP_USERS})
 option(EENET_BUILD_TESTS "Build the C++ tests" OFF)
+option(EENET_FUZZ "Build the fuzz targets, with Clang and its sanitizers" OFF)
 option(
   EENET_INSTALL
   "Build the shared libraries too, and install libraries, headers and find_package(eenet)"
   ${EENET_FOR_CPP_USERS}
 )
 option(EENET_WERROR "Treat warnings as errors" ${EENET_BUILD_TESTS})
+if(EENET_FUZZ)
+  set(EENET_DEFAULT_SANITIZE "fuzzer-no-link,address,undefined")
+else()
+  set(EENET_DEFAULT_SANITIZE "")
+endif()
 set(
   EENET_SANITIZE
-  ""
+  "${EENET_DEFAULT_SANITIZE}"
   CACHE STRING
   "Sanitizers to build with, as GCC takes them: address,undefined or thread"
 )

@@ -1,0 +1,9 @@
+// The check that an ONNX file keeps its weights inside.
+#include "fuzz.h"
+#include "util/onnx_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  eenet::fuzz::refuse_or(
+      [&] { eenet::check_self_contained(eenet::fuzz::bytes_of(data, size), "file"); });
+  return 0;
+}

@@ -1,0 +1,123 @@
+#include "stub_backend.h"
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "eenet/error.h"
+
+namespace eenet::fuzz {
+namespace {
+
+class StubBinding : public Binding {
+ public:
+  StubBinding(std::span<const BoundTensor> inputs, std::span<const BoundTensor> outputs)
+      : inputs_(inputs.begin(), inputs.end()), outputs_(outputs.begin(), outputs.end()) {}
+
+  void run() override {
+    // So that a sanitizer sees whether all of the memory is there.
+    for (const BoundTensor& tensor : inputs_) {
+      const auto* const bytes = static_cast<const unsigned char*>(tensor.data);
+      for (std::size_t i = 0; i < count(tensor) * size(tensor); ++i) state_ += bytes[i];
+    }
+    for (const BoundTensor& tensor : outputs_) {
+      for (std::size_t i = 0; i < count(tensor); ++i) write(tensor, i);
+    }
+  }
+
+ private:
+  static std::size_t size(const BoundTensor& tensor) {
+    return tensor.dtype == DType::kFloat32 ? sizeof(float) : sizeof(std::int64_t);
+  }
+
+  static std::size_t count(const BoundTensor& tensor) {
+    std::size_t count = 1;
+    for (const std::int64_t dim : tensor.shape) count *= static_cast<std::size_t>(dim);
+    return count;
+  }
+
+  void write(const BoundTensor& tensor, std::size_t i) {
+    state_ = state_ * 1103515245U + 12345U;
+    const std::uint32_t number = state_ >> 16U & 15U;
+    if (tensor.dtype == DType::kFloat32) {
+      static_cast<float*>(tensor.data)[i] = static_cast<float>(number);
+    } else {
+      static_cast<std::int64_t*>(tensor.data)[i] = number;
+    }
+  }
+
+  std::vector<BoundTensor> inputs_;
+  std::vector<BoundTensor> outputs_;
+  std::uint32_t state_ = 1;
+};
+
+class StubSegment : public Segment {
+ public:
+  StubSegment(std::vector<Port> inputs, std::vector<Port> outputs)
+      : inputs_(std::move(inputs)), outputs_(std::move(outputs)) {}
+
+  const std::vector<Port>& inputs() const noexcept override { return inputs_; }
+  const std::vector<Port>& outputs() const noexcept override { return outputs_; }
+  std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
+                                std::span<const BoundTensor> outputs) const override {
+    return std::make_unique<StubBinding>(inputs, outputs);
+  }
+
+ private:
+  std::vector<Port> inputs_;
+  std::vector<Port> outputs_;
+};
+
+class StubBackend : public Backend {
+ public:
+  explicit StubBackend(Manifest manifest) : manifest_(std::move(manifest)) {}
+
+  std::string provider() const override { return "stub"; }
+  std::string version() const override { return "stub"; }
+
+  std::unique_ptr<Segment> open(const std::string& name,
+                                std::span<const std::byte> /*bytes*/) const override {
+    for (const SegmentSpec& spec : manifest_.segments) {
+      if (spec.onnx_file != name) continue;
+      return std::make_unique<StubSegment>(ports(spec.inputs), ports(spec.outputs));
+    }
+    throw Error(ErrorCode::kBackend, "no such segment");
+  }
+
+ private:
+  std::vector<Port> ports(const std::vector<std::size_t>& tensors) const {
+    std::vector<Port> ports;
+    for (const std::size_t index : tensors) {
+      const TensorSpec& spec = manifest_.tensors[index];
+      Port& port = ports.emplace_back();
+      port.name = spec.name;
+      port.dtype = dtype_name(spec.dtype);
+      for (const Dim& dim : spec.shape) port.shape.push_back(dim.symbol ? -1 : dim.size);
+    }
+    return ports;
+  }
+
+  Manifest manifest_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Backend> stub_backend(Manifest manifest) {
+  return std::make_shared<StubBackend>(std::move(manifest));
+}
+
+double elements_of(const Manifest& manifest) {
+  double sum = 0;
+  for (const TensorSpec& spec : manifest.tensors) {
+    double product = 1;
+    for (std::size_t i = 1; i < spec.shape.size(); ++i) {
+      const Dim& dim = spec.shape[i];
+      product *= static_cast<double>(dim.symbol ? manifest.symbols[*dim.symbol].max : dim.size);
+    }
+    sum += product;
+  }
+  return sum;
+}
+
+}  // namespace eenet::fuzz
