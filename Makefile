@@ -19,7 +19,7 @@ PYTEST = mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDE
 	"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)"
 BUNDLE := build/demo/densenet121.eenet
 
-.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-sanitizers test-aarch64 fuzz bench clean
+.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-sanitizers test-aarch64 fuzz wheel bench clean
 
 demo: $(BUNDLE)
 	@echo "== classify the sample images"
@@ -120,6 +120,12 @@ test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 test-shared: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 	@echo "== Python tests with the big data sets"
 	@$(PYTEST) "$(CURDIR)/tests" -m shared_data
+
+# As it would be released, and used in a fresh environment. For several interpreters: PYTHONS="python3.10 python3.13".
+PYTHONS ?= $(PYTHON)
+wheel:
+	@tools/system_packages.sh $(PYTHON) g++ make git
+	@tools/wheels.sh dist/wheels $(PYTHONS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/run.py
