@@ -2,7 +2,7 @@
 
 #include <type_traits>
 
-#include <pybind11/stl/filesystem.h>
+#include <pybind11/gil_safe_call_once.h>
 
 #include "eenet/error.h"
 
@@ -26,6 +26,18 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return cat("shape (", join(shape), ")");
 }
 
+void check_is_array(py::handle object) {
+  if (!py::isinstance<py::array>(object)) refuse(type_name(object), "a numpy array");
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> numpy_class;
+  numpy_class.call_once_and_store_result(
+      [] { return py::object(py::module_::import("numpy").attr("ndarray")); });
+  if (py::type::handle_of(object).is(numpy_class.get_stored())) return;
+  if (py::isinstance(object, py::module_::import("numpy.ma").attr("MaskedArray"))) {
+    refuse(cat(type_name(object), ", of which not all values count,"),
+           "a plain array (see its method filled)");
+  }
+}
+
 bool has_dtype(const py::array& array, DType wanted) {
   const py::dtype came = array.dtype();
   const py::dtype expected =
@@ -41,7 +53,7 @@ std::span<const float> CheckedArray::floats() const {
 }
 
 CheckedArray check_array(py::handle object, DType dtype) {
-  if (!py::isinstance<py::array>(object)) refuse(type_name(object), "a numpy array");
+  check_is_array(object);
   CheckedArray checked{py::reinterpret_borrow<py::array>(object), dtype, {}};
   const py::array& array = checked.array;
   if (!has_dtype(array, dtype)) refuse(py::str(array.dtype()), std::string(dtype_name(dtype)));
@@ -60,6 +72,35 @@ CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string
     if (checked.shape.size() != ndim) {
       refuse(shape_text(checked.shape), cat(ndim, " dimensions"));
     }
+    return checked;
+  });
+}
+
+std::span<const std::uint8_t> CheckedImages::image(std::size_t index) const {
+  const std::size_t size = static_cast<std::size_t>(array.size()) / count;
+  return std::span(array.data(), static_cast<std::size_t>(array.size()))
+      .subspan(index * size, size);
+}
+
+CheckedImages check_images(const ImagesArgument& images, std::size_t channels) {
+  return in_context("images", [&] {
+    check_is_array(images);
+    const auto array = py::reinterpret_borrow<py::array>(images);
+    if (!array.dtype().equal(py::dtype::of<std::uint8_t>())) {
+      refuse(py::str(array.dtype()), "uint8");
+    }
+    const std::vector<std::int64_t> shape(array.shape(), array.shape() + array.ndim());
+    const std::size_t ndim = shape.size();
+    if ((ndim != 3 && ndim != 4) || shape[ndim - 1] != static_cast<std::int64_t>(channels) ||
+        array.size() == 0) {
+      refuse(shape_text(shape), cat("(H, W, ", channels, ") or (N, H, W, ", channels, ")"));
+    }
+    CheckedImages checked;
+    checked.array = py::array_t<std::uint8_t, py::array::c_style>::ensure(array);
+    checked.batch = ndim == 4;
+    if (checked.batch) checked.count = static_cast<std::size_t>(shape[0]);
+    checked.height = static_cast<std::size_t>(shape[ndim - 3]);
+    checked.width = static_cast<std::size_t>(shape[ndim - 2]);
     return checked;
   });
 }
@@ -95,8 +136,28 @@ std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
                                           matrix(parts[1], num_classes, "combiner, bias"));
 }
 
+Budget check_budget(const BudgetArgument& budget) {
+  return in_context("budget", [&] {
+    if (py::isinstance<py::str>(budget)) return Budget::parse(budget.cast<std::string>());
+    const double number = py::isinstance<py::bool_>(budget) ? -1 : PyFloat_AsDouble(budget.ptr());
+    if (py::isinstance<py::bool_>(budget) || PyErr_Occurred() != nullptr) {
+      PyErr_Clear();
+      refuse(type_name(budget), "a number or a share of full cost, as '65%',");
+    }
+    return Budget(number);
+  });
+}
+
 std::filesystem::path check_path(const PathArgument& path) {
-  return py::module_::import("os").attr("fspath")(path).cast<std::filesystem::path>();
+  const py::module_ os = py::module_::import("os");
+  const py::object text = os.attr("fspath")(path);
+  try {
+    const std::string bytes = os.attr("fsencode")(text).cast<std::string>();
+    if (bytes.find('\0') == std::string::npos) return bytes;
+  } catch (const py::error_already_set& error) {
+    if (!error.matches(PyExc_UnicodeError)) throw;
+  }
+  refuse(cat("path: ", std::string(py::repr(text))), "a name that a file can have");
 }
 
 }  // namespace eenet::python

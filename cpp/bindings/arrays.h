@@ -11,6 +11,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/typing.h>
 
+#include "eenet/budget.h"
 #include "eenet/exit_policy.h"
 #include "eenet/replay.h"
 #include "eenet/tensor.h"
@@ -31,11 +32,13 @@ inline bool any_object(PyObject*) {
   }
 
 EENET_ARGUMENT(InputArgument);     ///< An array, or one per name.
+EENET_ARGUMENT(ImagesArgument);    ///< uint8 (H, W, C) or (N, H, W, C).
 EENET_ARGUMENT(LogitsArgument);    ///< float32 (N, K, C).
 EENET_ARGUMENT(CombinerArgument);  ///< None or (weight, bias).
 EENET_ARGUMENT(ScorersArgument);   ///< A tuple of arrays per exit but the last.
 EENET_ARGUMENT(PolicyArgument);    ///< An ExitPolicy, None, or left out.
 EENET_ARGUMENT(PathArgument);      ///< What os.fspath takes.
+EENET_ARGUMENT(BudgetArgument);    ///< A number, or a share such as "65%".
 
 #undef EENET_ARGUMENT
 
@@ -73,6 +76,20 @@ CheckedArray check_array(py::handle object, DType dtype);
 /// @param what Names the array in messages.
 CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what);
 
+/// Images of one size, with the bytes of a row next to each other whatever the caller's strides.
+struct CheckedImages {
+  py::array_t<std::uint8_t> array;
+  bool batch = false;  ///< Whether there is a batch axis.
+  std::size_t count = 1;
+  std::size_t height = 0;
+  std::size_t width = 0;
+
+  std::span<const std::uint8_t> image(std::size_t index) const;
+};
+
+/// @throws Error(kInput) unless they are uint8 (H, W, channels) or (N, H, W, channels).
+CheckedImages check_images(const ImagesArgument& images, std::size_t channels);
+
 /// The logits of N samples, K exits, C classes.
 struct CheckedLogits {
   CheckedArray array;
@@ -84,7 +101,11 @@ CheckedLogits check_logits(const LogitsArgument& logits);
 std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
                                                std::size_t num_exits, std::size_t num_classes);
 
-/// @throws py::error_already_set (TypeError) if it is not a path.
+/// @throws Error(kInput) if it is neither a number nor a share.
+Budget check_budget(const BudgetArgument& budget);
+
+/// @throws py::error_already_set (TypeError) if it is not a path, Error(kInput) if no file can have
+/// it.
 std::filesystem::path check_path(const PathArgument& path);
 
 /// A new array that owns a copy.
@@ -111,6 +132,7 @@ namespace pybind11::detail {
 EENET_ARGUMENT_TYPE(InputArgument,
                     "numpy.typing.NDArray[typing.Any] | "
                     "dict[str, numpy.typing.NDArray[typing.Any]]");
+EENET_ARGUMENT_TYPE(ImagesArgument, "numpy.typing.NDArray[numpy.uint8]");
 EENET_ARGUMENT_TYPE(LogitsArgument, "numpy.typing.NDArray[numpy.float32]");
 EENET_ARGUMENT_TYPE(CombinerArgument,
                     "tuple[numpy.typing.NDArray[numpy.float32], "
@@ -119,6 +141,7 @@ EENET_ARGUMENT_TYPE(ScorersArgument,
                     "collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.float32], ...]]");
 EENET_ARGUMENT_TYPE(PolicyArgument, "eenet_rt._core.ExitPolicy | None");
 EENET_ARGUMENT_TYPE(PathArgument, "os.PathLike[str] | str");
+EENET_ARGUMENT_TYPE(BudgetArgument, "float | str");
 EENET_ARGUMENT_TYPE(JsonObject, "dict[str, typing.Any]");
 EENET_ARGUMENT_TYPE(Range, "range");
 

@@ -5,7 +5,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include "eenet/runtime.h"
+#include "handle.h"
 
 namespace eenet::python {
 
@@ -27,7 +27,7 @@ void register_providers(py::module_& module);
 void register_watch(py::module_& module);
 void register_runtime(py::module_& module);
 
-using RuntimeClass = py::class_<Runtime, std::shared_ptr<Runtime>>;
+using RuntimeClass = py::class_<RuntimeHandle>;
 
 /// Adds the methods that classify, and the statistics of what they did.
 void def_infer(RuntimeClass& cls);

@@ -13,6 +13,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
 namespace {
@@ -115,6 +116,20 @@ std::string repr(const ExitPolicy& policy) {
              ", clamp=", policy.clamp() ? "True" : "False", ")");
 }
 
+PickledState get_state(const ExitPolicy& policy) {
+  const std::vector<double> thresholds(policy.thresholds().begin(), policy.thresholds().end());
+  return py::make_tuple(EENET_VERSION, policy.num_classes(), get_scorers(policy), thresholds,
+                        get_combiner(policy), policy.clamp());
+}
+
+std::shared_ptr<ExitPolicy> set_state(const PickledState& state) {
+  check_state(state, "ExitPolicy", 5);
+  return make_policy(state[1].cast<std::size_t>(),
+                     py::reinterpret_borrow<ScorersArgument>(state[2]),
+                     state[3].cast<std::vector<double>>(),
+                     py::reinterpret_borrow<CombinerArgument>(state[4]), state[5].cast<bool>());
+}
+
 }  // namespace
 
 void register_exit_policy(py::module_& module) {
@@ -151,7 +166,8 @@ Raises:
           "Threshold of each exit, float64 (K,).")
       .def_property_readonly("combiner", &get_combiner, "`(weight, bias)`, or None.")
       .def_property_readonly("clamp", &ExitPolicy::clamp, "Whether scores are clamped to [0, 1].")
-      .def("__repr__", &repr);
+      .def("__repr__", &repr)
+      .def(py::pickle(&get_state, &set_state));
 }
 
 }  // namespace eenet::python

@@ -1,13 +1,27 @@
 #include "eenet/explanation.h"
 
 #include <string>
+#include <utility>
 
 #include <pybind11/stl.h>
 
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
+
+template <>
+struct State<Contribution> {
+  static py::object pack(const Contribution& value) {
+    return py::make_tuple(value.name, value.value);
+  }
+  static Contribution unpack(py::handle state) {
+    auto [name, value] = state.cast<std::pair<std::string, double>>();
+    return {std::move(name), value};
+  }
+};
+
 namespace {
 
 /// Name and value of each part of the score.
@@ -36,12 +50,12 @@ std::string repr(const ExitExplanation& explanation) {
 }  // namespace
 
 void register_explanation(py::module_& module) {
-  py::class_<ExitExplanation>(module, "ExitExplanation",
-                              R"(Why an exit accepted a sample or passed it on.
+  py::class_<ExitExplanation> cls(module, "ExitExplanation",
+                                  R"(Why an exit accepted a sample or passed it on.
 
 The score before it is clamped is the sum of the contributions, `others` and `bias`. With a hidden
-layer they are those of the linear map that holds around this sample.)")
-      .def_readonly("exit", &ExitExplanation::exit, "Index of the exit.")
+layer they are those of the linear map that holds around this sample.)");
+  cls.def_readonly("exit", &ExitExplanation::exit, "Index of the exit.")
       .def_readonly("label", &ExitExplanation::label, "Index of the class that it answers.")
       .def_readonly("score", &ExitExplanation::score,
                     "Confidence score; 0 at a disabled exit and at the last one.")
@@ -59,6 +73,11 @@ layer they are those of the linear map that holds around this sample.)")
       .def_readonly("time_ms", &ExitExplanation::time_ms,
                     "Wall time of the segment, its exit head and the decision.")
       .def("__repr__", &repr);
+  def_to_dict(cls);
+  def_pickle(cls, "ExitExplanation", &ExitExplanation::exit, &ExitExplanation::label,
+             &ExitExplanation::score, &ExitExplanation::threshold, &ExitExplanation::accepted,
+             &ExitExplanation::contributions, &ExitExplanation::others, &ExitExplanation::bias,
+             &ExitExplanation::time_ms);
 }
 
 }  // namespace eenet::python

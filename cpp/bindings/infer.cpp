@@ -109,24 +109,49 @@ struct Inputs {
   std::vector<TensorView> views;  // Of the arrays.
 };
 
-Result infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
+const std::string& class_name(const Runtime& runtime, std::size_t label) {
+  return runtime.model().manifest().class_names[label];
+}
+
+Answer named(const Runtime& runtime, Result result) {
+  const std::string& name = class_name(runtime, result.label);
+  return {std::move(result), name};
+}
+
+BatchAnswers named(const Runtime& runtime, BatchResult result) {
+  std::vector<std::string> names;
+  for (const std::int64_t label : result.labels) {
+    names.push_back(class_name(runtime, static_cast<std::size_t>(label)));
+  }
+  return {std::move(result), std::move(names)};
+}
+
+Answer infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
              Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms, bool return_logits,
              bool explain, const std::string& handoff_dtype) {
   const Inputs inputs(runtime, x);
   const InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms,
                                              return_logits, explain, handoff_dtype);
-  const py::gil_scoped_release released;
-  return runtime.infer(inputs.views, options);
+  Result result;
+  {
+    const py::gil_scoped_release released;
+    result = runtime.infer(inputs.views, options);
+  }
+  return named(runtime, std::move(result));
 }
 
-Result resume(Runtime& runtime, const py::bytes& handoff, const PolicyArgument& policy,
+Answer resume(Runtime& runtime, const py::bytes& handoff, const PolicyArgument& policy,
               Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms,
               bool return_logits, bool explain, const std::string& handoff_dtype) {
   const InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms,
                                              return_logits, explain, handoff_dtype);
   const std::string_view bytes = handoff;  // Which Python never changes.
-  const py::gil_scoped_release released;
-  return runtime.resume(std::as_bytes(std::span(bytes)), options);
+  Result result;
+  {
+    const py::gil_scoped_release released;
+    result = runtime.resume(std::as_bytes(std::span(bytes)), options);
+  }
+  return named(runtime, std::move(result));
 }
 
 BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
@@ -140,7 +165,7 @@ BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyA
     const py::gil_scoped_release released;
     result = runtime.infer_batch(inputs.views, options);
   }
-  return BatchAnswers(std::move(result));
+  return named(runtime, std::move(result));
 }
 
 std::vector<double> get_segment_p95_ms(const Runtime& runtime) {
@@ -154,7 +179,7 @@ std::vector<double> get_segment_p95_ms(const Runtime& runtime) {
 }  // namespace
 
 void def_infer(RuntimeClass& cls) {
-  cls.def("infer", &infer, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
+  cls.def("infer", on_open(&infer), "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
           "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32",
           R"(Classify one sample.
@@ -185,7 +210,7 @@ Raises:
     BudgetError: If not even the first exit would keep the deadline.
     NonFiniteError: If an exit produced NaN or infinite logits.
     BackendError: If ONNX Runtime failed.)");
-  cls.def("infer_batch", &infer_batch, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
+  cls.def("infer_batch", on_open(&infer_batch), "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_logits"_a = false,
           "explain"_a = false, "handoff_dtype"_a = "float32",
           R"(Classify a batch; each sample leaves at its own exit.
@@ -211,7 +236,7 @@ Raises:
     InputError: As `infer`.
     NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
     BackendError: If ONNX Runtime failed, or there is no memory for the batch.)");
-  cls.def("resume", &resume, "handoff"_a, py::kw_only(), "policy"_a = py::ellipsis(),
+  cls.def("resume", on_open(&resume), "handoff"_a, py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
           "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32",
           R"(Go on with a sample that another machine handed on, as if it had begun here.
@@ -239,10 +264,10 @@ Raises:
     BudgetError: If not even the next exit would keep the deadline.
     NonFiniteError: If an exit produced NaN or infinite logits.
     BackendError: If ONNX Runtime failed.)");
-  cls.def("stats", &Runtime::stats, py::call_guard<py::gil_scoped_release>(),
+  cls.def("stats", on_open(&Runtime::stats), py::call_guard<py::gil_scoped_release>(),
           "What was done since the load or the last `reset_stats`.")
-      .def("reset_stats", &Runtime::reset_stats, "Start counting anew.")
-      .def_property_readonly("segment_p95_ms", &get_segment_p95_ms,
+      .def("reset_stats", on_open(&Runtime::reset_stats), "Start counting anew.")
+      .def_property_readonly("segment_p95_ms", on_open(&get_segment_p95_ms),
                              "95 % quantile of the last 256 times of each segment on single "
                              "samples, exit head and decision included: what deadlines are kept "
                              "by. At first from the warm-up at load.");

@@ -10,6 +10,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
 namespace {
@@ -130,12 +131,14 @@ Returns:
 Raises:
     InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
     NonFiniteError: If a logit is NaN or infinite; names sample and exit.)");
-  py::class_<Replay>(module, "Replay", "Where logged samples leave under a policy.")
-      .def_readonly("exits", &Replay::exits, "Exit taken, int64 (N,).")
+  py::class_<Replay> cls(module, "Replay", "Where logged samples leave under a policy.");
+  cls.def_readonly("exits", &Replay::exits, "Exit taken, int64 (N,).")
       .def_readonly("labels", &Replay::labels, "Class answered there, int64 (N,).")
       .def_readonly("scores", &Replay::scores,
                     "Scores of the exits passed, float32 (N, K); NaN where none was computed.")
       .def("__repr__", &repr);
+  def_to_dict(cls);
+  def_pickle(cls, "Replay", &Replay::exits, &Replay::labels, &Replay::scores);
   module.def("replay", &py_replay, "logits"_a, "policy"_a,
              R"(Run a policy over logged logits: the code that `Runtime.infer` runs.
 

@@ -7,20 +7,24 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <pybind11/stl.h>
 
+#include "eenet/error.h"
+
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
 namespace {
 
 using namespace pybind11::literals;
 
-py::typing::Tuple<py::float_, py::ellipsis> get_scores(const Result& result) {
+py::typing::Tuple<py::float_, py::ellipsis> get_scores(const Answer& result) {
   py::tuple out(result.scores.size());
   for (std::size_t i = 0; i < result.scores.size(); ++i) {
     out[i] = py::float_(static_cast<double>(result.scores[i]));
@@ -28,12 +32,16 @@ py::typing::Tuple<py::float_, py::ellipsis> get_scores(const Result& result) {
   return out;
 }
 
-std::optional<py::array_t<float>> get_logits(const Result& result) {
+std::optional<py::array_t<float>> get_logits(const Answer& result) {
   if (result.logits.empty()) return std::nullopt;
   return copy_matrix(std::span<const float>(result.logits), result.exit + 1);
 }
 
-std::string repr(const Result& result) {
+bool known(StopReason reason) {
+  return static_cast<std::size_t>(reason) < kStopReasons;
+}
+
+std::string repr(const Answer& result) {
   char text[128];
   std::snprintf(text, sizeof text, "Result(label=%zu, probability=%.4f, exit=%zu, latency_ms=%.3f)",
                 result.label, static_cast<double>(result.probabilities[result.label]), result.exit,
@@ -71,13 +79,17 @@ py::typing::List<py::str> get_stops(const BatchAnswers& answers) {
   return out;
 }
 
+py::array_t<float> copy_rows(const BatchResult& result, const std::vector<float>& values,
+                             std::size_t width) {
+  return py::array_t<float>(
+      {static_cast<py::ssize_t>(result.size()), static_cast<py::ssize_t>(width)}, values.data());
+}
+
 py::array_t<float> copy_scores(const BatchResult& result) {
-  if (!result.scores.empty()) {
-    return copy_matrix(std::span<const float>(result.scores), result.size());
-  }
+  if (!result.scores.empty()) return copy_rows(result, result.scores, result.num_exits);
   const std::vector<float> none(result.size() * result.num_exits,
                                 std::numeric_limits<float>::quiet_NaN());
-  return copy_matrix(std::span<const float>(none), result.size());
+  return copy_rows(result, none, result.num_exits);
 }
 
 std::optional<py::array_t<float>> copy_logits(const BatchResult& result) {
@@ -87,17 +99,35 @@ std::optional<py::array_t<float>> copy_logits(const BatchResult& result) {
                             result.logits.data());
 }
 
-Result get_item(const BatchAnswers& answers, py::ssize_t index) {
+Answer get_item(const BatchAnswers& answers, py::ssize_t index) {
   const auto size = static_cast<py::ssize_t>(answers.result.size());
   if (index < -size || index >= size) {
     throw py::index_error(cat("sample ", index, " of a batch of ", size));
   }
-  return answers.result.at(static_cast<std::size_t>(index < 0 ? index + size : index));
+  const auto sample = static_cast<std::size_t>(index < 0 ? index + size : index);
+  return {answers.result.at(sample), answers.class_names[sample]};
+}
+
+BatchAnswers get_slice(const BatchAnswers& answers, const py::slice& slice) {
+  std::size_t start = 0;
+  std::size_t stop = 0;
+  std::size_t step = 0;
+  std::size_t count = 0;
+  if (!slice.compute(answers.result.size(), &start, &stop, &step, &count)) {
+    throw py::error_already_set();
+  }
+  std::vector<std::size_t> samples;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) {
+    samples.push_back(start + i * step);  // A negative step wraps around, as unsigned numbers do.
+    names.push_back(answers.class_names[samples.back()]);
+  }
+  return {answers.result.select(samples), std::move(names)};
 }
 
 /// Python's own iterator over a sequence: it asks for one item at a time.
-py::typing::Iterator<Result> iterate(py::handle answers) {
-  return py::reinterpret_steal<py::typing::Iterator<Result>>(PySeqIter_New(answers.ptr()));
+py::typing::Iterator<Answer> iterate(py::handle answers) {
+  return py::reinterpret_steal<py::typing::Iterator<Answer>>(PySeqIter_New(answers.ptr()));
 }
 
 std::string batch_repr(const BatchAnswers& answers) {
@@ -111,12 +141,93 @@ std::string batch_repr(const BatchAnswers& answers) {
              "], latency_ms=", result.latency_ms, ")");
 }
 
-void register_batch_result(py::module_& module) {
-  py::class_<BatchAnswers>(module, "BatchResult",
-                           R"(The answers for the samples of a batch, in the order of the input.
+// --- pickling ---
 
-A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies.)")
-      .def_readonly("labels", &BatchAnswers::labels, "Indices of the answered classes, int64 (N,).")
+void expect(bool consistent, const char* name) {
+  if (!consistent) throw Error(ErrorCode::kInput, cat(name, ": its pickled state is inconsistent"));
+}
+
+constexpr auto kResultMembers = std::make_tuple(
+    &Result::label, &Result::exit, &Result::stopped_by, &Result::schedule, &Result::adapted,
+    &Result::audit_label, &Result::handoff, &Result::probabilities, &Result::scores,
+    &Result::logits, &Result::explanations, &Result::segment_ms, &Result::latency_ms,
+    &Result::backend_ms, &Answer::class_name);
+
+PickledState get_state(const Answer& answer) {
+  return std::apply([&](auto... members) { return pack(answer, members...); }, kResultMembers);
+}
+
+Answer set_state(const PickledState& state) {
+  const char* const name = "Result";
+  auto answer = std::apply([&](auto... members) { return unpack<Answer>(state, name, members...); },
+                           kResultMembers);
+  expect(answer.label < answer.probabilities.size() && known(answer.stopped_by) &&
+             answer.logits.size() % (answer.exit + 1) == 0,
+         name);
+  return answer;
+}
+
+constexpr auto kBatchMembers =
+    std::make_tuple(&BatchResult::num_exits, &BatchResult::num_classes, &BatchResult::first_exit,
+                    &BatchResult::labels, &BatchResult::exits, &BatchResult::stopped_by,
+                    &BatchResult::schedule, &BatchResult::adapted, &BatchResult::audit_labels,
+                    &BatchResult::handoffs, &BatchResult::probabilities, &BatchResult::scores,
+                    &BatchResult::logits, &BatchResult::explanations, &BatchResult::segment_ms,
+                    &BatchResult::latency_ms, &BatchResult::backend_ms);
+
+PickledState get_batch_state(const BatchAnswers& answers) {
+  const py::tuple packed =
+      std::apply([&](auto... members) { return pack(answers.result, members...); }, kBatchMembers);
+  return py::make_tuple(packed, State<std::vector<std::string>>::pack(answers.class_names));
+}
+
+void check(const BatchResult& result, std::size_t names) {
+  const auto has = [&result](std::size_t values, std::size_t width, bool optional = true) {
+    return values == result.size() * width || (optional && values == 0);
+  };
+  const auto within = [](const std::vector<std::int64_t>& indices, std::size_t end) {
+    return std::ranges::all_of(indices, [end](std::int64_t index) {
+      return index >= 0 && static_cast<std::size_t>(index) < end;
+    });
+  };
+  const std::size_t exits = result.num_exits;
+  const std::size_t classes = result.num_classes;
+  const bool sizes = has(result.exits.size(), 1, false) &&
+                     has(result.stopped_by.size(), 1, false) && has(names, 1, false) &&
+                     has(result.probabilities.size(), classes, false) &&
+                     has(result.audit_labels.size(), 1) && has(result.handoffs.size(), 1) &&
+                     has(result.explanations.size(), 1) && has(result.scores.size(), exits) &&
+                     has(result.logits.size(), exits * classes);
+  expect(sizes && within(result.labels, classes) && within(result.exits, exits) &&
+             std::ranges::all_of(result.stopped_by, &known) &&
+             std::ranges::all_of(result.exits,
+                                 [&result](std::int64_t exit) {
+                                   const auto passed = static_cast<std::size_t>(exit) + 1;
+                                   return passed >= result.first_exit &&
+                                          passed - result.first_exit <= result.segment_ms.size();
+                                 }),
+         "BatchResult");
+}
+
+BatchAnswers set_batch_state(const PickledState& state) {
+  auto result = std::apply(
+      [&](auto... members) {
+        return unpack<BatchResult>(state[0].cast<PickledState>(), "BatchResult", members...);
+      },
+      kBatchMembers);
+  auto names = State<std::vector<std::string>>::unpack(state[1]);
+  check(result, names.size());
+  return {std::move(result), std::move(names)};
+}
+
+void register_batch_result(py::module_& module) {
+  py::class_<BatchAnswers> cls(module, "BatchResult",
+                               R"(The answers for the samples of a batch, in the order of the input.
+
+A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies. A slice is
+a BatchResult of some of the samples. Can be copied and pickled.)");
+  cls.def_readonly("labels", &BatchAnswers::labels, "Indices of the answered classes, int64 (N,).")
+      .def_readonly("class_names", &BatchAnswers::class_names, "Names of these classes, N.")
       .def_readonly("exits", &BatchAnswers::exits, "Indices of the exits taken, int64 (N,).")
       .def_readonly("complete", &BatchAnswers::complete,
                     "Whether an exit of this bundle answered each sample, bool (N,).")
@@ -129,7 +240,7 @@ A sequence of one `Result` a sample, and arrays over all of them. The arrays are
                     "(N, K); NaN where none was computed.")
       .def_readonly("logits", &BatchAnswers::logits,
                     "Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None "
-                    "unless `return_logits` was set.")
+                    "unless `return_logits` was set, and without samples.")
       .def_property_readonly("stopped_by", &get_stops,
                              "Why each sample left where it did, as in `Result`.")
       .def_property_readonly(
@@ -151,36 +262,43 @@ A sequence of one `Result` a sample, and arrays over all of them. The arrays are
       .def("__len__", [](const BatchAnswers& answers) { return answers.result.size(); })
       .def("__getitem__", &get_item, "index"_a,
            "The answer for one sample; its times are those of the batch.")
+      .def("__getitem__", &get_slice, "index"_a,
+           "The answers for some samples; the times are those of the batch.")
       .def("__iter__", &iterate)
-      .def("__repr__", &batch_repr);
+      .def("__repr__", &batch_repr)
+      .def(py::pickle(&get_batch_state, &set_batch_state));
+  def_to_dict(cls);
 }
 
 }  // namespace
 
-BatchAnswers::BatchAnswers(BatchResult answers)
+BatchAnswers::BatchAnswers(BatchResult answers, std::vector<std::string> names)
     : result(std::move(answers)),
+      class_names(std::move(names)),
       labels(copy_array<std::int64_t>(result.labels)),
       exits(copy_array<std::int64_t>(result.exits)),
       complete(find_complete(result)),
-      probabilities(copy_matrix(std::span<const float>(result.probabilities), result.size())),
+      probabilities(copy_rows(result, result.probabilities, result.num_classes)),
       scores(copy_scores(result)),
       logits(copy_logits(result)) {}
 
 void register_result(py::module_& module) {
-  py::class_<Result>(module, "Result", "The answer for one sample. Arrays are copies.")
-      .def_readonly("label", &Result::label, "Index of the answered class.")
+  py::class_<Answer> cls(
+      module, "Result", "The answer for one sample. Arrays are copies. Can be copied and pickled.");
+  cls.def_readonly("label", &Answer::label, "Index of the answered class.")
+      .def_readonly("class_name", &Answer::class_name, "Its name.")
       .def_readonly("exit", &Result::exit,
                     "Index of the exit taken; if not `complete`, of the one that answers so far.")
-      .def_property_readonly("complete", &Result::complete,
+      .def_property_readonly("complete", &Answer::complete,
                              "Whether an exit of this bundle answered. If not, answer, "
                              "probabilities and scores are those of its last exit.")
       .def_property_readonly(
-          "handoff", [](const Result& result) { return handoff_bytes(result.handoff); },
+          "handoff", [](const Answer& result) { return handoff_bytes(result.handoff); },
           "If not `complete`, what `Runtime.resume` goes on with where the rest of the network is; "
           "see docs/handoff.md. Else None.")
       .def_property_readonly(
           "probabilities",
-          [](const Result& result) { return copy_array<float>(result.probabilities); },
+          [](const Answer& result) { return copy_array<float>(result.probabilities); },
           "Probability of each class at the exit taken, float32 (C,).")
       .def_property_readonly("scores", &get_scores,
                              "Confidence score of each exit passed, the exit taken included (0 for "
@@ -189,7 +307,7 @@ void register_result(py::module_& module) {
                              "Logits of the exits passed, float32 (exit + 1, C), or None unless "
                              "`return_logits` was set.")
       .def_property_readonly(
-          "stopped_by", [](const Result& result) { return stop_reason_name(result.stopped_by); },
+          "stopped_by", [](const Answer& result) { return stop_reason_name(result.stopped_by); },
           "Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, "
           "`deadline` or `forced_exit`; or `handed_on`, if not `complete`.")
       .def_readonly("schedule", &Result::schedule,
@@ -207,7 +325,9 @@ void register_result(py::module_& module) {
                     "Wall time from the input check to the answer, without the Python call; in a "
                     "batch, that of the batch.")
       .def_readonly("backend_ms", &Result::backend_ms, "The part of it inside ONNX Runtime.")
-      .def("__repr__", &repr);
+      .def("__repr__", &repr)
+      .def(py::pickle(&get_state, &set_state));
+  def_to_dict(cls);
   register_batch_result(module);
 }
 

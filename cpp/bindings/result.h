@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "eenet/result.h"
 
@@ -9,11 +11,22 @@
 
 namespace eenet::python {
 
+/// What `infer` returns.
+struct Answer : Result {
+  Answer() = default;
+  Answer(Result result, std::string name)
+      : Result(std::move(result)), class_name(std::move(name)) {}
+
+  std::string class_name;  ///< Of the label.
+};
+
 /// What `infer_batch` returns. The arrays are copies, made once, which the caller may write to.
 struct BatchAnswers {
-  explicit BatchAnswers(BatchResult result);
+  /// @param class_names Of the labels.
+  BatchAnswers(BatchResult result, std::vector<std::string> class_names);
 
   BatchResult result;
+  std::vector<std::string> class_names;
   py::array_t<std::int64_t> labels;
   py::array_t<std::int64_t> exits;
   py::array_t<bool> complete;

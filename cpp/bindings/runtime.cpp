@@ -10,6 +10,7 @@
 #include <pybind11/stl.h>
 
 #include "eenet/error.h"
+#include "eenet/preprocessing.h"
 
 #include "arrays.h"
 #include "bindings.h"
@@ -36,52 +37,51 @@ void destroy(Runtime* runtime) {
 
 void warn_full_depth(const Runtime& runtime) {
   const BudgetTable& budgets = runtime.model().budgets();
-  const std::string message = "the budget is above the full cost of " +
-                              std::to_string(budgets.profile()->costs.back()) + " " +
-                              budgets.unit() + ": running full depth, without early exits";
+  const std::string message =
+      cat("the budget is above the full cost of ", budgets.cost_of(Budget::share(1)), " ",
+          budgets.unit(), ": running full depth, without early exits");
   warn("BudgetWarning", message.c_str());
 }
 
-std::shared_ptr<Runtime> load(const PathArgument& path, std::optional<double> budget_ms,
-                              int threads, std::optional<std::vector<double>> cost_profile,
-                              const ProvidersArgument& providers) {
+std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<BudgetArgument> budget,
+                                    int threads, std::optional<std::vector<double>> cost_profile,
+                                    const ProvidersArgument& providers) {
   const std::filesystem::path folder = check_path(path);
   LoadOptions options;
   options.threads = threads;
   options.cost_profile = std::move(cost_profile);
   options.providers = check_providers(providers);
   options.files = find_onnxruntime();
+  const auto wanted = budget ? std::optional(check_budget(*budget)) : std::nullopt;
   std::shared_ptr<Runtime> runtime;
   {
     const py::gil_scoped_release released;
     auto model = Model::load(folder, options);
-    if (budget_ms && model->budgets().unit() != "ms") {
-      throw Error(ErrorCode::kBudget, cat("budget_ms: the schedules of this bundle are in ",
-                                          model->budgets().unit(), "; use set_budget"));
-    }
-    runtime.reset(new Runtime(std::move(model), budget_ms), &destroy);
+    runtime.reset(new Runtime(std::move(model), wanted), &destroy);
   }
   const BudgetTable& budgets = runtime->model().budgets();
   if (!budgets.profile() && !budgets.schedules().empty()) {
     warn("ProfileWarning",
          "the bundle has no cost profile for this device, provider and number of threads: it runs, "
-         "but takes no budget in ms until it is profiled or loaded with cost_profile=");
+         "but takes no budget in ms until it is profiled or loaded with cost_profile=; shares of "
+         "full cost count by the costs that its schedules were fitted for");
   }
-  if (budget_ms && !runtime->schedule()) warn_full_depth(*runtime);
-  return runtime;
+  if (budget && !runtime->schedule()) warn_full_depth(*runtime);
+  return std::make_unique<RuntimeHandle>(std::move(runtime));
 }
 
 // --- properties -----------------------------------------------------------------------------
 
-std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, double budget,
+std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const BudgetArgument& budget,
                                                     std::optional<std::int64_t> horizon,
                                                     std::optional<std::int64_t> window,
                                                     std::optional<std::int64_t> neighbours) {
   const auto& schedules = runtime.model().budgets().schedules();
+  const Budget wanted = check_budget(budget);
   if (horizon || window) {
-    return without_const(schedules[runtime.set_budget({budget, horizon, window, neighbours})]);
+    return without_const(schedules[runtime.set_budget({wanted, horizon, window, neighbours})]);
   }
-  const std::optional<std::size_t> chosen = runtime.set_budget(budget);
+  const std::optional<std::size_t> chosen = runtime.set_budget(wanted);
   if (chosen) return without_const(schedules[*chosen]);
   warn_full_depth(runtime);
   return std::nullopt;
@@ -152,7 +152,27 @@ std::optional<std::vector<double>> get_budgets(const Runtime& runtime) {
   return table.profile() ? std::optional(table.budgets()) : std::nullopt;
 }
 
-std::string repr(const Runtime& runtime) {
+py::array_t<float> preprocess(const Runtime& runtime, const ImagesArgument& images) {
+  const auto steps = ImagePreprocessing::parse(runtime.model().manifest().preprocessing);
+  const CheckedImages checked = check_images(images, steps.channels());
+  std::vector<std::size_t> shape = {steps.channels(), steps.height(), steps.width()};
+  if (checked.batch) shape.insert(shape.begin(), checked.count);
+  py::array_t<float> out(shape);
+  const std::size_t size = steps.channels() * steps.height() * steps.width();
+  const std::span<float> numbers(out.mutable_data(), checked.count * size);
+  in_context("images", [&] {
+    const py::gil_scoped_release released;
+    for (std::size_t i = 0; i < checked.count; ++i) {
+      steps.run(checked.image(i), checked.height, checked.width, numbers.subspan(i * size, size));
+    }
+  });
+  return out;
+}
+
+std::string repr(const RuntimeHandle& handle) {
+  if (handle.closed()) return "Runtime(closed)";
+  const std::shared_ptr<Runtime> open = handle.open();
+  const Runtime& runtime = *open;
   const Manifest& manifest = runtime.model().manifest();
   const auto schedule = runtime.schedule();
   const std::string budget = schedule ? cat(schedule->budget, " ", schedule->unit) : "full depth";
@@ -168,8 +188,10 @@ std::string repr(const Runtime& runtime) {
 /// A property that is read from the manifest.
 template <typename Member>
 void def_manifest(RuntimeClass& cls, const char* name, Member Manifest::* member, const char* doc) {
-  cls.def_property_readonly(
-      name, [member](const Runtime& runtime) { return runtime.model().manifest().*member; }, doc);
+  cls.def_property_readonly(name, on_open([member](const Runtime& runtime) {
+                              return runtime.model().manifest().*member;
+                            }),
+                            doc);
 }
 
 void def_network(RuntimeClass& cls) {
@@ -181,51 +203,68 @@ void def_network(RuntimeClass& cls) {
   def_manifest(cls, "class_names", &Manifest::class_names, "Names of the C classes.");
   def_manifest(cls, "parameters", &Manifest::parameters,
                "Number of parameters up to and including each exit.");
-  cls.def_property_readonly(
-         "num_exits", [](const Runtime& runtime) { return runtime.model().manifest().num_exits(); },
-         "Number of exits K of the network, of which a slice holds some.")
-      .def_property_readonly("exits", &get_exits, "The exits that the bundle holds, a range.")
-      .def_property_readonly(
-          "num_classes",
-          [](const Runtime& runtime) { return runtime.model().manifest().num_classes(); },
-          "Number of classes C.")
-      .def_property_readonly("inputs", &get_inputs,
+  cls.def_property_readonly("num_exits", on_open([](const Runtime& runtime) {
+                              return runtime.model().manifest().num_exits();
+                            }),
+                            "Number of exits K of the network, of which a slice holds some.")
+      .def_property_readonly("exits", on_open(&get_exits),
+                             "The exits that the bundle holds, a range.")
+      .def_property_readonly("num_classes", on_open([](const Runtime& runtime) {
+                               return runtime.model().manifest().num_classes();
+                             }),
+                             "Number of classes C.")
+      .def_property_readonly("inputs", on_open(&get_inputs),
                              "Name of each input to its dtype and shape without the batch axis; a "
                              "name in a shape is a dimension that each sample may choose.")
-      .def_property_readonly(
-          "max_batch",
-          [](const Runtime& runtime) {
-            const Manifest& manifest = runtime.model().manifest();
-            return manifest.symbols[manifest.batch_symbol].max;
-          },
-          "Most samples that `infer_batch` takes.")
-      .def_property_readonly("preprocessing", &get_preprocessing,
-                             "What the caller does to raw input before `infer`; see "
-                             "docs/spec/format.md.");
+      .def_property_readonly("max_batch", on_open([](const Runtime& runtime) {
+                               const Manifest& manifest = runtime.model().manifest();
+                               return manifest.symbols[manifest.batch_symbol].max;
+                             }),
+                             "Most samples that `infer_batch` takes.")
+      .def_property_readonly("preprocessing", on_open(&get_preprocessing),
+                             "What is done to raw input before `infer`, by `preprocess` or the "
+                             "caller; see docs/spec/format.md.")
+      .def("preprocess", on_open(&preprocess), "images"_a,
+           R"(Make the input of `infer` or `infer_batch` out of images, as the bundle declares.
+
+The same numbers, to the bit, as in training and export.
+
+Args:
+    images: uint8 (H, W, C), or (N, H, W, C) for a batch; channels in the order of
+        `preprocessing["color"]`. Of any size where the bundle declares how to resize, else of
+        `preprocessing["size"]`.
+
+Returns:
+    float32 (C, H, W), or (N, C, H, W).
+
+Raises:
+    InputError: If the images have another dtype, shape or size, or the bundle declares
+        preprocessing that is not of images, or that this version does not know.)");
 }
 
 void def_budget(RuntimeClass& cls) {
-  cls.def_property_readonly("schedules", &get_schedules, "The schedules, by ascending budget.")
+  cls.def_property_readonly("schedules", on_open(&get_schedules),
+                            "The schedules, by ascending budget.")
       .def_property_readonly(
-          "budgets", &get_budgets,
+          "budgets", on_open(&get_budgets),
           "Budget that each schedule keeps under the costs in force: its own where the costs are "
           "those it was fitted for, else its expected cost plus a 95 % margin. None without "
           "costs.")
       .def_property_readonly(
-          "schedule", [](const Runtime& runtime) { return or_none(runtime.schedule()); },
+          "schedule", on_open([](const Runtime& runtime) { return or_none(runtime.schedule()); }),
           "The schedule in force, under a controller the one for the next sample; None: full "
           "depth.")
-      .def_property_readonly("surplus", &Runtime::surplus,
+      .def_property_readonly("surplus", on_open(&Runtime::surplus),
                              "What the controller has left over, in the unit of the schedules, "
                              "negative for a debt; None without a controller.")
-      .def_property_readonly("costs", &get_costs,
+      .def_property_readonly("costs", on_open(&get_costs),
                              "Cost of a sample leaving at each exit, in the unit of the schedules "
                              "(ms without any); None if no profile fits this device.")
-      .def_property_readonly("static_cost", &get_static_cost,
+      .def_property_readonly("static_cost", on_open(&get_static_cost),
                              "Cost of the network without early exits, if it was measured.")
-      .def_property_readonly("profile", &get_profile,
+      .def_property_readonly("profile", on_open(&get_profile),
                              "The cost profile in force, as in the manifest, or None.")
-      .def("set_budget", &set_budget, "budget"_a, py::kw_only(), "horizon"_a = py::none(),
+      .def("set_budget", on_open(&set_budget), "budget"_a, py::kw_only(), "horizon"_a = py::none(),
            "window"_a = py::none(), "neighbours"_a = 1,
            R"(Put the schedule with the largest budget that does not exceed `budget` in force.
 
@@ -236,7 +275,9 @@ Calls of `infer` with a policy or forced exit of their own are not in its accoun
 one schedule.
 
 Args:
-    budget: Mean cost per sample, in the unit of the schedules: ms unless they say otherwise.
+    budget: Mean cost per sample: a share of full cost such as `"65%"`, which means the same on
+        every device, or a number in the unit of the schedules, ms unless they say otherwise. On a
+        device without costs shares count by those that the schedules were fitted for.
     horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
         surplus or debt carries over.
     window: Samples over which a surplus or debt is to be worked off.
@@ -250,18 +291,37 @@ Returns:
 Raises:
     BudgetError: If the budget cannot be met (with the feasible range), with a controller also if it
         is above the full cost, or nothing says what this device takes.
-    InputError: If `horizon`, `window` or `neighbours` is out of range.)");
+    InputError: If the budget is neither, or `horizon`, `window` or `neighbours` is out of range.)");
+}
+
+void def_lifetime(RuntimeClass& cls) {
+  cls.def("close", &RuntimeHandle::close, py::call_guard<py::gil_scoped_release>(),
+          R"(Let go of what was loaded. Does nothing where it is closed.
+
+Calls under way on other threads come to their end, and the memory is freed with the last of them.
+Later calls raise ConfigurationError.)")
+      .def_property_readonly("closed", &RuntimeHandle::closed, "Whether `close` was called.")
+      .def(
+          "__enter__", [](RuntimeHandle& handle) -> RuntimeHandle& { return handle; },
+          py::return_value_policy::reference)
+      .def(
+          "__exit__",
+          [](RuntimeHandle& handle, const py::object&, const py::object&, const py::object&) {
+            const py::gil_scoped_release released;
+            handle.close();
+          },
+          "kind"_a, "error"_a, "traceback"_a);
 }
 
 void register_load(py::module_& module) {
-  module.def("load", &load, "path"_a, py::kw_only(), "budget_ms"_a = py::none(), "threads"_a = 1,
+  module.def("load", &load, "path"_a, py::kw_only(), "budget"_a = py::none(), "threads"_a = 1,
              "cost_profile"_a = py::none(),
              "providers"_a = ProvidersArgument(py::make_tuple("cpu")),
              R"(Load a bundle: check every file of it, open the segments, choose a schedule.
 
 Args:
     path: The folder `NAME.eenet`.
-    budget_ms: Mean time per sample; as `Runtime.set_budget`. None: the bundle's active schedule.
+    budget: Mean cost per sample, as `Runtime.set_budget`. None: the bundle's active schedule.
     threads: Threads that compute one sample. The first load of a process fixes it.
     cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
         bundle's profiles.
@@ -290,22 +350,25 @@ void register_runtime(py::module_& module) {
   RuntimeClass cls(module, "Runtime",
                    R"(A loaded bundle, ready to classify. Made by `load`.
 
-Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.)");
+Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
+A context manager, which closes it at the end.)");
   def_network(cls);
   def_budget(cls);
   def_infer(cls);
   def_watch(cls);
   cls.def_property_readonly(
-         "threads", [](const Runtime& runtime) { return runtime.model().threads(); },
+         "threads", on_open([](const Runtime& runtime) { return runtime.model().threads(); }),
          "Threads that compute one sample.")
-      .def_property_readonly(
-          "provider", [](const Runtime& runtime) { return runtime.model().backend().provider(); },
-          "Where segments run: the first of the providers asked for.")
-      .def_property_readonly(
-          "provider_version",
-          [](const Runtime& runtime) { return runtime.model().backend().version(); },
-          "Name and version of the inference library.")
+      .def_property_readonly("provider", on_open([](const Runtime& runtime) {
+                               return runtime.model().backend().provider();
+                             }),
+                             "Where segments run: the first of the providers asked for.")
+      .def_property_readonly("provider_version", on_open([](const Runtime& runtime) {
+                               return runtime.model().backend().version();
+                             }),
+                             "Name and version of the inference library.")
       .def("__repr__", &repr);
+  def_lifetime(cls);
   register_load(module);
 }
 

@@ -9,8 +9,21 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
+
+template <>
+struct State<ScoreBins> {
+  static py::object pack(const ScoreBins& bins) {
+    return python::pack(bins, &ScoreBins::count, &ScoreBins::edges, &ScoreBins::shares);
+  }
+  static ScoreBins unpack(py::handle state) {
+    return python::unpack<ScoreBins>(state.cast<PickledState>(), "ScoreBins", &ScoreBins::count,
+                                     &ScoreBins::edges, &ScoreBins::shares);
+  }
+};
+
 namespace {
 
 using namespace pybind11::literals;
@@ -41,9 +54,9 @@ std::optional<py::array_t<double>> get_agreement(const Schedule& schedule) {
 }
 
 void register_schedule_file(py::module_& module) {
-  py::class_<ScheduleFile>(module, "ScheduleFile", "The content of a scheduler file.")
-      .def_readonly("network", &ScheduleFile::network,
-                    "Id of the bundle that the schedules were fitted for.")
+  py::class_<ScheduleFile> cls(module, "ScheduleFile", "The content of a scheduler file.");
+  cls.def_readonly("network", &ScheduleFile::network,
+                   "Id of the bundle that the schedules were fitted for.")
       .def_readonly("num_exits", &ScheduleFile::num_exits, "Number of exits K.")
       .def_readonly("num_classes", &ScheduleFile::num_classes, "Number of classes C.")
       .def_readonly("active", &ScheduleFile::active,
@@ -57,6 +70,8 @@ void register_schedule_file(py::module_& module) {
           },
           "The schedules, by ascending budget.")
       .def("__repr__", [](const ScheduleFile& file) { return repr(file); });
+  def_pickle(cls, "ScheduleFile", &ScheduleFile::network, &ScheduleFile::num_exits,
+             &ScheduleFile::num_classes, &ScheduleFile::active, &ScheduleFile::schedules);
   module.def(
       "read_schedules",
       [](const PathArgument& path) {
@@ -92,10 +107,11 @@ Raises:
 }  // namespace
 
 void register_schedule(py::module_& module) {
-  py::class_<Schedule, std::shared_ptr<Schedule>>(
-      module, "Schedule", "An exit policy fitted for one budget, and how it was fitted. Immutable.")
-      .def_readonly("policy", &Schedule::policy,
-                    "Name of the policy that was fitted: information only.")
+  py::class_<Schedule, std::shared_ptr<Schedule>> cls(
+      module, "Schedule",
+      "An exit policy fitted for one budget, and how it was fitted. Immutable.");
+  cls.def_readonly("policy", &Schedule::policy,
+                   "Name of the policy that was fitted: information only.")
       .def_readonly("budget", &Schedule::budget, "Mean cost per sample asked for, in `unit`.")
       .def_readonly("unit", &Schedule::unit, "`ms`, `flops` or `params`.")
       .def_readonly("costs", &Schedule::costs, "Costs of the K exits that it was fitted for.")
@@ -125,6 +141,10 @@ void register_schedule(py::module_& module) {
                              "Share of the calibration samples leaving at each exit that the last "
                              "exit answers alike, float64 (K,), or None.")
       .def("__repr__", [](const Schedule& schedule) { return repr(schedule); });
+  def_pickle(cls, "Schedule", &Schedule::policy, &Schedule::budget, &Schedule::unit,
+             &Schedule::costs, &Schedule::margin, &Schedule::calibration_samples,
+             &Schedule::calibration_shares, &Schedule::score_bins, &Schedule::agreement,
+             &Schedule::exit_policy);
   register_schedule_file(module);
 }
 

@@ -9,6 +9,7 @@
 
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
 namespace {
@@ -45,14 +46,17 @@ using Time = std::optional<double> LatencySummary::*;
 }  // namespace
 
 void register_stats(py::module_& module) {
-  py::class_<LatencySummary>(module, "LatencySummary",
-                             "Wall times of one kind; None where there are no records.")
-      .def_readonly("count", &LatencySummary::count, "Number of samples.")
+  py::class_<LatencySummary> summary(module, "LatencySummary",
+                                     "Wall times of one kind; None where there are no records.");
+  summary.def_readonly("count", &LatencySummary::count, "Number of samples.")
       .def_readonly("mean_ms", &LatencySummary::mean_ms, "Mean.")
       .def_readonly("p50_ms", &LatencySummary::p50_ms, "Median, to 2 %.")
       .def_readonly("p90_ms", &LatencySummary::p90_ms, "90 % quantile, to 2 %.")
       .def_readonly("p99_ms", &LatencySummary::p99_ms, "99 % quantile, to 2 %.")
       .def("__repr__", &repr);
+  def_to_dict(summary);
+  def_pickle(summary, "LatencySummary", &LatencySummary::count, &LatencySummary::mean_ms,
+             &LatencySummary::p50_ms, &LatencySummary::p90_ms, &LatencySummary::p99_ms);
   py::class_<Stats> cls(module, "Stats",
                         "What a Runtime has done since it was loaded or reset. Runs with a "
                         "`forced_exit` are left out.");
@@ -78,6 +82,9 @@ void register_stats(py::module_& module) {
   def_time("p50_ms", &LatencySummary::p50_ms, "Median wall time, to 2 %.");
   def_time("p90_ms", &LatencySummary::p90_ms, "90 % quantile of the wall time, to 2 %.");
   def_time("p99_ms", &LatencySummary::p99_ms, "99 % quantile of the wall time, to 2 %.");
+  def_to_dict(cls);
+  def_pickle(cls, "Stats", &Stats::count, &Stats::exits, &Stats::stops, &Stats::mean_cost,
+             &Stats::latency, &Stats::segments);
 }
 
 }  // namespace eenet::python

@@ -15,6 +15,7 @@
 #include "bindings.h"
 #include "util/costs.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
 namespace {
@@ -54,13 +55,14 @@ BudgetTable make_table(const Schedules& schedules,
 }
 
 StreamReplay py_replay_stream(const LogitsArgument& logits, const Schedules& schedules,
-                              double budget, const std::optional<std::vector<double>>& costs,
+                              const BudgetArgument& budget,
+                              const std::optional<std::vector<double>>& costs,
                               std::optional<std::int64_t> horizon,
                               std::optional<std::int64_t> window,
                               std::optional<std::int64_t> neighbours) {
   const CheckedLogits checked = check_logits(logits);
   const BudgetTable table = make_table(schedules, costs);
-  const ControllerOptions options{budget, horizon, window, neighbours};
+  const ControllerOptions options{check_budget(budget), horizon, window, neighbours};
   const auto samples = static_cast<py::ssize_t>(checked.view.samples);
   const auto column = [samples] { return py::array_t<std::int64_t>(samples); };
   StreamReplay out{column(), column(), column()};
@@ -79,14 +81,18 @@ std::string repr(const StreamReplay& replay) {
 }  // namespace
 
 void register_stream(py::module_& module) {
-  py::class_<StreamReplay>(module, "StreamReplay",
-                           "Where logged samples leave under schedules that a controller switches.")
-      .def_readonly("exits", &StreamReplay::exits, "Exit taken, int64 (N,).")
+  py::class_<StreamReplay> cls(
+      module, "StreamReplay",
+      "Where logged samples leave under schedules that a controller switches.");
+  cls.def_readonly("exits", &StreamReplay::exits, "Exit taken, int64 (N,).")
       .def_readonly("labels", &StreamReplay::labels, "Class answered there, int64 (N,).")
       .def_readonly("schedules", &StreamReplay::schedules,
                     "Index of the schedule in force for each sample, int64 (N,).")
       .def_readonly("mean_cost", &StreamReplay::mean_cost, "Mean cost per sample.")
       .def("__repr__", &repr);
+  def_to_dict(cls);
+  def_pickle(cls, "StreamReplay", &StreamReplay::exits, &StreamReplay::labels,
+             &StreamReplay::schedules, &StreamReplay::mean_cost);
   module.def("replay_stream", &py_replay_stream, "logits"_a, "schedules"_a, "budget"_a,
              py::kw_only(), "costs"_a = py::none(), "horizon"_a = py::none(),
              "window"_a = py::none(), "neighbours"_a = 1,
@@ -100,7 +106,7 @@ The schedule with the closest budget is in force for it, the lower of two as clo
 Args:
     logits: Logits of every exit in the order of the stream, float32 (N, K, C).
     schedules: For one network and in one unit.
-    budget: Mean cost per sample to be realised, in the unit of the schedules.
+    budget: Mean cost per sample to be realised, as `Runtime.set_budget` takes it.
     costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
         margin included. None: those that the schedules were fitted for.
     horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a

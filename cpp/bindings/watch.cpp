@@ -13,6 +13,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "util/text.h"
+#include "values.h"
 
 namespace eenet::python {
 namespace {
@@ -100,14 +101,15 @@ std::string repr(const Health& health) {
 }
 
 void register_alarm(py::module_& module) {
-  py::class_<Alarm>(module, "Alarm",
-                    "Samples are not, or no longer, like those that a schedule was calibrated on. "
-                    "`str()` says it in one line.")
-      .def_property_readonly(
-          "watched", [](const Alarm& alarm) { return name(alarm.watched); },
-          "What is off: `exits` (shares of samples leaving at each), `scores` (shares of samples "
-          "in each bin of scores at an exit) or `agreement` (of audited answers with the last "
-          "exit's).")
+  py::class_<Alarm> cls(
+      module, "Alarm",
+      "Samples are not, or no longer, like those that a schedule was calibrated on. "
+      "`str()` says it in one line.");
+  cls.def_property_readonly(
+         "watched", [](const Alarm& alarm) { return name(alarm.watched); },
+         "What is off: `exits` (shares of samples leaving at each), `scores` (shares of samples "
+         "in each bin of scores at an exit) or `agreement` (of audited answers with the last "
+         "exit's).")
       .def_readonly("schedule", &Alarm::schedule, "Index of the schedule that was in force.")
       .def_readonly("exit", &Alarm::exit,
                     "The exit; with `exits` the one whose share is furthest off.")
@@ -128,14 +130,18 @@ void register_alarm(py::module_& module) {
                         ", sample=", alarm.sample, ")");
            })
       .def("__str__", &Alarm::text);
+  def_to_dict(cls);
+  def_pickle(cls, "Alarm", &Alarm::watched, &Alarm::schedule, &Alarm::exit, &Alarm::scores,
+             &Alarm::expected, &Alarm::low, &Alarm::high, &Alarm::seen, &Alarm::sample,
+             &Alarm::evidence);
 }
 
 void register_health(py::module_& module) {
-  py::class_<Health>(module, "Health", "What a watch has seen since it began.")
-      .def_property_readonly(
-          "status", [](const Health& health) { return name(health.status); },
-          "`unwatched`, `healthy`, `drifted` (an alarm was raised and is not over) or `adapted` "
-          "(adapted thresholds are in force).")
+  py::class_<Health> cls(module, "Health", "What a watch has seen since it began.");
+  cls.def_property_readonly(
+         "status", [](const Health& health) { return name(health.status); },
+         "`unwatched`, `healthy`, `drifted` (an alarm was raised and is not over) or `adapted` "
+         "(adapted thresholds are in force).")
       .def_readonly("samples", &Health::samples, "Number of samples watched.")
       .def_readonly("alarms", &Health::alarms, "The latest alarms, 64 at most, oldest first.")
       .def_readonly("evidence", &Health::evidence,
@@ -162,6 +168,12 @@ void register_health(py::module_& module) {
       .def_readonly("rollbacks", &Health::rollbacks,
                     "Number of times that the watch put the schedule's own thresholds back.")
       .def("__repr__", &repr);
+  def_to_dict(cls);
+  def_pickle(cls, "Health", &Health::status, &Health::samples, &Health::alarms, &Health::evidence,
+             &Health::exit_shares, &Health::expected_exit_shares, &Health::mean_cost,
+             &Health::expected_mean_cost, &Health::audits, &Health::mean_audit_cost,
+             &Health::agreement, &Health::expected_agreement, &Health::thresholds,
+             &Health::adaptations, &Health::rollbacks);
 }
 
 }  // namespace
@@ -172,7 +184,7 @@ void register_watch(py::module_& module) {
 }
 
 void def_watch(RuntimeClass& cls) {
-  cls.def("watch", &watch, py::kw_only(), "false_alarm_interval"_a = 1'000'000.0,
+  cls.def("watch", on_open(&watch), py::kw_only(), "false_alarm_interval"_a = 1'000'000.0,
           "audit_share"_a = 0.0, "on_alarm"_a = py::none(), "adapt"_a = false, "seed"_a = 0,
           R"(Watch the samples from now on, without their labels, in place of an earlier watch.
 
@@ -196,11 +208,12 @@ Raises:
     InputError: If `false_alarm_interval` or `audit_share` is out of range.
     ConfigurationError: If the bundle has no schedules, or `adapt` is set and a controller or full
         depth is in force, or the bundle is a slice that hands samples on.)")
-      .def("unwatch", &Runtime::unwatch, py::call_guard<py::gil_scoped_release>(),
+      .def("unwatch", on_open(&Runtime::unwatch), py::call_guard<py::gil_scoped_release>(),
            "End the watch, and put the schedule's own thresholds back.")
-      .def("health", &Runtime::health, py::call_guard<py::gil_scoped_release>(),
+      .def("health", on_open(&Runtime::health), py::call_guard<py::gil_scoped_release>(),
            "What the watch has seen.")
-      .def("reset_thresholds", &Runtime::reset_thresholds, py::call_guard<py::gil_scoped_release>(),
+      .def("reset_thresholds", on_open(&Runtime::reset_thresholds),
+           py::call_guard<py::gil_scoped_release>(),
            "Put the schedule's own thresholds back. The watch goes on, and may adapt them again.");
 }
 

@@ -1,6 +1,7 @@
 #include "eenet/budget.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -11,9 +12,10 @@
 namespace eenet {
 namespace {
 
+// Far below what a measurement resolves; above what printing and reading a number changes.
+constexpr double kRelative = 1e-9;
+
 bool same_costs(const std::vector<double>& a, const std::vector<double>& b) {
-  // Far below what a measurement resolves; above what printing and reading a number changes.
-  constexpr double kRelative = 1e-9;
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](double x, double y) {
     return std::abs(x - y) <= kRelative * std::max(std::abs(x), std::abs(y));
   });
@@ -53,6 +55,21 @@ std::optional<Profile> profile_in_unit(const std::string& unit, std::optional<Pr
 
 }  // namespace
 
+Budget Budget::parse(std::string_view text) {
+  std::string_view digits = text;
+  const bool share = digits.ends_with('%');
+  if (share) digits.remove_suffix(1);
+  double number = 0;
+  const char* const end = digits.data() + digits.size();
+  const auto [last, error] = std::from_chars(digits.data(), end, number);
+  if (error != std::errc() || last != end || !std::isfinite(number) || number <= 0) {
+    throw Error(
+        ErrorCode::kInput,
+        cat(quote_name(text), " came, a number or a share of full cost, as '65%', expected"));
+  }
+  return share ? Budget::share(number / 100) : Budget(number);
+}
+
 BudgetTable::BudgetTable(std::vector<std::shared_ptr<const Schedule>> schedules,
                          std::optional<Profile> measured, const std::vector<Profile>& profiles)
     : schedules_(std::move(schedules)),
@@ -64,42 +81,65 @@ BudgetTable::BudgetTable(std::vector<std::shared_ptr<const Schedule>> schedules,
     profile_->unit = unit_;
     profile_->costs = schedules_.front()->costs;
   }
-  if (!profile_) return;
-  for (const auto& schedule : schedules_) {
-    budgets_.push_back(budget_under(*schedule, profile_->costs));
+  if (profile_) {
+    costs_ = profile_->costs;
+  } else if (!schedules_.empty()) {
+    costs_ = schedules_.front()->costs;
   }
+  for (const auto& schedule : schedules_) kept_.push_back(budget_under(*schedule, costs_));
+  if (profile_) budgets_ = kept_;
 }
 
-std::optional<std::size_t> BudgetTable::choose(double budget) const {
-  if (!profile_) {
+double BudgetTable::cost_of(const Budget& budget) const {
+  if (!profile_ && (!budget.is_share || costs_.empty())) {
     throw Error(ErrorCode::kBudget,
                 "budget: the bundle has no cost profile for this device, provider and number of "
-                "threads, so that nothing says what a budget in ms buys; measure one, or pass "
+                "threads, so that nothing says what a budget in ms buys; ask for a share of full "
+                "cost, as '65%', measure a profile with `eenet-schedule refit --measure`, or pass "
                 "cost_profile= to load");
   }
+  return budget.is_share ? budget.value * costs_.back() : budget.value;
+}
+
+std::optional<std::size_t> BudgetTable::choose(const Budget& budget) const {
+  const double most = cost_of(budget) * (1 + kRelative);
   // Also refuses NaN.
-  if (!(budget >= profile_->costs.front())) refuse(budget);
-  if (budget > profile_->costs.back()) return std::nullopt;
+  if (!(most >= costs_.front())) refuse(budget);
+  if (cost_of(budget) > costs_.back()) return std::nullopt;
   std::optional<std::size_t> best;
-  for (std::size_t i = 0; i < budgets_.size(); ++i) {
-    if (budgets_[i] <= budget && (!best || budgets_[i] >= budgets_[*best])) best = i;
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    if (kept_[i] <= most && (!best || kept_[i] >= kept_[*best])) best = i;
   }
   if (!best) refuse(budget);
   return best;
 }
 
-void BudgetTable::refuse(double budget) const {
-  const double full = profile_->costs.back();
-  if (budgets_.empty()) {
-    throw Error(ErrorCode::kBudget, cat("budget: ", budget, " ", unit_,
+/// As it was asked for.
+std::string BudgetTable::describe(const Budget& budget) const {
+  return budget.is_share ? cat(100 * budget.value, "%") : cat(budget.value, " ", unit_);
+}
+
+void BudgetTable::refuse(const Budget& budget) const {
+  const double full = costs_.back();
+  const auto both = [&](double cost) {
+    return cat(describe(cost), " (", describe(Budget::share(cost / full)), ")");
+  };
+  if (kept_.empty()) {
+    throw Error(ErrorCode::kBudget, cat("budget: ", describe(budget),
                                         " came; the bundle has no schedules, so only "
                                         "full depth, above ",
-                                        full, " ", unit_, ", is to be had"));
+                                        describe(full), ", is to be had"));
   }
-  const double least =
-      std::max(profile_->costs.front(), *std::min_element(budgets_.begin(), budgets_.end()));
-  throw Error(ErrorCode::kBudget, cat("budget: ", budget, " ", unit_, " came, ", least, " to ",
-                                      full, " ", unit_, " expected"));
+  const double first = costs_.front();
+  const double least = std::max(first, *std::min_element(kept_.begin(), kept_.end()));
+  const std::string why =
+      least > first * (1 + kRelative)
+          ? cat("which the bundle's schedules keep; `eenet-schedule refit` fits others, from ",
+                both(first), " on, the cost of the first exit")
+          : std::string("from the cost of the first exit to that of full depth");
+  throw Error(ErrorCode::kBudget,
+              cat("budget: ", describe(budget), " came, ", least, " to ", full, " ", unit_, " (",
+                  describe(Budget::share(least / full)), " to 100%) expected, ", why));
 }
 
 const Profile* find_profile(const std::vector<Profile>& profiles, const ProfileKey& key) {

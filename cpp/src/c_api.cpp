@@ -145,6 +145,20 @@ eenet::LoadOptions load_options(const eenet_load_options& given) {
   return options;
 }
 
+std::optional<eenet::Budget> load_budget(const eenet_load_options& given) {
+  if (given.budget != 0 && given.budget_share != 0) {
+    throw Error(ErrorCode::kInput, "budget and budget_share: both came, at most one expected");
+  }
+  if (given.budget_share != 0) return eenet::Budget::share(given.budget_share);
+  if (given.budget != 0) return eenet::Budget(given.budget);
+  return std::nullopt;
+}
+
+void set_budget(eenet::Runtime& runtime, const eenet::Budget& budget, std::int64_t* schedule) {
+  const std::optional<std::size_t> chosen = runtime.set_budget(budget);
+  if (schedule != nullptr) *schedule = chosen ? static_cast<std::int64_t>(*chosen) : -1;
+}
+
 // --- infer ----------------------------------------------------------------------------------
 
 eenet::NamedTensor named_tensor(const eenet_tensor& given) {
@@ -228,8 +242,8 @@ eenet_status eenet_load(const char* path, const eenet_load_options* options,
     *runtime = nullptr;
     require(path, "path");
     const eenet_load_options given = read_struct(options, "options");
+    const std::optional<eenet::Budget> budget = load_budget(given);
     auto model = eenet::Model::load(path, load_options(given));
-    const auto budget = given.budget != 0 ? std::optional(given.budget) : std::nullopt;
     *runtime = std::make_unique<eenet_runtime>(std::move(model), budget).release();
   });
 }
@@ -260,8 +274,14 @@ eenet_status eenet_infer(eenet_runtime* runtime, const eenet_tensor* inputs, siz
 eenet_status eenet_set_budget(eenet_runtime* runtime, double budget, int64_t* schedule) {
   return guarded([&] {
     require(runtime, "runtime");
-    const std::optional<std::size_t> chosen = runtime->runtime.set_budget(budget);
-    if (schedule != nullptr) *schedule = chosen ? static_cast<std::int64_t>(*chosen) : -1;
+    set_budget(runtime->runtime, budget, schedule);
+  });
+}
+
+eenet_status eenet_set_budget_share(eenet_runtime* runtime, double share, int64_t* schedule) {
+  return guarded([&] {
+    require(runtime, "runtime");
+    set_budget(runtime->runtime, eenet::Budget::share(share), schedule);
   });
 }
 

@@ -18,7 +18,7 @@ static_assert(static_cast<int>(StopReason::kHandedOn) == EENET_STOP_HANDED_ON);
 }  // namespace
 
 eenet_runtime::eenet_runtime(std::shared_ptr<const eenet::Model> model,
-                             std::optional<double> budget)
+                             std::optional<eenet::Budget> budget)
     : runtime(std::move(model), budget), backend_(runtime.model().backend().version()) {
   const eenet::Manifest& manifest = runtime.model().manifest();
   const eenet::BudgetTable& budgets = runtime.model().budgets();

@@ -13,7 +13,7 @@
 /// What a C program's handle stands for.
 struct eenet_runtime {
   /// @throws Error as eenet::Runtime.
-  eenet_runtime(std::shared_ptr<const eenet::Model> model, std::optional<double> budget);
+  eenet_runtime(std::shared_ptr<const eenet::Model> model, std::optional<eenet::Budget> budget);
   eenet_runtime(const eenet_runtime&) = delete;
   eenet_runtime& operator=(const eenet_runtime&) = delete;
 

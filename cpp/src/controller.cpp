@@ -32,22 +32,22 @@ void check(const ControllerOptions& options) {
   check_least(options.neighbours, 0, "neighbours");
 }
 
-std::size_t target_of(const BudgetTable& table, double budget) {
+std::size_t target_of(const BudgetTable& table, const Budget& budget) {
   if (const std::optional<std::size_t> target = table.choose(budget)) return *target;
   const double full = table.profile()->costs.back();
   throw Error(ErrorCode::kBudget,
-              cat("budget: ", budget, " ", table.unit(), " came, at most ", full, " ", table.unit(),
-                  " expected, the cost of full depth"));
+              cat("budget: ", table.cost_of(budget), " ", table.unit(), " came, at most ", full,
+                  " ", table.unit(), " expected, the cost of full depth"));
 }
 
 }  // namespace
 
 Controller::Controller(const BudgetTable& table, const ControllerOptions& options)
-    : budget_(options.budget),
+    : budget_(table.cost_of(options.budget)),
       horizon_(options.horizon),
       window_(options.window.value_or(std::numeric_limits<std::int64_t>::max())) {
   check(options);
-  const std::size_t target = target_of(table, budget_);
+  const std::size_t target = target_of(table, options.budget);
   const std::vector<double>& budgets = table.budgets();
   std::vector<std::size_t> order(budgets.size());
   std::iota(order.begin(), order.end(), std::size_t{0});

@@ -13,6 +13,20 @@ std::vector<T> slice(const std::vector<T>& values, std::size_t start, std::size_
   return {first, first + static_cast<std::ptrdiff_t>(count)};
 }
 
+/// Rows of an array, each of so many values; empty if the array is.
+template <typename T>
+std::vector<T> rows(const std::vector<T>& values, std::span<const std::size_t> chosen,
+                    std::size_t width = 1) {
+  std::vector<T> out;
+  if (values.empty()) return out;
+  out.reserve(chosen.size() * width);
+  for (const std::size_t row : chosen) {
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(row * width);
+    out.insert(out.end(), first, first + static_cast<std::ptrdiff_t>(width));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string_view stop_reason_name(StopReason reason) {
@@ -35,6 +49,28 @@ Result BatchResult::at(std::size_t sample) const {
   if (!explanations.empty()) out.explanations = explanations[sample];
   if (!handoffs.empty()) out.handoff = handoffs[sample];
   out.segment_ms = slice(segment_ms, 0, out.exit + 1 - first_exit);
+  out.latency_ms = latency_ms;
+  out.backend_ms = backend_ms;
+  return out;
+}
+
+BatchResult BatchResult::select(std::span<const std::size_t> samples) const {
+  BatchResult out;
+  out.num_exits = num_exits;
+  out.num_classes = num_classes;
+  out.first_exit = first_exit;
+  out.labels = rows(labels, samples);
+  out.exits = rows(exits, samples);
+  out.stopped_by = rows(stopped_by, samples);
+  out.schedule = schedule;
+  out.adapted = adapted;
+  out.audit_labels = rows(audit_labels, samples);
+  out.handoffs = rows(handoffs, samples);
+  out.probabilities = rows(probabilities, samples, num_classes);
+  out.scores = rows(scores, samples, num_exits);
+  out.logits = rows(logits, samples, num_exits * num_classes);
+  out.explanations = rows(explanations, samples);
+  out.segment_ms = segment_ms;
   out.latency_ms = latency_ms;
   out.backend_ms = backend_ms;
   return out;

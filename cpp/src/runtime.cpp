@@ -91,7 +91,7 @@ struct Runtime::Plan {
   bool limited = false;                 // If they may end for other reasons than the schedule's.
 };
 
-Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<double> budget)
+Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget)
     : model_(std::move(model)),
       stats_(model_->manifest().num_exits()),
       times_(model_->manifest().num_exits()),
@@ -221,7 +221,7 @@ std::shared_ptr<Mode> Runtime::mode() const {
   return mode_;
 }
 
-std::optional<std::size_t> Runtime::set_budget(double budget) {
+std::optional<std::size_t> Runtime::set_budget(const Budget& budget) {
   const std::optional<std::size_t> chosen = model_->budgets().choose(budget);
   put_in_force(chosen, nullptr);
   return chosen;

@@ -6,6 +6,7 @@
 
 #include "eenet/error.h"
 
+#include "util/context.h"
 #include "util/text.h"
 
 namespace eenet::tools {
@@ -50,7 +51,7 @@ bool set_flag(Arguments& arguments, const std::string& option) {
 
 void set_option(Arguments& arguments, const std::string& option, const std::string& value) {
   if (option == "--budget") {
-    arguments.budget = parse_number<double>(option, value);
+    arguments.budget = in_context(option, [&] { return Budget::parse(value); });
   } else if (option == "--threads") {
     arguments.threads = parse_number<int>(option, value);
   } else {
@@ -73,8 +74,8 @@ Classifies what is in .npy files: one sample, or a batch, of which each sample l
   INPUT           FILE.npy, or NAME=FILE.npy where the network has several inputs: preprocessed,
                   float32 or int64, as the bundle says, with or without a batch axis
 
-  --budget B      mean cost per sample, in the unit of the bundle's schedules; without it the
-                  schedule that the bundle names is in force
+  --budget B      mean cost per sample, a share of full cost, as 65%, or a number in the unit of the
+                  bundle's schedules; without it the schedule that the bundle names is in force
   --full-depth    no early exits
   --threads N     threads that compute one sample; 1 by default
   --ort-lib PATH  the ONNX Runtime library; by default that of EENET_ORT_LIB, else libonnxruntime.so,

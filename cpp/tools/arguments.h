@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "eenet/budget.h"
+
 namespace eenet::tools {
 
 /// An array file and the input that it is for.
@@ -16,7 +18,7 @@ struct InputFile {
 struct Arguments {
   std::string bundle;
   std::vector<InputFile> inputs;
-  std::optional<double> budget;
+  std::optional<Budget> budget;
   int threads = 1;
   std::optional<std::string> onnxruntime;
   bool full_depth = false;

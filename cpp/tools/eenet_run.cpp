@@ -90,7 +90,8 @@ int main(int argc, char** argv) {
   constexpr int kUserError = 2;
   try {
     eenet::tools::main_work({argv + 1, argv + argc});
-    return EXIT_SUCCESS;
+    if (std::cout.flush()) return EXIT_SUCCESS;
+    throw eenet::Error(eenet::ErrorCode::kInput, "standard output could not be written");
   } catch (const eenet::Error& error) {
     std::cerr << "eenet-run: error: " << error.what() << "\n";
     return kUserError;

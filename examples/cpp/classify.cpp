@@ -69,7 +69,7 @@ std::vector<eenet::Result> classify(eenet::Runtime& runtime, const Samples& samp
   return results;
 }
 
-void run(const std::string& bundle, const std::string& file, std::optional<double> budget) {
+void run(const std::string& bundle, const std::string& file, std::optional<eenet::Budget> budget) {
   eenet::LoadOptions options;
   options.files.libraries = {"libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
   eenet::Runtime runtime(eenet::Model::load(bundle, options), budget);
@@ -93,7 +93,9 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    run(argv[1], argv[2], argc == 4 ? std::optional(std::atof(argv[3])) : std::nullopt);
+    std::optional<eenet::Budget> budget;
+    if (argc == 4) budget = eenet::Budget::parse(argv[3]);  // 65% of full cost, or a number.
+    run(argv[1], argv[2], budget);
     return 0;
   } catch (const eenet::Error& error) {
     std::cerr << "classify: " << error.what() << "\n";

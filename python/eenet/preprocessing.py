@@ -130,4 +130,6 @@ def resize(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:
     left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
     # Rounding must not lead outside.
     box = (max(left, 0), max(top, 0), min(left + scale * width, image.width), min(top + scale * height, image.height))
-    return np.asarray(image.resize((width, height), Resampling.BILINEAR, box=box))
+    # One axis after the other: which comes first in one call depends on the version of Pillow.
+    wide = image.resize((width, image.height), Resampling.BILINEAR, box=(box[0], 0, box[2], image.height))
+    return np.asarray(wide.resize((width, height), Resampling.BILINEAR, box=(0, box[1], width, box[3])))

@@ -106,6 +106,7 @@ class ExitPolicy:
     Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
     exit, the last exit always accepts. See docs/spec/decision-core.md.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __init__(
         self,
         num_classes: typing.SupportsInt | typing.SupportsIndex,
@@ -133,6 +134,7 @@ class ExitPolicy:
             InputError: If an array is not a C-contiguous float32 array.
         """
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
     def clamp(self) -> bool:
         """
@@ -168,7 +170,9 @@ class Schedule:
     """
     An exit policy fitted for one budget, and how it was fitted. Immutable.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
     def agreement(self) -> numpy.typing.NDArray[numpy.float64] | None:
         """
@@ -234,7 +238,9 @@ class ScheduleFile:
     """
     The content of a scheduler file.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
     def active(self) -> int | None:
         """
@@ -303,7 +309,15 @@ class Replay:
     """
     Where logged samples leave under a policy.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def exits(self) -> numpy.typing.NDArray[numpy.int64]:
         """
@@ -324,7 +338,15 @@ class StreamReplay:
     """
     Where logged samples leave under schedules that a controller switches.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def exits(self) -> numpy.typing.NDArray[numpy.int64]:
         """
@@ -353,7 +375,15 @@ class ExitExplanation:
     The score before it is clamped is the sum of the contributions, `others` and `bias`. With a hidden
     layer they are those of the linear map that holds around this sample.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def accepted(self) -> bool:
         """
@@ -402,9 +432,17 @@ class ExitExplanation:
 
 class Result:
     """
-    The answer for one sample. Arrays are copies.
+    The answer for one sample. Arrays are copies. Can be copied and pickled.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def adapted(self) -> bool:
         """
@@ -419,6 +457,11 @@ class Result:
     def backend_ms(self) -> float:
         """
         The part of it inside ONNX Runtime.
+        """
+    @property
+    def class_name(self) -> str:
+        """
+        Its name.
         """
     @property
     def complete(self) -> bool:
@@ -485,15 +528,30 @@ class BatchResult:
     """
     The answers for the samples of a batch, in the order of the input.
 
-    A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies.
+    A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies. A slice is
+    a BatchResult of some of the samples. Can be copied and pickled.
     """
+    @typing.overload
     def __getitem__(self, index: typing.SupportsInt | typing.SupportsIndex) -> Result:
         """
         The answer for one sample; its times are those of the batch.
         """
+    @typing.overload
+    def __getitem__(self, index: slice) -> BatchResult:
+        """
+        The answers for some samples; the times are those of the batch.
+        """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __iter__(self) -> collections.abc.Iterator[Result]: ...
     def __len__(self) -> int: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def adapted(self) -> bool:
         """
@@ -503,6 +561,11 @@ class BatchResult:
     def backend_ms(self) -> float:
         """
         The part of it inside ONNX Runtime.
+        """
+    @property
+    def class_names(self) -> list[str]:
+        """
+        Names of these classes, N.
         """
     @property
     def complete(self) -> numpy.typing.NDArray[numpy.bool]:
@@ -532,7 +595,7 @@ class BatchResult:
     @property
     def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
         """
-        Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None unless `return_logits` was set.
+        Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None unless `return_logits` was set, and without samples.
         """
     @property
     def probabilities(self) -> numpy.typing.NDArray[numpy.float32]:
@@ -564,7 +627,15 @@ class LatencySummary:
     """
     Wall times of one kind; None where there are no records.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def count(self) -> int:
         """
@@ -595,7 +666,15 @@ class Stats:
     """
     What a Runtime has done since it was loaded or reset. Runs with a `forced_exit` are left out.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def count(self) -> int:
         """
@@ -646,8 +725,16 @@ class Alarm:
     """
     Samples are not, or no longer, like those that a schedule was calibrated on. `str()` says it in one line.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def __str__(self) -> str: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def evidence(self) -> float:
         """
@@ -698,7 +785,15 @@ class Health:
     """
     What a watch has seen since it began.
     """
+    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
+
+        Ready for `json.dumps`, but for hand-offs, which stay bytes.
+        """
     @property
     def adaptations(self) -> int:
         """
@@ -780,8 +875,18 @@ class Runtime:
     A loaded bundle, ready to classify. Made by `load`.
 
     Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
+    A context manager, which closes it at the end.
     """
+    def __enter__(self) -> Runtime: ...
+    def __exit__(self, kind: typing.Any, error: typing.Any, traceback: typing.Any) -> None: ...
     def __repr__(self) -> str: ...
+    def close(self) -> None:
+        """
+        Let go of what was loaded. Does nothing where it is closed.
+
+        Calls under way on other threads come to their end, and the memory is freed with the last of them.
+        Later calls raise ConfigurationError.
+        """
     def health(self) -> Health:
         """
         What the watch has seen.
@@ -864,6 +969,24 @@ class Runtime:
             NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
             BackendError: If ONNX Runtime failed, or there is no memory for the batch.
         """
+    def preprocess(self, images: numpy.typing.NDArray[numpy.uint8]) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Make the input of `infer` or `infer_batch` out of images, as the bundle declares.
+
+        The same numbers, to the bit, as in training and export.
+
+        Args:
+            images: uint8 (H, W, C), or (N, H, W, C) for a batch; channels in the order of
+                `preprocessing["color"]`. Of any size where the bundle declares how to resize, else of
+                `preprocessing["size"]`.
+
+        Returns:
+            float32 (C, H, W), or (N, C, H, W).
+
+        Raises:
+            InputError: If the images have another dtype, shape or size, or the bundle declares
+                preprocessing that is not of images, or that this version does not know.
+        """
     def reset_stats(self) -> None:
         """
         Start counting anew.
@@ -913,7 +1036,7 @@ class Runtime:
         """
     def set_budget(
         self,
-        budget: typing.SupportsFloat | typing.SupportsIndex,
+        budget: float | str,
         *,
         horizon: typing.SupportsInt | typing.SupportsIndex | None = None,
         window: typing.SupportsInt | typing.SupportsIndex | None = None,
@@ -929,7 +1052,9 @@ class Runtime:
         one schedule.
 
         Args:
-            budget: Mean cost per sample, in the unit of the schedules: ms unless they say otherwise.
+            budget: Mean cost per sample: a share of full cost such as `"65%"`, which means the same on
+                every device, or a number in the unit of the schedules, ms unless they say otherwise. On a
+                device without costs shares count by those that the schedules were fitted for.
             horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
                 surplus or debt carries over.
             window: Samples over which a surplus or debt is to be worked off.
@@ -943,7 +1068,7 @@ class Runtime:
         Raises:
             BudgetError: If the budget cannot be met (with the feasible range), with a controller also if it
                 is above the full cost, or nothing says what this device takes.
-            InputError: If `horizon`, `window` or `neighbours` is out of range.
+            InputError: If the budget is neither, or `horizon`, `window` or `neighbours` is out of range.
         """
     def stats(self) -> Stats:
         """
@@ -995,6 +1120,11 @@ class Runtime:
     def class_names(self) -> list[str]:
         """
         Names of the C classes.
+        """
+    @property
+    def closed(self) -> bool:
+        """
+        Whether `close` was called.
         """
     @property
     def costs(self) -> list[float] | None:
@@ -1049,7 +1179,7 @@ class Runtime:
     @property
     def preprocessing(self) -> dict[str, typing.Any]:
         """
-        What the caller does to raw input before `infer`; see docs/spec/format.md.
+        What is done to raw input before `infer`, by `preprocess` or the caller; see docs/spec/format.md.
         """
     @property
     def profile(self) -> dict[str, typing.Any] | None:
@@ -1149,7 +1279,7 @@ def features(
 def load(
     path: os.PathLike[str] | str,
     *,
-    budget_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    budget: float | str | None = None,
     threads: typing.SupportsInt | typing.SupportsIndex = 1,
     cost_profile: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
     providers: collections.abc.Sequence[str | tuple[str, dict[str, str | int]]] = ("cpu",),
@@ -1159,7 +1289,7 @@ def load(
 
     Args:
         path: The folder `NAME.eenet`.
-        budget_ms: Mean time per sample; as `Runtime.set_budget`. None: the bundle's active schedule.
+        budget: Mean cost per sample, as `Runtime.set_budget`. None: the bundle's active schedule.
         threads: Threads that compute one sample. The first load of a process fixes it.
         cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
             bundle's profiles.
@@ -1242,7 +1372,7 @@ def replay(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy | Non
 def replay_stream(
     logits: numpy.typing.NDArray[numpy.float32],
     schedules: collections.abc.Sequence[Schedule],
-    budget: typing.SupportsFloat | typing.SupportsIndex,
+    budget: float | str,
     *,
     costs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
     horizon: typing.SupportsInt | typing.SupportsIndex | None = None,
@@ -1260,7 +1390,7 @@ def replay_stream(
     Args:
         logits: Logits of every exit in the order of the stream, float32 (N, K, C).
         schedules: For one network and in one unit.
-        budget: Mean cost per sample to be realised, in the unit of the schedules.
+        budget: Mean cost per sample to be realised, as `Runtime.set_budget` takes it.
         costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
             margin included. None: those that the schedules were fitted for.
         horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a

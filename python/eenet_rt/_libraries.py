@@ -1,5 +1,6 @@
 """Where installed packages keep the libraries that the runtime opens."""
 
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -36,5 +37,9 @@ def plugin_libraries() -> dict[str, str]:
 
 
 def _folders(package: str) -> list[Path]:
-    spec = find_spec(package)
+    try:
+        spec = find_spec(package)
+    except ValueError:
+        # A module that was put into sys.modules by hand, as test suites do, says nothing of what is installed.
+        spec = PathFinder.find_spec(package)
     return [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or []]

@@ -22,11 +22,18 @@ TEST(Arguments, HaveDefaults) {
   EXPECT_EQ(arguments.threads, 1);
 }
 
+TEST(Arguments, TakeShares) {
+  const Arguments arguments = parse_arguments({"net.eenet", "x.npy", "--budget=65%"});
+  EXPECT_EQ(arguments.budget->value, 0.65);
+  EXPECT_TRUE(arguments.budget->is_share);
+}
+
 TEST(Arguments, TakeOptionsAnywhere) {
   const Arguments arguments =
       parse_arguments({"--budget", "2.5", "net.eenet", "--threads=4", "ids=a.npy", "--json",
                        "mask=b=c.npy", "--ort-lib", "lib.so", "--logits", "--full-depth"});
-  EXPECT_EQ(arguments.budget, 2.5);
+  EXPECT_EQ(arguments.budget->value, 2.5);
+  EXPECT_FALSE(arguments.budget->is_share);
   EXPECT_EQ(arguments.threads, 4);
   EXPECT_EQ(arguments.onnxruntime, "lib.so");
   EXPECT_TRUE(arguments.json && arguments.logits && arguments.full_depth);
@@ -49,7 +56,7 @@ TEST(Arguments, RefuseMistakes) {
       {{"net.eenet", "x.npy", "--budgets", "1"}, "option '--budgets' is not known"},
       {{"net.eenet", "x.npy", "--json=yes"}, "option '--json=yes' is not known"},
       {{"net.eenet", "x.npy", "--budget"}, "--budget: a value expected"},
-      {{"net.eenet", "x.npy", "--budget", "2ms"}, "--budget: '2ms' came, a number expected"},
+      {{"net.eenet", "x.npy", "--budget", "2ms"}, "--budget: '2ms' came, a number or a share"},
       {{"net.eenet", "x.npy", "--threads", "1.5"}, "--threads: '1.5' came, a number expected"},
       {{"net.eenet", "x.npy", "--logits"}, "--logits: needs --json"}};
   for (const auto& [words, message] : mistakes) {

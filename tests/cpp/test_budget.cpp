@@ -61,6 +61,57 @@ TEST(BudgetTable, OtherCostsMayReorderSchedules) {
   EXPECT_EQ(table.choose(4), 0U);
 }
 
+TEST(BudgetTable, SharesAreOfFullCost) {
+  const BudgetTable table(three_schedules(), profile({1, 2, 3}), {});
+  EXPECT_EQ(table.cost_of(Budget::share(0.5)), 1.5);
+  EXPECT_EQ(table.choose(Budget::share(0.5)), 0U);
+  EXPECT_EQ(table.choose(Budget::parse("66.7%")), 1U);
+  EXPECT_EQ(table.choose(Budget::share(1)), 2U);
+  EXPECT_EQ(table.choose(Budget::share(1.01)), std::nullopt);
+  // A third of full cost times three is not quite full cost.
+  const BudgetTable rounded({schedule(3 * 0.55, {0.5, 0.3, 0.2})}, profile({1, 2, 3}), {});
+  EXPECT_EQ(rounded.choose(Budget::parse("55%")), 0U);
+  EXPECT_EQ(rounded.choose(Budget::share(0.55 - 1e-12)), 0U);
+  expect_error(ErrorCode::kBudget, {"54.9% came", "(55% to 100%)"},
+               [&] { rounded.choose(Budget::parse("54.9%")); });
+}
+
+TEST(BudgetTable, SaysWhoseRangeItIs) {
+  const BudgetTable table(three_schedules(), profile({1, 2, 3}), {});
+  expect_error(ErrorCode::kBudget,
+               {"budget: 1.2 ms came, 1.5 to 3 ms (50% to 100%) expected, which the bundle's "
+                "schedules keep; `eenet-schedule refit` fits others, from 1 ms (33.3333%) on"},
+               [&] { table.choose(1.2); });
+  const BudgetTable lowest({schedule(1, {1, 0, 0})}, profile({1, 2, 3}), {});
+  expect_error(ErrorCode::kBudget,
+               {"budget: 20% came, 1 to 3 ms (33.3333% to 100%) expected, from the cost of the "
+                "first exit to that of full depth"},
+               [&] { lowest.choose(Budget::share(0.2)); });
+}
+
+TEST(BudgetTable, WithoutCostsSharesGoByThoseOfTheSchedules) {
+  const BudgetTable table(three_schedules(), std::nullopt, {});
+  EXPECT_EQ(table.choose(Budget::share(0.5)), 0U);
+  EXPECT_EQ(table.choose(Budget::share(0.7)), 1U);
+  EXPECT_EQ(table.choose(Budget::share(2)), std::nullopt);
+  expect_error(ErrorCode::kBudget, {"40% came", "(50% to 100%)"},
+               [&] { table.choose(Budget::share(0.4)); });
+  const BudgetTable none({}, std::nullopt, {});
+  expect_error(ErrorCode::kBudget, {"no cost profile"}, [&] { none.choose(Budget::share(0.5)); });
+}
+
+TEST(Budget, IsReadFromText) {
+  EXPECT_EQ(Budget::parse("2.5").value, 2.5);
+  EXPECT_FALSE(Budget::parse("2.5").is_share);
+  EXPECT_EQ(Budget::parse("65%").value, 65 / 100.0);
+  EXPECT_TRUE(Budget::parse("65%").is_share);
+  for (const char* const text : {"", "%", "65 %", " 65%", "+1", "-1", "0", "0%", "nan", "inf%",
+                                 "1e999", "65%%", "0x10", "1,5"}) {
+    expect_error(ErrorCode::kInput, {"came, a number or a share of full cost, as '65%', expected"},
+                 [&] { Budget::parse(text); });
+  }
+}
+
 TEST(BudgetTable, WithoutCostsNothingIsPromised) {
   const BudgetTable table(three_schedules(), std::nullopt, {profile({10, 20, 30}, "flops")});
   EXPECT_FALSE(table.profile().has_value());

@@ -166,6 +166,24 @@ TEST(CApi, SetsBudgetsAndCounts) {
   EXPECT_TRUE(std::isnan(stats.mean_cost) && std::isnan(stats.p50_ms));
 }
 
+TEST(CApi, SetsShares) {
+  Runtimes made;
+  std::int64_t schedule = 7;
+  ASSERT_EQ(eenet_set_budget_share(&made.runtime, 0.5, &schedule), EENET_OK);
+  EXPECT_EQ(schedule, 0);
+  ASSERT_EQ(eenet_set_budget_share(&made.runtime, 1.01, &schedule), EENET_OK);
+  EXPECT_EQ(schedule, -1);
+  expect_failure(eenet_set_budget_share(&made.runtime, 0.4, nullptr), EENET_ERROR_BUDGET,
+                 "40% came");
+  eenet_load_options options{};
+  options.struct_size = sizeof options;
+  options.budget = 2;
+  options.budget_share = 0.5;
+  eenet_runtime* runtime = nullptr;
+  expect_failure(eenet_load("x", &options, &runtime), EENET_ERROR_INPUT,
+                 "budget and budget_share: both came");
+}
+
 TEST(CApi, FailsWithTheRuntimesOwnWords) {
   Runtimes made;
   const EchoInput input = sample();

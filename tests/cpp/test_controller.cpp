@@ -73,7 +73,10 @@ TEST(Controller, CarriesOverWhatAHorizonLeaves) {
 }
 
 TEST(Controller, WorksASurplusOffOverTheWindow) {
-  Controller controller(three(), window(2, 4));
+  // Two thirds of a full cost of 3 are 2.
+  ControllerOptions options = window(0, 4);
+  options.budget = Budget::share(2.0 / 3);
+  Controller controller(three(), options);
   // 2; 2 + 1/4, as close to 2 as to 2.5; 2 + 2/4; 2 + 1/4; 2; 2 - 1/4, as close to 1.5; 2 - 2/4.
   EXPECT_EQ(choices(controller, {0, 0, 2, 2, 2, 2}), (Choices{1, 1, 2, 1, 1, 0, 0}));
   EXPECT_DOUBLE_EQ(controller.surplus(), -2);
@@ -169,7 +172,8 @@ TEST(Controller, RefusesBadOptions) {
     expect_error(code, parts, [&] { Controller(three(), options); });
   };
   for (const double budget : {1.49, 0.0, -2.0, std::nan("")}) {
-    refused(ErrorCode::kBudget, {"budget: ", "1.5 to 3 ms expected"}, horizon(budget, 10));
+    refused(ErrorCode::kBudget, {"budget: ", "1.5 to 3 ms (50% to 100%) expected"},
+            horizon(budget, 10));
   }
   for (const double budget : {3.001, HUGE_VAL}) {
     refused(ErrorCode::kBudget, {"budget: ", "at most 3 ms expected"}, horizon(budget, 10));

@@ -30,6 +30,29 @@ BatchResult make_batch() {
   return batch;
 }
 
+TEST(BatchResult, SelectsSamplesInAnyOrder) {
+  const BatchResult batch = make_batch();
+  const std::vector<std::size_t> order = {1, 0, 1};
+  const BatchResult chosen = batch.select(order);
+  ASSERT_EQ(chosen.size(), 3U);
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Result expected = batch.at(order[i]);
+    const Result result = chosen.at(i);
+    EXPECT_EQ(result.label, expected.label);
+    EXPECT_EQ(result.exit, expected.exit);
+    EXPECT_EQ(result.stopped_by, expected.stopped_by);
+    EXPECT_EQ(result.probabilities, expected.probabilities);
+    EXPECT_EQ(result.scores, expected.scores);
+    EXPECT_EQ(result.logits, expected.logits);
+    EXPECT_EQ(result.explanations.size(), expected.explanations.size());
+    EXPECT_EQ(result.segment_ms, expected.segment_ms);
+    EXPECT_EQ(result.latency_ms, expected.latency_ms);
+    EXPECT_EQ(result.schedule, expected.schedule);
+  }
+  EXPECT_TRUE(chosen.handoffs.empty() && chosen.audit_labels.empty());
+  EXPECT_EQ(batch.select({}).size(), 0U);
+}
+
 TEST(BatchResult, GivesOneSampleOnlyWhatItPassed) {
   const BatchResult batch = make_batch();
   EXPECT_EQ(batch.size(), 2U);

@@ -95,7 +95,7 @@ TEST(RuntimeThreads, MixSamplesAndBatchesAndBudgetsAndStats) {
       } else {
         runtime.set_budget(kChoices[round % 4].budget);
       }
-      wrong += runtime.surplus().value_or(0) > controlled.budget * 3 * kThreads * kRounds;
+      wrong += runtime.surplus().value_or(0) > controlled.budget.value * 3 * kThreads * kRounds;
       wrong += sum(runtime.stats().exits) > 3 * kThreads * kRounds;
       if (const auto schedule = runtime.schedule()) wrong += schedule->unit != "ms";
     } else if (thread % 4 == 1) {

@@ -339,4 +339,4 @@ def test_budgets_in_operations(
     left = eenet_rt.replay(tiny.report.logits, schedule.exit_policy).exits
     assert 0.9 * schedule.budget < np.take(costs, left).mean() < 1.05 * schedule.budget
     with pytest.raises(eenet_rt.BudgetError, match="the schedules of this bundle are in flops"):
-        eenet_rt.load(out, budget_ms=1.0)
+        eenet_rt.load(out, budget=1.0)

@@ -350,7 +350,7 @@ def test_costs_of_the_cpu_are_not_those_of_openvino(spare: Path) -> None:
 def test_refitting_for_openvino(spare: Path) -> None:
     options = RefitOptions((1.5,), costs=(1.0, 2.0, 3.0), profile=ProfileOptions(provider="openvino"))
     refit_bundle(spare, None, options, print)
-    runtime = eenet_rt.load(spare, budget_ms=1.5, providers=["openvino"])
+    runtime = eenet_rt.load(spare, budget=1.5, providers=["openvino"])
     assert runtime.profile is not None
     assert (runtime.profile["provider"], list(runtime.profile["costs"])) == ("openvino", [1.0, 2.0, 3.0])
     cpu = eenet_rt.load(spare)

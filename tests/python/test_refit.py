@@ -112,7 +112,7 @@ def test_budgets_of_other_costs_are_kept(
         accuracies.append((replay.labels == tiny.report.labels).mean())
     assert accuracies[0] < accuracies[-1]
     for budget in BUDGETS:
-        assert eenet_rt.load(str(out), budget_ms=budget).schedule.budget == budget
+        assert eenet_rt.load(str(out), budget=budget).schedule.budget == budget
 
 
 def test_eenet_keeps_its_scorers(
@@ -197,7 +197,7 @@ def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -
     new = json.loads(after["manifest.json"])
     assert {name for name in manifest if new[name] != manifest[name]} == {"profiles", "files"}
     assert new["profiles"] == [CostProfile.of_this_device(COSTS, 1).to_json(), *manifest["profiles"][1:]]
-    eenet_rt.load(str(spare), budget_ms=3.5)
+    eenet_rt.load(str(spare), budget=3.5)
 
 
 def test_files_of_others_stay_where_a_bundle_is_replaced(
@@ -285,7 +285,7 @@ def test_measure_and_refit_without_pytorch(policy: str, exported: Callable[[str]
     assert done.returncode == 0, done.stderr
     assert "by the bundle's profile of this device" in done.stdout
     assert "check: the bundle loads" in done.stdout
-    runtime = eenet_rt.load(str(bundle), budget_ms=budget)
+    runtime = eenet_rt.load(str(bundle), budget=budget)
     assert runtime.schedule.budget == budget
     assert list(runtime.costs) == profile["costs"]
 
@@ -295,7 +295,7 @@ def test_without_onnxruntime_given_costs_are_enough(spare: Path, tmp_path: Path)
     done = on_device(python, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 2.5)
     assert done.returncode == 0, done.stderr
     assert "segments could not be opened here" in done.stdout
-    assert eenet_rt.load(str(spare), budget_ms=2.5).schedule.budget == 2.5
+    assert eenet_rt.load(str(spare), budget=2.5).schedule.budget == 2.5
     done = on_device(python, "refit", spare, "--measure", "--budget-ms", 2.5)
     assert done.returncode == 2
     assert "tiny.eenet cannot be measured: ONNX Runtime" in done.stderr

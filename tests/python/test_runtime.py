@@ -60,6 +60,14 @@ def test_dictionary_of_inputs(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
     assert np.array_equal(runtime.infer({"image": x}).probabilities, runtime.infer(x).probabilities)
 
 
+def test_subclasses_are_arrays(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
+    class Named(np.ndarray):
+        pass
+
+    for same in (x.view(Named), x.view(np.memmap)):
+        assert runtime.infer(same).label == runtime.infer(x).label
+
+
 def test_read_only_input(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
     frozen = x.copy()
     frozen.flags.writeable = False
@@ -75,6 +83,13 @@ def test_read_only_input(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
         (lambda x: (x * 255).astype(np.uint8), ("image", "uint8", "float32")),
         (lambda x: np.asfortranarray(x), ("image", "contiguous")),
         (lambda x: np.repeat(x, 2, axis=2)[:, :, ::2], ("image", "contiguous")),
+        (lambda x: x[:, ::-1], ("image", "contiguous")),
+        (lambda x: x.astype(">f4"), ("image", ">f4", "float32")),
+        (lambda x: x.astype(object), ("image", "object", "float32")),
+        (lambda x: x.ravel()[0], ("image", "float32 came, a numpy array expected")),
+        (lambda x: np.array(1, np.float32), ("image", "shape ()", "(3, 32, 32)")),
+        (lambda x: np.ma.masked_array(x, mask=True), ("image", "MaskedArray", "plain array", "filled")),
+        (lambda x: np.ma.masked_array(x), ("image", "MaskedArray", "plain array", "filled")),
         (lambda x: x.tolist(), ("list",)),
         (lambda x: None, ("None",)),
         (lambda x: {"picture": x}, ("image", "missing")),
@@ -140,7 +155,42 @@ def test_budget_out_of_range(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> 
             runtime.set_budget(budget)
     assert runtime.schedule.budget == before
     with pytest.raises(eenet_rt.BudgetError):
-        eenet_rt.load(str(tiny.path), budget_ms=runtime.costs[0] / 2)
+        eenet_rt.load(str(tiny.path), budget=runtime.costs[0] / 2)
+
+
+def test_shares_of_full_cost(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:
+    for schedule in runtime.schedules:
+        share = f"{100 * schedule.budget / runtime.costs[-1]!r}%"
+        assert runtime.set_budget(share).budget == schedule.budget
+        assert eenet_rt.load(tiny.path, budget=share).schedule.budget == schedule.budget
+        assert runtime.set_budget(share, window=10).budget == schedule.budget
+    with pytest.warns(eenet_rt.BudgetWarning, match="full depth"):
+        assert runtime.set_budget("100.1%") is None
+    with pytest.raises(eenet_rt.BudgetError, match=r"budget: 1% came, .* \(.*% to 100%\) expected"):
+        runtime.set_budget("1%")
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ("x%", "budget: 'x%' came, a number or a share of full cost, as '65%', expected"),
+        ("-5%", "budget: '-5%' came, a number or a share"),
+        ([2.5], "budget: list came, a number or a share of full cost, as '65%', expected"),
+        (True, "budget: bool came, a number or a share"),
+        (2j, "budget: complex came, a number or a share"),
+    ],
+)
+def test_budgets_that_are_none(runtime: eenet_rt.Runtime, tiny: TrainedBundle, budget: Any, words: str) -> None:
+    for take in (runtime.set_budget, lambda budget: eenet_rt.load(tiny.path, budget=budget)):
+        with pytest.raises(eenet_rt.InputError) as caught:
+            take(budget)
+        assert words in str(caught.value)
+
+
+def test_numbers_of_any_kind_are_budgets(runtime: eenet_rt.Runtime) -> None:
+    budget = runtime.budgets[-1]
+    for same in (np.float64(budget), repr(budget)):
+        assert runtime.set_budget(same).budget == budget
 
 
 def test_budget_above_full_cost_runs_full_depth_and_says_so(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
@@ -170,6 +220,10 @@ def test_another_device_gets_no_ms_budget_until_it_has_costs(tiny: TrainedBundle
     assert runtime.infer(tiny.inputs[0]).label in range(10)
     with pytest.raises(eenet_rt.BudgetError, match="profile"):
         runtime.set_budget(1.0)
+    # Shares go by the costs that the schedules were fitted for.
+    for schedule in runtime.schedules:
+        share = f"{100 * schedule.budget / schedule.costs[-1]!r}%"
+        assert runtime.set_budget(share).budget == schedule.budget
     # Everything is ten times slower there: ten times the budget takes the same schedules.
     slow = [10 * c for c in manifest["profiles"][0]["costs"]]
     runtime = eenet_rt.load(str(copy), cost_profile=slow)
@@ -350,5 +404,20 @@ print("parent", runtime.infer(x).label >= 0)
 
 
 def test_eenet_rt_imports_neither_torch_nor_onnx_nor_eenet() -> None:
-    done = python("import sys, eenet_rt; print({'torch', 'onnx', 'onnxruntime', 'eenet'} & set(sys.modules))")
-    assert done.stdout == "set()\n"
+    code = "import sys, eenet_rt; print({'torch', 'onnx', 'onnxruntime', 'eenet'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=300)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
+@pytest.mark.parametrize("path", ["a\0b", "\ud800", b"a\0b"])
+def test_paths_that_no_file_can_have(path: str | bytes) -> None:
+    for read in (eenet_rt.load, eenet_rt.read_schedules):
+        with pytest.raises(eenet_rt.InputError, match=r"path: .* came, a name that a file can have expected"):
+            read(path)
+
+
+def test_a_stub_of_onnxruntime_hides_nothing(tiny: TrainedBundle) -> None:
+    """Test suites put modules into `sys.modules` that say nothing of what is installed."""
+    code = "import sys, types, eenet_rt; sys.modules['onnxruntime'] = types.ModuleType('onnxruntime')\n"
+    done = python(code + "print(eenet_rt.load(sys.argv[1]).provider)", str(tiny.path))
+    assert done.stdout == "cpu\n", done.stderr

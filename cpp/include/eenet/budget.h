@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "eenet/export.h"
@@ -11,6 +12,23 @@
 #include "eenet/schedule.h"
 
 namespace EENET_API eenet {
+
+/// Mean cost per sample that is asked for: a number in the unit of the schedules, or a share of
+/// full cost, which means the same on every device.
+struct Budget {
+  Budget(double number) : value(number) {}  // Implicit: a plain number is a budget.
+  static Budget share(double of_full_cost) {
+    Budget budget(of_full_cost);
+    budget.is_share = true;
+    return budget;
+  }
+  /// Reads `65%` or `2.5`.
+  /// @throws Error(kInput) if it is neither.
+  static Budget parse(std::string_view text);
+
+  double value;
+  bool is_share = false;
+};
 
 /// The conditions under which a measured profile holds.
 struct ProfileKey {
@@ -43,19 +61,27 @@ class BudgetTable {
   /// The budget that each schedule keeps under the costs in force; empty without costs.
   const std::vector<double>& budgets() const noexcept { return budgets_; }
 
+  /// What a sample may cost on average, in the unit. Without costs in force a share is one of what
+  /// the first schedule was fitted for.
+  /// @throws Error(kBudget) with the way out if there are no costs to go by.
+  double cost_of(const Budget& budget) const;
+
   /// @return Index of the schedule with the largest budget <= `budget`; none: the budget is above
   ///   the full cost, run full depth.
-  /// @throws Error(kBudget) with the feasible range if the budget cannot be met, or with the way
-  ///   out if there are no costs.
-  std::optional<std::size_t> choose(double budget) const;
+  /// @throws Error(kBudget) with the feasible range if the budget cannot be met; as cost_of().
+  std::optional<std::size_t> choose(const Budget& budget) const;
 
  private:
-  [[noreturn]] void refuse(double budget) const;
+  [[noreturn]] void refuse(const Budget& budget) const;
+  std::string describe(const Budget& budget) const;
 
   std::vector<std::shared_ptr<const Schedule>> schedules_;
   std::string unit_;
   std::optional<Profile> profile_;
   std::vector<double> budgets_;
+  // What shares go by: costs in force, else those of the first schedule; empty without either.
+  std::vector<double> costs_;
+  std::vector<double> kept_;  // The budget that each schedule keeps under them.
 };
 
 /// @return The measured profile that was made under these conditions, or null.

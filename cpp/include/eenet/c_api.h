@@ -56,6 +56,10 @@ EENET_API eenet_status eenet_infer(eenet_runtime* runtime, const eenet_tensor* i
 ///   runs. May be NULL.
 EENET_API eenet_status eenet_set_budget(eenet_runtime* runtime, double budget, int64_t* schedule);
 
+/// As eenet_set_budget, with a share of full cost, as 0.65, which means the same on every device.
+EENET_API eenet_status eenet_set_budget_share(eenet_runtime* runtime, double share,
+                                              int64_t* schedule);
+
 EENET_API eenet_status eenet_get_stats(const eenet_runtime* runtime, eenet_stats* stats);
 
 /// Starts counting anew.

@@ -42,6 +42,7 @@ typedef struct eenet_load_options {
   /// The library to open where EENET_ORT_LIB is not set and the process has none yet; NULL:
   /// libonnxruntime.so, where the system looks for libraries.
   const char* onnxruntime;
+  double budget_share;  ///< As budget, but of full cost, as 0.65; one of the two, or neither: 0.
 } eenet_load_options;
 
 /// An input of the network. This struct does not grow.

@@ -12,8 +12,8 @@
 namespace EENET_API eenet {
 
 struct ControllerOptions {
-  /// Mean cost per sample to be realised, in the unit of the table.
-  double budget = 0;
+  /// Mean cost per sample to be realised.
+  Budget budget = 0;
   /// Samples over which the budget is to hold. When they are over a new horizon of as many starts,
   /// and what the last one left over or owes carries into it.
   std::optional<std::int64_t> horizon;

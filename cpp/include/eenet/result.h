@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -76,6 +77,8 @@ struct BatchResult {
   }
   /// The answer for one sample, copied; the times are those of the batch.
   Result at(std::size_t sample) const;
+  /// The answers for some samples, copied, in this order; the times are those of the batch.
+  BatchResult select(std::span<const std::size_t> samples) const;
 };
 
 }  // namespace eenet

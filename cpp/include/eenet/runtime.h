@@ -49,7 +49,7 @@ class Runtime {
   /// Runs some blank samples, so that the first real one is as fast as the next.
   /// @param budget As for set_budget(); none: the bundle's active schedule.
   /// @throws Error(kBackend) if a Runner cannot be made or fails, Error(kBudget) for the budget.
-  explicit Runtime(std::shared_ptr<const Model> model, std::optional<double> budget = {});
+  explicit Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget = {});
   ~Runtime();
 
   /// Classifies one sample; see Runner::run().
@@ -70,14 +70,14 @@ class Runtime {
 
   /// Puts the schedule with the largest budget <= `budget` in force, without a reload. Samples
   /// under way keep the schedule they started with.
-  /// @param budget Mean cost per sample, in the unit of the schedules.
+  /// @param budget Mean cost per sample.
   /// @return Its index; none: the budget is above the full cost and full depth is in force.
   /// @throws Error(kBudget) if the budget cannot be met.
-  std::optional<std::size_t> set_budget(double budget);
+  std::optional<std::size_t> set_budget(const Budget& budget);
 
   /// Puts a controller in force, which keeps the mean cost of the samples from now on at the budget
   /// by switching schedules. Calls with a policy or forced exit of their own are not booked.
-  /// @return Index of the schedule that set_budget(double) would take.
+  /// @return Index of the schedule that set_budget(const Budget&) would take.
   /// @throws Error(kBudget, kInput) as Controller does; Error(kConfiguration) if a watch adapts
   ///   thresholds, which is another answer to the same question.
   std::size_t set_budget(const ControllerOptions& options);

@@ -1,0 +1,112 @@
+"""`Runtime.preprocess`: the numbers of training and export, to the bit, from images of any size."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eenet_rt
+from eenet.preprocessing import ImagePreprocessing, resize
+from support import golden
+
+STEPS = ImagePreprocessing((12, 20), (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616), resize=True)
+
+
+def load(folder: Path, declared: dict[str, Any]) -> eenet_rt.Runtime:
+    """The golden bundle with another declaration."""
+    path = Path(shutil.copytree(golden.GOLDEN, folder / "golden.eenet", dirs_exist_ok=True))
+    manifest = json.loads((path / "manifest.json").read_text())
+    (path / "manifest.json").write_text(json.dumps({**manifest, "preprocessing": declared}))
+    return eenet_rt.load(path)
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> eenet_rt.Runtime:
+    return load(tmp_path_factory.mktemp("bundle"), STEPS.to_json())
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).integers(0, 256, shape, np.uint8)
+
+
+def test_the_numbers_of_training(runtime: eenet_rt.Runtime) -> None:
+    # All bytes in every channel.
+    levels = np.resize(np.arange(256, dtype=np.uint8), (4, 12, 20, 3))
+    for images in (levels, levels[0], noise(3, 12, 20, 3)):
+        ours, theirs = runtime.preprocess(images), STEPS(images)
+        assert (ours.dtype, ours.shape, ours.flags.c_contiguous) == (np.float32, theirs.shape, True)
+        assert np.array_equal(ours.view(np.uint32), theirs.view(np.uint32))
+
+
+@pytest.mark.parametrize(
+    "size", [(12, 21), (24, 40), (100, 37), (37, 100), (1, 1), (5, 200), (12, 19), (7, 9), (255, 256), (13, 20)]
+)
+def test_the_pixels_of_training(runtime: eenet_rt.Runtime, size: tuple[int, int]) -> None:
+    images = np.stack([noise(*size, 3), np.full((*size, 3), 255, np.uint8)])
+    resized = np.stack([resize(Image.fromarray(image), STEPS.size) for image in images])
+    assert np.array_equal(runtime.preprocess(images), STEPS(resized))
+    assert np.array_equal(runtime.preprocess(images[0]), STEPS(resized[0]))
+
+
+def test_any_strides(runtime: eenet_rt.Runtime) -> None:
+    images = noise(2, 12, 20, 3)
+    expected = STEPS(images)
+    frozen = images.copy()
+    frozen.flags.writeable = False
+    for same in (np.asfortranarray(images), images[..., ::-1].copy()[..., ::-1], frozen, images.view(np.memmap)):
+        assert np.array_equal(runtime.preprocess(same), expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        (np.zeros((12, 20, 3), np.float32), "images: float32 came, uint8 expected"),
+        (np.zeros((12, 20), np.uint8), "images: shape (12, 20) came, (H, W, 3) or (N, H, W, 3) expected"),
+        (np.zeros((3, 12, 20), np.uint8), "images: shape (3, 12, 20) came, (H, W, 3)"),
+        (np.zeros((0, 12, 20, 3), np.uint8), "images: shape (0, 12, 20, 3) came"),
+        (np.zeros((0, 20, 3), np.uint8), "images: shape (0, 20, 3) came"),
+        (np.ma.zeros((12, 20, 3), np.uint8), "images: MaskedArray, of which not all values count, came"),
+        ([[[0, 0, 0]]], "images: list came, a numpy array expected"),
+        (None, "images: NoneType came, a numpy array expected"),
+    ],
+)
+def test_refused_images(runtime: eenet_rt.Runtime, images: Any, words: str) -> None:
+    with pytest.raises(eenet_rt.InputError) as caught:
+        runtime.preprocess(images)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"kind": "none"}, "preprocessing.kind: 'none' came, 'image' expected"),
+        ({"layout": "HWC"}, "preprocessing.layout: 'HWC' came, 'CHW' expected"),
+        ({"size": [12]}, "preprocessing.size"),
+        ({"size": [0, 20]}, "preprocessing.size"),
+        ({"std": [1, 0, 1]}, "preprocessing.std: 0 came, numbers other than 0 expected"),
+        ({"std": [1]}, "preprocessing.std: 1 numbers came, one a channel"),
+        ({"mean": [], "std": []}, "preprocessing.mean: 0 numbers came"),
+        ({"resize": {"crop": "none", "filter": "bilinear", "antialias": True}}, "crop: 'none' came, 'center' expected"),
+        ({"resize": {"crop": "center", "filter": "bilinear", "antialias": False}}, "antialias: false came"),
+        ({"scale": "x"}, "preprocessing.scale"),
+    ],
+)
+def test_refused_declarations(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    runtime = load(tmp_path, {**STEPS.to_json(), **change})
+    with pytest.raises(eenet_rt.InputError) as caught:
+        runtime.preprocess(noise(12, 20, 3))
+    assert words in str(caught.value)
+
+
+def test_without_a_way_to_resize(tmp_path: Path) -> None:
+    steps = ImagePreprocessing(STEPS.size, STEPS.mean, STEPS.std)
+    runtime = load(tmp_path, steps.to_json())
+    assert np.array_equal(runtime.preprocess(noise(12, 20, 3)), steps(noise(12, 20, 3)))
+    with pytest.raises(eenet_rt.InputError, match=r"images: height and width \(12, 21\) came, \(12, 20\) expected"):
+        runtime.preprocess(noise(12, 21, 3))
