@@ -89,7 +89,9 @@ class Tree:
                 shutil.copyfile(source, target)
 
     def write(self, path: str, data: bytes) -> None:
-        (self._folder / path).write_bytes(data)
+        target = self._folder / path
+        if target.read_bytes() != data:
+            target.write_bytes(data)
 
     def configure(self) -> None:
         command = ["cmake", "-S", ".", "-B", self._build, "-DCMAKE_BUILD_TYPE=Release", "-DEENET_BUILD_TESTS=ON"]
@@ -168,27 +170,25 @@ def tests_of(path: str) -> list[str]:
     return [*(["cpp"] if path.startswith("cpp/") else []), " ".join(TESTS[prefix])]
 
 
-def all_mutants(paths: list[str]) -> list[Mutant]:
-    """Of the files that git knows below the paths."""
+def read_sources(paths: list[str]) -> dict[str, bytes]:
+    """The files that git knows below the paths, read once: they may be edited while this runs."""
     names = subprocess.run(
         ["git", "ls-files", "--", *paths], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    sources = [name for name in names if Path(name).suffix in (".cpp", ".h", ".py") and (ROOT / name).is_file()]
-    return [mutant for name in sources for mutant in find_mutants(name, (ROOT / name).read_bytes())]
+    known = (name for name in names if Path(name).suffix in (".cpp", ".h", ".py"))
+    return {name: (ROOT / name).read_bytes() for name in known if (ROOT / name).is_file()}
 
 
-def describe(mutant: Mutant) -> Outcome:
+def describe(mutant: Mutant, source: bytes) -> Outcome:
     """Where it is and what it does, for people."""
-    source = (ROOT / mutant.path).read_bytes()
     before = source[mutant.start : mutant.end].decode(errors="replace")
     return Outcome(mutant.path, source.count(b"\n", 0, mutant.start) + 1, mutant.kind, before, mutant.text)
 
 
-def judge(tree: Tree, mutant: Mutant) -> Outcome:
+def judge(tree: Tree, mutant: Mutant, source: bytes) -> Outcome:
     """Makes the change, builds, runs the tests, and takes it back."""
-    result, start = describe(mutant), time.monotonic()
-    original = (ROOT / mutant.path).read_bytes()
-    tree.write(mutant.path, mutant.apply(original))
+    result, start = describe(mutant, source), time.monotonic()
+    tree.write(mutant.path, mutant.apply(source))
     try:
         result.outcome = "survived"
         if mutant.path.startswith("cpp/") and not tree.build():
@@ -200,7 +200,7 @@ def judge(tree: Tree, mutant: Mutant) -> Outcome:
                     result.outcome, result.by = ("killed" if outcome == "failed" else "timeout"), suite
                     break
     finally:
-        tree.write(mutant.path, original)
+        tree.write(mutant.path, source)
     result.seconds = round(time.monotonic() - start, 1)
     return result
 
@@ -248,12 +248,13 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "mutation" / "report.json")
     parser.add_argument("--list", action="store_true", help="print which mutants would be tried, and try none")
     arguments = parser.parse_args()
-    mutants = all_mutants(arguments.paths)
-    digest = hashlib.sha256(b"".join((ROOT / m.path).read_bytes() + repr(m).encode() for m in mutants)).hexdigest()
+    sources = read_sources(arguments.paths)
+    mutants = [mutant for name, source in sources.items() for mutant in find_mutants(name, source)]
+    digest = hashlib.sha256(repr(sorted(sources.items())).encode() + repr(mutants).encode()).hexdigest()
     random.Random(arguments.seed).shuffle(mutants)
     if arguments.list:
         for mutant in mutants[: arguments.count]:
-            each = describe(mutant)
+            each = describe(mutant, sources[mutant.path])
             print(f"{each.path}:{each.line}: {each.kind}: {each.before!r} -> {each.after!r}")
         print(f"{len(mutants)} mutants in all")
         return 0
@@ -262,6 +263,8 @@ def main() -> int:
     outcomes = resume(arguments.out, key)
     tree = Tree(arguments.out.parent / "tree", arguments.jobs, arguments.limit)
     tree.fill()
+    for name, source in sources.items():
+        tree.write(name, source)
     print("build the sources as they are", flush=True)
     tree.configure()
     start, begun = time.monotonic(), len(outcomes)
@@ -270,7 +273,7 @@ def main() -> int:
         if tried >= arguments.count:
             break
         tree.prepare(tests_of(mutant.path))
-        outcomes.append(judge(tree, mutant))
+        outcomes.append(judge(tree, mutant, sources[mutant.path]))
         save(arguments.out, report(key, outcomes))
         each, tried = outcomes[-1], tried + (outcomes[-1].outcome != "invalid")
         left = (time.monotonic() - start) / (len(outcomes) - begun) * (arguments.count - tried) / 60
