@@ -95,7 +95,8 @@ class _Directory:
             if not stat.S_ISREG(status.st_mode):
                 raise UserError(f"{self._folder / name} is not a regular file")
             if status.st_size > limit:
-                raise UserError(f"{self._folder / name}: {status.st_size} bytes came, at most {limit} expected")
+                source = "" if name == MANIFEST else " by the manifest"
+                raise UserError(f"{self._folder / name}: {status.st_size} bytes came, at most {limit} expected{source}")
             return opened.read(limit + 1)
 
 
@@ -218,7 +219,8 @@ class Bundle:
         held = os.fstat(self._directory.descriptor)
         with contextlib.suppress(OSError):
             if os.path.samestat(held, os.stat(self.folder)):
-                return UserError(f"{self.folder}: {name!r} is in the manifest, but not to be read: {error.strerror}")
+                complaint = f"{name!r} is in the manifest, expected a regular file of that name: {error.strerror}"
+                return UserError(f"{self.folder}: {complaint}")
         return UserError(f"{self.folder} was replaced while it was read; try again")
 
     def _check(self, name: str, data: bytes) -> None:

@@ -19,8 +19,10 @@ import pytest
 
 import eenet_rt
 from eenet.bundle import Bundle, listed_files
+from eenet.cli.predict import main as predict
 from eenet.errors import UserError
 from eenet.files import replacing, replacing_folder
+from eenet.report.page import check_output
 from support import golden, schedule_command
 from support.bundles import contents
 
@@ -187,6 +189,14 @@ def test_commands_say_so_in_one_line(kind: str, tmp_path: Path, capsys: pytest.C
         assert (status, error.count("\n")) == (2, 1), error
         assert f"is {kind}, a file expected" in error
     assert names(tmp_path / "compared") == ["comparison.csv"]
+
+
+def test_long_work_says_so_before_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "out")
+    assert predict([str(golden.GOLDEN), "--data", str(tmp_path / "nothing yet"), "--out", str(tmp_path / "out")]) == 2
+    assert "is a pipe, a file expected" in capsys.readouterr().err
+    with pytest.raises(eenet_rt.InputError, match="is a pipe, a file expected"):
+        check_output(tmp_path / "out")
 
 
 def test_standard_output_that_is_a_pipe(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, check_counts, run_command
+from eenet.files import check_replaceable
 from eenet.prediction_checks import check_predictions
 from eenet.profiling import PROVIDERS
 from eenet.scheduling.summary import exit_accuracies
@@ -39,6 +40,7 @@ def _parser() -> ArgumentParser:
 
 def _predict(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads")
+    check_replaceable(arguments.out, folder=False)
     images = bundle_images(arguments.bundle, arguments.data)
     predictions = predict_images(
         arguments.bundle, images, threads=arguments.threads, provider=arguments.provider

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from eenet.errors import UserError
-from eenet.files import replacing, replacing_folder
+from eenet.files import check_replaceable, replacing, replacing_folder
 from eenet.report.style import DARK, LIGHT, Scheme, render
 
 if TYPE_CHECKING:
@@ -123,21 +122,21 @@ def check_output(out: Path) -> None:
     """Makes sure, before minutes of work, that a page can be written.
 
     Raises:
-        UserError: the page is a folder, its folder cannot be made or written in, or that of the pictures holds
-            something else.
+        UserError: the page is a folder, its folder cannot be made, or that of the pictures holds something else.
+        eenet_rt.InputError: something is there that cannot be replaced, or nothing can be written there.
     """
     if out.is_dir():
         raise UserError(f"--out: {out} is a folder, expected a file name such as report.html")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out.parent):
-            pass
     except OSError as error:
         raise UserError(f"--out: cannot write in {out.parent}: {error.strerror}") from error
+    check_replaceable(out, folder=False)
     folder = figures_folder(out)
     foreign = [p.name for p in folder.iterdir() if p.suffix != ".png"] if folder.is_dir() else []
     if foreign or (folder.exists() and not folder.is_dir()):
         raise UserError(f"--out: {folder} holds {(foreign or ['no pictures'])[0]}, which a report would replace")
+    check_replaceable(folder, folder=True)
 
 
 def write_page(page: Page, out: Path) -> list[str]:

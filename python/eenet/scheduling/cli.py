@@ -264,14 +264,14 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
+    table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
+    for path in (table, figure):
+        check_replaceable(path, folder=False)
     check_counts(arguments, "repeats")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))
-    table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
-    for path in (table, figure):
-        check_replaceable(path, folder=False)
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     policies = [
         (policy, combine)
