@@ -18,6 +18,7 @@ for script in (
     "drift.py",
     "schedulers.py",
     "guarantee.py",
+    "small_sets.py",
     "fit_time.py",
     "streams.py",
 ):

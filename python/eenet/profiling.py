@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,7 @@ _NAME = "measure"
 _ERROR = f"{_NAME}: error: "
 _WARM_UP = 20
 _NOISE_SAMPLES = 8
+_LITTLE_LOAD = 0.3
 _UNSTEADY = 1.3  # median over the fastest tenth, above which a machine was busy
 
 _log = logging.getLogger(__name__)
@@ -85,6 +87,31 @@ class CostProfile:
         """The object of the manifest; a profile that holds everywhere has no key."""
         value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
         return value | {name: getattr(self, name) for name in _KEY if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class MachineLoad:
+    """What else a machine does.
+
+    Attributes:
+        load: processes that had or wanted a core, mean of the last minute (load average).
+        cores: that this process may use.
+    """
+
+    load: float
+    cores: int
+
+    @classmethod
+    def now(cls) -> MachineLoad:
+        """Before anything is measured, for what is measured is load as well."""
+        return cls(os.getloadavg()[0], len(os.sched_getaffinity(0)))
+
+    def busy(self, threads: int) -> bool:
+        """Whether work beside so many threads leaves them less than all of their cores."""
+        return self.load + threads > self.cores + _LITTLE_LOAD
+
+    def __str__(self) -> str:
+        return f"load average {self.load:.1f} on {self.cores} core(s)"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ def test_on_noise(tiny: TrainedBundle, capsys: pytest.CaptureFixture[str]) -> No
     assert main([str(tiny.path), *QUICK, "--json"]) == 0
     captured = capsys.readouterr()
     result, runtime = json.loads(captured.out), eenet_rt.load(tiny.path)
-    assert captured.err == ""
+    # No progress where no terminal is; but other work on this machine is said.
+    assert all("load average" in line for line in captured.err.splitlines())
     assert result["budget"] == runtime.schedule.budget
     assert result["provider_version"] == runtime.provider_version
     for name in ("p50_ms", "p90_ms", "p99_ms"):

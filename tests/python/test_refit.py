@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from conftest import TrainedBundle
 from eenet.predictions import Predictions
 from eenet.profiling import CostProfile, noise_inputs
 from eenet.scheduling import EENetScheduler, create_scheduler, save_schedules
-from eenet.scheduling.calibration_file import parse_calibration
+from eenet.scheduling.calibration_file import parse_calibration, save_calibration
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
 from support.bundles import contents, list_files
@@ -59,6 +60,26 @@ def test_same_costs_and_budgets_give_the_same_bytes(
     before, after = contents(old), contents(tmp_path / "new.eenet")
     assert json.loads(before.pop("manifest.json")) == json.loads(after.pop("manifest.json"))
     assert before == after
+
+
+def test_what_is_wrong_with_the_calibration_file_is_said(
+    spare: Path, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shuffled = replace(tiny.validation, labels=np.random.default_rng(0).permutation(tiny.validation.labels))
+    save_calibration(spare / "calibration.safetensors", shuffled, tiny.validation.split_mask(0.5, 0))
+    list_files(spare, "calibration.safetensors")
+    status, text, error = run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget", "65%", "--json")
+    assert status == 0
+    warnings = json.loads(text)["warnings"]
+    assert error == "".join(f"eenet-schedule: warning: {line}\n" for line in warnings)
+    assert [line.split(":")[:3] for line in warnings] == [
+        ["tiny.eenet", f" {part} set", " accuracy at chance"] for part in ("fit", "calibration")
+    ]
+    # A bundle stands for its schedules.
+    tiny.report.save(tmp_path / "test.npz")
+    status, text, _ = run(capsys, "evaluate", "--predictions", tmp_path / "test.npz", "--schedule", spare, "--json")
+    assert status == 0
+    assert json.loads(text)["schedules"][0]["budget"] == 0.65 * COSTS[-1]
 
 
 @pytest.mark.parametrize("policy", ["learned-stopping", "maximum", "eenet"])

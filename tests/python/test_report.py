@@ -111,7 +111,7 @@ def test_figures_are_those_of_the_library(made: Made) -> None:
     assert sum(result["groups"].values()) <= 300
     assert result["wall_time"]["images"] == 100
     assert result["wall_time"]["same_exits"] == 100
-    assert result["wall_time"]["load"] >= 0
+    assert result["wall_time"]["machine"]["load"] >= 0
     assert result["ablation"] is None
     assert result["simple_policy"]["mean_cost"] <= result["mean_cost"]
     html = made.page.read_text()

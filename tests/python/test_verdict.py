@@ -11,10 +11,11 @@ import pytest
 
 from eenet.evaluation import evaluate_exits
 from eenet.predictions import Predictions
+from eenet.profiling import MachineLoad
 from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime
 
-WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, 0.0, 2)
+WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, MachineLoad(0.0, 2))
 
 
 def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
@@ -71,7 +72,7 @@ def test_verdict_by_hand() -> None:
         ),
         ({"static_cost": 1.2}, {"static"}, "saves nothing here", "and 17 % more than the network without exits"),
         (
-            {"wall": replace(WALL, mean_ms=1.6, load=1.5)}, {"clock"}, "does not keep its budget",
+            {"wall": replace(WALL, mean_ms=1.6, machine=MachineLoad(1.5, 2))}, {"clock"}, "does not keep its budget",
             "but does not hold on the clock of this machine, beside other work: 1.60 ms, for its exits take 0.90, "
         ),
         ({"static_cost": 1.4}, {"static"}, "saves nothing here", "and as much as the network without exits (1.40 ms)"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import warnings
 from collections.abc import Sequence
@@ -17,10 +18,12 @@ from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
 from eenet.files import open_npz
-from eenet.profiling import PROVIDERS, Inputs, noise_inputs
+from eenet.profiling import PROVIDERS, Inputs, MachineLoad, noise_inputs
 
 _NOISE_SAMPLES = 128
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+_log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,6 +59,9 @@ def _parser() -> ArgumentParser:
 
 def _bench(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads", "repeats")
+    machine = MachineLoad.now()
+    if machine.busy(arguments.threads):
+        _log.warning("%s: other work runs beside, and makes times longer than they are", machine)
     bundle = Bundle.open(arguments.bundle)
     bundle.require_whole()
     with warnings.catch_warnings():
@@ -77,7 +83,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     say = _progress if sys.stderr.isatty() else (lambda line: None)
     batches = measure_batches(runtime, inputs, policy, sizes, arguments.repeats, say)
     if arguments.json:
-        print_json(_as_json(arguments.bundle, runtime, schedule, exits, batches))
+        print_json(_as_json(arguments.bundle, runtime, schedule, exits, batches) | {"machine": vars(machine)})
     else:
         _print(arguments.bundle, runtime, schedule, exits, batches)
 

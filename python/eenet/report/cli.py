@@ -137,8 +137,12 @@ def _as_json(verdict: Verdict, ablation: Ablation | None, out: Path, files: Sequ
         },
         "groups": {group.letter: len(group.rows) for group in groups if group.letter},
         "ablation": None if ablation is None else _ablation_as_json(ablation),
-        "wall_time": vars(wall) | {"exits_ms": wall.exits_ms.tolist()} if isinstance(wall, WallTime) else None,
+        "wall_time": _wall_as_json(wall) if isinstance(wall, WallTime) else None,
     }
+
+
+def _wall_as_json(wall: WallTime) -> dict[str, Any]:
+    return vars(wall) | {"exits_ms": wall.exits_ms.tolist(), "full_ms": wall.full_ms, "machine": vars(wall.machine)}
 
 
 def _ablation_as_json(ablation: Ablation) -> dict[str, Any]:

@@ -164,7 +164,7 @@ class Verdict:
         holds = "holds" if kept else "does not hold"
         times = ", ".join(f"{ratio:.2f}" for ratio in self.wall.exits_ms / self.inputs.costs)
         why = "" if kept else f", for its exits take {times} times what the table says"
-        beside = ", beside other work" if self.wall.busy else ""
+        beside = ", beside other work" if self.wall.machine.busy(self.wall.threads) else ""
         text = f"{link} {holds} on the clock of this machine{beside}: {number(self.wall.mean_ms)} ms{why}."
         return [Clause("clock", text, not kept)]
 
@@ -249,8 +249,8 @@ def _lead(verdict: Verdict) -> str:
         return f"{lead} The clock was not asked: {wall}."
     what = "images of the report" if wall.images else "samples of noise, which take as long"
     elsewhere = "" if device in (None, wall.device) else " That is another machine than the table's."
-    beside = f"The load average before it was {wall.load:.1f} on {wall.cores} core(s)"
-    busy = f"{beside}: other work ran beside it, and the times are too long for it." if wall.busy else f"{beside}."
+    busy = f"Before it, {wall.machine}"
+    busy += ": other work ran beside it, and made times longer." if wall.machine.busy(wall.threads) else "."
     same = f" {wall.same_exits} of {wall.images} images left where the logged logits say." if wall.images else ""
     return (
         f"{lead} The clock: {wall.samples} {what} ran to every exit while this report was made, on {wall.device} with "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.bundle import MANIFEST, reading
 from eenet.errors import UserError
-from eenet.profiling import noise_inputs
+from eenet.profiling import MachineLoad, noise_inputs
 from eenet.report.inputs import Inputs
 from eenet.scheduling.calibration import Floats
 
@@ -33,8 +32,7 @@ class WallTime:
         same_exits: images that left where the replay on the given logits has them leave.
         device: this machine.
         threads: of the runtime.
-        load: what waited for a core on average in the minute before (load average).
-        cores: that this process may use.
+        machine: what ran beside.
     """
 
     exits_ms: Floats
@@ -44,18 +42,12 @@ class WallTime:
     same_exits: int
     device: str
     threads: int
-    load: float
-    cores: int
+    machine: MachineLoad
 
     @property
     def full_ms(self) -> float:
         """Mean of full depth."""
         return float(self.exits_ms[-1])
-
-    @property
-    def busy(self) -> bool:
-        """Whether other work took more than a tenth of a core that the runtime might have had."""
-        return self.load + self.threads > self.cores + 0.1
 
 
 def measure_wall_time(inputs: Inputs) -> WallTime | str:
@@ -66,7 +58,7 @@ def measure_wall_time(inputs: Inputs) -> WallTime | str:
         eenet_rt.BundleError: the bundle is damaged.
     """
     threads = inputs.bundle.profile(inputs.schedule).threads or 1
-    load = os.getloadavg()[0]
+    machine = MachineLoad.now()
     try:
         with warnings.catch_warnings():
             # A device that no profile is of takes no budget in ms; a policy runs there all the same.
@@ -83,9 +75,8 @@ def measure_wall_time(inputs: Inputs) -> WallTime | str:
     exits_ms: Floats = np.maximum.accumulate(np.mean(times, axis=0))
     same = _check_images(inputs, runtime, rows, samples[: len(rows)])
     mean = float(exits_ms @ inputs.outcome.exit_shares)
-    cores = len(os.sched_getaffinity(0))
     return WallTime(
-        exits_ms, mean, len(samples), len(rows), same, eenet_rt.device_name(), threads, load, cores
+        exits_ms, mean, len(samples), len(rows), same, eenet_rt.device_name(), threads, machine
     )  # fmt: skip
 
 

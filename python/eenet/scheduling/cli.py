@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.budgets import BUDGET_HELP, budget_cost, parse_budget, within_budget
+from eenet.bundle import MANIFEST, SCHEDULES
 from eenet.command_warnings import print_json
 from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.errors import UserError
@@ -72,7 +73,7 @@ def _parser() -> ArgumentParser:
 
     evaluation = _command(commands, "evaluate", "what schedules do on report data")
     evaluation.add_argument("--predictions", type=Path, required=True, help="that nothing was fitted on, .npz")
-    evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle's")
+    evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle")
     evaluation.add_argument(
         "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
         help=f"only the schedule with the largest budget up to {BUDGET_HELP}, for each (default: all)",
@@ -214,7 +215,8 @@ def _rows(schedules: Sequence[Schedule], calibration_set: Predictions) -> list[d
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     predictions = Predictions.load(arguments.predictions)
-    file = eenet_rt.read_schedules(str(arguments.schedule))
+    path = arguments.schedule
+    file = eenet_rt.read_schedules(str(path / SCHEDULES if (path / MANIFEST).is_file() else path))
     expected = {(s.exit_policy.num_exits, s.exit_policy.num_classes) for s in file.schedules}
     came = (predictions.num_exits, predictions.num_classes)
     if expected != {came}:
