@@ -145,8 +145,11 @@ def test_arrays_of_other_orders_are_read(tmp_path: Path) -> None:
     assert np.array_equal(found.logits, LOGITS)
     assert found.logits.flags.c_contiguous
     assert np.array_equal(found.labels, LABELS)
-    with open_npz(path) as file, pytest.raises(UserError, match="absent"):
-        file["absent"]
+    with open_npz(path) as file:
+        assert file["logits"].flags.c_contiguous
+        assert file["labels"].dtype == np.int16
+        with pytest.raises(UserError, match="absent"):
+            file["absent"]
 
 
 def test_any_damage_to_tensors_is_a_user_error_or_none(tmp_path: Path) -> None:

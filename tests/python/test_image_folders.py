@@ -50,7 +50,7 @@ def test_resizing_is_what_is_documented() -> None:
 def test_kinds_of_images(tmp_path: Path) -> None:
     grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
     save(tmp_path / "a" / "grey.png", grey)
-    save(tmp_path / "a" / "sixteen.png", grey.astype(np.uint16) * 257)
+    save(tmp_path / "a" / "sixteen.png", grey.astype(np.uint16) * 257 + 100)
     save(tmp_path / "a" / "one_bit.png", grey > 100)
     palette = Image.fromarray(np.dstack([grey] * 3)).convert("P")
     palette.save(tmp_path / "b.gif")
