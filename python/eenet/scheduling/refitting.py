@@ -12,6 +12,7 @@ from eenet.budgets import Budget, budget_cost
 from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, file_entry, listed_files, reading, save_manifest
 from eenet.errors import UserError
 from eenet.files import check_replaceable, replacing_folder
+from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
 from eenet.profiling import CostProfile, ProfileOptions, measure, noise_inputs
 from eenet.scheduling.base import check_budget, check_costs
@@ -71,6 +72,8 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
     check_replaceable(target, folder=True)
+    for part, samples in (("fit", fit_set), ("calibration", calibration_set)):
+        check_predictions(samples, f"{bundle.folder.name}: {part} set")
     say(exits_line(calibration_set))
     profile = _profile(bundle, options, say)
     costs = check_costs(profile.costs, bundle.num_exits)
