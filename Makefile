@@ -8,6 +8,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 JOBS := $(shell nproc)
+comma := ,
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 OLDEST_ONNXRUNTIME := 1.19.2
@@ -57,8 +58,8 @@ $(VENV)/.wheel: $(VENV)/.created $(PACKAGE_SOURCES)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.wheel
-	@echo "== install the test and lint tools, and OpenVINO"
-	@$(PIP) "$$(ls dist/eenet-*.whl)[dev,openvino,report]"
+	@echo "== install the test and lint tools, and OpenVINO, which comes for x86-64 alone"
+	@$(PIP) "$$(ls dist/eenet-*.whl)[dev,report$(if $(filter x86_64,$(shell uname -m)),$(comma)openvino)]"
 	@touch $@
 
 $(VENV)/.onnxruntime-oldest: $(VENV)/.created
@@ -114,7 +115,8 @@ test-sdist: $(VENV)/.dev
 # Run from another folder, so that the installed wheel is imported and never the source tree.
 test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 	@echo "== Python tests, against the installed wheel"
-	@$(PYTEST) "$(CURDIR)/tests"
+	@$(PYTEST) "$(CURDIR)/tests" -m "not alone" --numprocesses $(JOBS)
+	@$(PYTEST) "$(CURDIR)/tests" -m alone
 
 # The tests that read the big data sets: EENET_SHARED, or ../shared, is the folder that holds data/.
 test-shared: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built

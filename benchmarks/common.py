@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 import eenet_rt
 
 RESULTS = Path(__file__).parent / "results"
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(os.environ.get("EENET_SHARED", Path(__file__).resolve().parents[2] / "shared"))
 MODELS = ("densenet121", "resnet56")
 TEST_FILES = {"densenet121": "cifar100_test.npz", "resnet56": "cifar10_test.npz"}
 

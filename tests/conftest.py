@@ -29,9 +29,13 @@ from eenet_export.export import ExportOptions, export_bundle
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
 from support.bundles import list_files
+from support.once import made_once
 
 # A shell has a job in the background ignore Ctrl-C, and so all it starts; some tests send one to a command.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # The other cores have tests of their own.
 
 DATA = Path(__file__).parent / "data"
 # The big data sets, which are not part of the repository. Tests that read them carry the marker `shared_data`.
@@ -87,25 +91,35 @@ def tiny_predictions() -> Predictions:
 @pytest.fixture(scope="session")
 def trained_tiny(cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     """A network of 3 exits, trained for some seconds on 4,000 real images."""
-    torch.manual_seed(0)
-    network = support.tiny.create()
-    train, validation = cifar10[:4000], cifar10[4000:4250]
-    preprocessing = ImagePreprocessing.fit(train.images)
-    config = TrainingConfig(epochs=3, learning_rate=0.1, trunk_share=0, precision="float32")
-    Trainer(network, train, validation, preprocessing, config, tmp_path_factory.mktemp("train")).fit()
-    return Checkpoint("tiny", network.eval(), cifar10.class_names, preprocessing)
+
+    def make(folder: Path) -> None:
+        torch.manual_seed(0)
+        network = support.tiny.create()
+        train, validation = cifar10[:4000], cifar10[4000:4250]
+        preprocessing = ImagePreprocessing.fit(train.images)
+        config = TrainingConfig(epochs=3, learning_rate=0.1, trunk_share=0, precision="float32")
+        Trainer(network, train, validation, preprocessing, config, folder).fit()
+        checkpoint = Checkpoint("tiny", network.eval(), cifar10.class_names, preprocessing)
+        checkpoint.save(folder / "weights.safetensors")
+
+    return load_checkpoint(made_once(tmp_path_factory, "trained_tiny", make) / "weights.safetensors")
 
 
 @pytest.fixture(scope="session")
 def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
     """The tiny network exported with EENet schedules of 2,000 images, and 2,000 others to report on."""
     held_out, report_images = cifar10[4000:6000], cifar10[6000:]
-    validation = predict(trained_tiny.network, held_out, trained_tiny.preprocessing)
-    report = predict(trained_tiny.network, report_images, trained_tiny.preprocessing)
-    out = tmp_path_factory.mktemp("export") / "tiny.eenet"
-    options = ExportOptions(policy="eenet", combine="none", profile=ProfileOptions(repeats=60))
-    export_bundle(trained_tiny, validation, report_images.images[:64], out, options, print)
-    return TrainedBundle(out, trained_tiny, validation, report, report_images)
+
+    def make(folder: Path) -> None:
+        validation = predict(trained_tiny.network, held_out, trained_tiny.preprocessing)
+        validation.save(folder / "validation.npz")
+        predict(trained_tiny.network, report_images, trained_tiny.preprocessing).save(folder / "report.npz")
+        options = ExportOptions(policy="eenet", combine="none", profile=ProfileOptions(repeats=60))
+        export_bundle(trained_tiny, validation, report_images.images[:64], folder / "tiny.eenet", options, print)
+
+    folder = made_once(tmp_path_factory, "tiny", make)
+    validation, report = (Predictions.load(folder / f"{name}.npz") for name in ("validation", "report"))
+    return TrainedBundle(folder / "tiny.eenet", trained_tiny, validation, report, report_images)
 
 
 @pytest.fixture(scope="session")
@@ -142,28 +156,32 @@ def oldest_onnxruntime() -> Path:
     return next(Path(folder).glob("onnxruntime/capi/libonnxruntime.so.*"))
 
 
-def _zoo_bundle(model: str, factory: pytest.TempPathFactory) -> TrainedBundle:
-    folder = zoo_folder(model)
-    checkpoint = load_checkpoint(folder / "weights.safetensors")
-    validation = Predictions.load(folder / "validation.npz")
-    report_images = load_images(folder / "samples.npz")
-    report = predict(checkpoint.network, report_images, checkpoint.preprocessing)
-    out = factory.mktemp("export") / f"{model}.eenet"
-    options = ExportOptions(profile=ProfileOptions(repeats=60))
-    export_bundle(checkpoint, validation, report_images.images[:64], out, options, print)
-    return TrainedBundle(out, checkpoint, validation, report, report_images)
+def _zoo_bundle(model: str, options: ExportOptions, factory: pytest.TempPathFactory) -> TrainedBundle:
+    zoo = zoo_folder(model)
+    checkpoint = load_checkpoint(zoo / "weights.safetensors")
+    validation = Predictions.load(zoo / "validation.npz")
+    report_images = load_images(zoo / "samples.npz")
+
+    def make(folder: Path) -> None:
+        predict(checkpoint.network, report_images, checkpoint.preprocessing).save(folder / "report.npz")
+        export_bundle(checkpoint, validation, report_images.images[:64], folder / f"{model}.eenet", options, print)
+
+    folder = made_once(factory, model, make)
+    report = Predictions.load(folder / "report.npz")
+    return TrainedBundle(folder / f"{model}.eenet", checkpoint, validation, report, report_images)
 
 
 @pytest.fixture(scope="session")
 def densenet121(tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
-    """The shipped densenet121, exported with its default settings."""
-    return _zoo_bundle("densenet121", tmp_path_factory)
+    """The shipped densenet121, its schedules in operations, so that they are the same on every machine."""
+    options = ExportOptions(unit="flops", profile=ProfileOptions(repeats=20))
+    return _zoo_bundle("densenet121", options, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def resnet56(tmp_path_factory: pytest.TempPathFactory) -> TrainedBundle:
     """The shipped resnet56, exported with its default settings."""
-    return _zoo_bundle("resnet56", tmp_path_factory)
+    return _zoo_bundle("resnet56", ExportOptions(profile=ProfileOptions(repeats=60)), tmp_path_factory)
 
 
 @pytest.fixture(params=["tiny", "densenet121", "resnet56"])

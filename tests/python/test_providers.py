@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,7 +29,10 @@ GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"
 USUAL = 2e-5  # of logits, as between PyTorch and ONNX Runtime in tests/parity
 CLOSE = 1e-4  # scores this near a threshold may fall on either side of it
 
-pytestmark = pytest.mark.filterwarnings("ignore::eenet_rt.ProfileWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::eenet_rt.ProfileWarning"),
+    pytest.mark.skipif(platform.machine() != "x86_64", reason="OpenVINO's plug-in comes for x86-64 alone"),
+]
 
 
 def python(code: str, *arguments: str, **environment: str) -> str:
