@@ -115,8 +115,7 @@ test-sdist: $(VENV)/.dev
 # Run from another folder, so that the installed wheel is imported and never the source tree.
 test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 	@echo "== Python tests, against the installed wheel"
-	@$(PYTEST) "$(CURDIR)/tests" -m "not alone" --numprocesses $(JOBS)
-	@$(PYTEST) "$(CURDIR)/tests" -m alone
+	@$(PYTEST) "$(CURDIR)/tests" --numprocesses $(JOBS)
 
 # The tests that read the big data sets: EENET_SHARED, or ../shared, is the folder that holds data/.
 test-shared: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built

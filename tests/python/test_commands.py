@@ -22,19 +22,20 @@ from support.schedule_command import run
 COMMANDS = ("bench", "export", "predict", "report", "schedule", "train")
 FIT = ("fit", "--predictions", "v.npz", "--costs", "1,2,3", "--policy", "maximum", "--combine", "none")
 COMPARE = (
-    "compare", "--val", "v.npz", "--report", "v.npz", "--costs", "1,2,3", "--policies", "maximum", "--combine", "none",
+    "compare", "--val", "v.npz", "--report", "r.npz", "--costs", "1,2,3", "--policies", "maximum", "--combine", "none",
     "--repeats", "1", "--out", "c",
 )  # fmt: skip
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Holds predictions of a made-up network, ``v.npz``."""
+    """Holds predictions of a made-up network, ``v.npz`` and others, ``r.npz``: enough of them to be worth no warning."""
     random = np.random.default_rng(0)
-    labels = random.integers(0, 10, 400)
-    logits = random.standard_normal((400, 3, 10), np.float32)
-    logits[np.arange(400), :, labels] += 2
-    np.savez(tmp_path / "v.npz", logits=logits, labels=labels)
+    for name in ("v", "r"):
+        labels = random.integers(0, 10, 2000)
+        logits = random.standard_normal((2000, 3, 10), np.float32)
+        logits[np.arange(2000)[:, None], np.arange(3), labels[:, None]] += (1, 2, 3)
+        np.savez(tmp_path / f"{name}.npz", logits=logits, labels=labels)
     return tmp_path
 
 

@@ -1,0 +1,51 @@
+"""docs/tutorial.md as it is printed, on little data."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eenet.data import ImageSet
+from support.photos import write_folder
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tutorial.md").read_text("utf-8")
+LESS = {"eenet-train": ["--epochs", "1"], "eenet-export": ["--repeats", "20"], "eenet-report": []}
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def run(folder: Path, *command: str) -> str:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_three_commands_and_the_code_after_them(cifar10: ImageSet, tmp_path: Path) -> None:
+    three = cifar10[cifar10.labels >= 7]  # horse, ship, truck
+    write_folder(three[:300], tmp_path / "photos")
+    write_folder(three[300:390], tmp_path / "photos_test")
+    commands = [shlex.split(line) for block in blocks("sh") for line in block.splitlines()]
+    assert [command[0] for command in commands] == list(LESS)
+    for command in commands:
+        run(tmp_path, *command, *LESS[command[0]])
+    assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+    *_, use = blocks("python")
+    assert "(" in run(tmp_path, sys.executable, "-c", use)
+
+
+def test_images_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = blocks("python")[0].replace("tests/data", str(Path(__file__).resolve().parents[1] / "data"))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "tutorial", "exec"), {})
+    counts = {folder: len(list(tmp_path.glob(f"{folder}/*/*.png"))) for folder in ("photos", "photos_test")}
+    assert counts == {"photos": 2000, "photos_test": 400}
+    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == ["airplane", "horse", "ship"]
