@@ -29,7 +29,7 @@ COMPARE = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Holds predictions of a made-up network, ``v.npz`` and others, ``r.npz``: enough of them to be worth no warning."""
+    """Holds predictions of a made-up network, ``v.npz`` and others, ``r.npz``: enough to be worth no warning."""
     random = np.random.default_rng(0)
     for name in ("v", "r"):
         labels = random.integers(0, 10, 2000)
