@@ -279,7 +279,18 @@ def test_a_test_set_of_other_classes_is_refused_before_training(
     test = write_folder(dataclasses.replace(pattern(9, 3), class_names=("class_0", "dog", "cat")), tmp_path / "test")
     assert run(photos, tmp_path / "run", "--test", str(test)) == 2
     assert f"{test}: classes 'cat', 'dog' came, expected some of 'class_0'" in capsys.readouterr().err
-    assert not (tmp_path / "run").exists()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_the_work(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert run(photos, tmp_path / "file") == 2
+    captured = capsys.readouterr()
+    assert "file" in captured.err
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
 
 
 def test_images_of_noise_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

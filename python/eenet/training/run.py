@@ -15,13 +15,14 @@ from eenet.data import ImageSet, load_images
 from eenet.data.checks import check_sets
 from eenet.data.split import split_images, validation_count
 from eenet.errors import UserError
+from eenet.files import check_replaceable
 from eenet.models import MultiExitNetwork, create_model
 from eenet.prediction_checks import check_predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.splits import stratified_mask
 from eenet.training.config import SuitedSettings, TrainingConfig
 from eenet.training.start import Start, read_start, started_network
-from eenet.training.trainer import Trainer, predict
+from eenet.training.trainer import STATE_FILE, Trainer, predict
 
 _SAMPLES = 400  # real images that go with the weights, to measure and verify an export with
 
@@ -78,6 +79,7 @@ def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
         UserError: images, settings or files that do not fit; a run of other settings in the folder; a loss that is not
             a number.
     """
+    check_replaceable(options.out / STATE_FILE, folder=False)
     start = read_start(options.start) if options.start else None
     size = _size(options, start)
     train, others = _sets(options, size, say)

@@ -27,6 +27,7 @@ from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
 from eenet.training.state import Position, image_identity, load_state, save_state, weights_identity
 
+STATE_FILE = "state.safetensors"
 STORE_S = 120.0  # what a kill may cost within an epoch
 
 
@@ -200,7 +201,7 @@ class Trainer:
 
     @property
     def _state_file(self) -> Path:
-        return self.folder / "state.safetensors"
+        return self.folder / STATE_FILE
 
     def _store(self) -> None:
         save_state(self._state_file, self._identity(), self.position, self._tensors())
