@@ -70,8 +70,9 @@ class Outcome:
 class Tree:
     """A copy of the sources, its builds, and how to run tests on it."""
 
-    def __init__(self, folder: Path, jobs: int, limit: float) -> None:
+    def __init__(self, folder: Path, jobs: int, limit: float, *, cpp: bool) -> None:
         self._folder, self._jobs, self._limit = folder, jobs, limit
+        self._targets = ["_core", "eenet_tests"] if cpp else ["_core"]
         self._build = folder / "build" / "tests"
         self._baseline: dict[str, float] = {}
 
@@ -100,8 +101,8 @@ class Tree:
         self.build(must=True)
 
     def build(self, *, must: bool = False) -> bool:
-        """Builds C++ tests and the Python module; whether it compiles."""
-        command = ["cmake", "--build", self._build, "--parallel", str(self._jobs)]
+        """Builds the Python module, and C++ tests where C++ is changed; whether it compiles."""
+        command = ["cmake", "--build", self._build, "--parallel", str(self._jobs), "--target", *self._targets]
         log = self._folder / "build" / "build.log"
         with open(log, "wb") as file:
             done = subprocess.run(command, cwd=self._folder, stdout=file, stderr=subprocess.STDOUT)
@@ -261,7 +262,12 @@ def main() -> int:
     key = {"seed": arguments.seed, "sources": digest, "found": len(mutants)}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     outcomes = resume(arguments.out, key)
-    tree = Tree(arguments.out.parent / "tree", arguments.jobs, arguments.limit)
+    tree = Tree(
+        arguments.out.parent / "tree",
+        arguments.jobs,
+        arguments.limit,
+        cpp=any(name.startswith("cpp/") for name in sources),
+    )
     tree.fill()
     for name, source in sources.items():
         tree.write(name, source)
