@@ -288,12 +288,12 @@ def _check_repeats(predictions: Predictions, name: str) -> None:
 def _check_numbering(predictions: Predictions, right: NDArray[np.bool_], name: str) -> bool:
     """Whether answers were right if they were only called otherwise; the renaming is found on one half each."""
     answers, labels = predictions.logits[:, -1].argmax(axis=1), predictions.labels
-    lowest = float((predictions.logits[:, -1].argmin(axis=1) == labels).mean())
-    if lowest > 0.5 and lowest > right[:, -1].mean():
+    lowest = predictions.logits[:, -1].argmin(axis=1) == labels
+    if lowest.mean() > 0.5 and _paired(lowest, right[:, -1])[1] > _SIGNIFICANT:
         raise UserError(
-            f"{name}: the lowest logit of the last exit is that of the label in {100 * lowest:.1f} % of {len(labels)} "
-            f"samples, the highest in {100 * right[:, -1].mean():.1f} %: expected logits or log-probabilities, which "
-            "are not negated"
+            f"{name}: the lowest logit of the last exit is that of the label in {100 * lowest.mean():.1f} % of "
+            f"{len(labels)} samples, the highest in {100 * right[:, -1].mean():.1f} %: expected logits or "
+            "log-probabilities, which are not negated"
         )
     own = np.arange(predictions.num_classes)
     labelled = np.isin(own, labels)  # answers of no sample's class stay: there is nothing to rename them by

@@ -234,7 +234,7 @@ def test_files_of_others_stay_where_a_bundle_is_replaced(
     other = tmp_path / "other.eenet"
     assert run(capsys, "refit", spare, *arguments, "--out", other)[0] == 0
     assert not (other / "notes.txt").exists()
-    eenet_rt.load(str(spare), budget_ms=3.5)
+    eenet_rt.load(str(spare), budget=3.5)
 
 
 def test_a_new_bundle_shares_no_file_with_the_old_one(

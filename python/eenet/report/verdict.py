@@ -199,14 +199,14 @@ def _numbers(verdict: Verdict) -> Sequence[Number]:
             f"{'kept' if spent <= 1 else 'overspent'}", not verdict.keeps_budget,
         ),
         Number(
-            f"{100 * verdict.saved:+.0f} %", "saved of full depth",
+            f"{100 * verdict.saved:+.0f} %", "saved against full depth",
             f"which costs {number(inputs.costs[-1])} {unit} by the table", verdict.saved <= 0,
         ),
     ]  # fmt: skip
     if verdict.saved_of_static is not None and inputs.static_cost is not None:
         numbers.append(
             Number(
-                f"{100 * verdict.saved_of_static:+.0f} %", "saved of the network without exits",
+                f"{100 * verdict.saved_of_static:+.0f} %", "saved against the network without exits",
                 f"which costs {number(inputs.static_cost)} {unit} and is right as often as full depth",
                 verdict.saved_of_static <= 0,
             )
