@@ -69,9 +69,9 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     target = bundle.folder if out is None else out.resolve()
     if target.is_dir() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
+    check_replaceable(target, folder=True)
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
-    check_replaceable(target, folder=True)
     for part, samples in (("fit", fit_set), ("calibration", calibration_set)):
         check_predictions(samples, f"{bundle.folder.name}: {part} set")
     say(exits_line(calibration_set))
