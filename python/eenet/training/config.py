@@ -8,7 +8,7 @@ from pathlib import Path
 
 _BATCHES = 25  # a batch is so large that an epoch has about as many steps, within limits
 _LEAST_BATCH, _MOST_BATCH = 16, 128
-_IMAGES = 64_000  # seen by a training run on a small set; a large one is seen `_LEAST_EPOCHS` times
+_IMAGES = 48_000  # seen by a training run on a small set; a large one is seen `_LEAST_EPOCHS` times
 _LEAST_EPOCHS, _MOST_EPOCHS = 30, 200
 _RATE_PER_IMAGE = 0.2 / 128  # of a batch: twice the batch, twice the rate
 
