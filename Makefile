@@ -126,7 +126,7 @@ test-shared: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 PYTHONS ?= $(PYTHON)
 wheel:
 	@tools/system_packages.sh $(PYTHON) g++ make git
-	@tools/wheels.sh dist/wheels $(PYTHONS)
+	@tools/wheels.sh build/wheels $(PYTHONS)
 
 bench: $(VENV)/.dev
 	@$(BIN)/python benchmarks/run.py

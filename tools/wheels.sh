@@ -21,7 +21,10 @@ for python in "$@"; do
   "$python" -m venv "$scratch/user"
   user="$scratch/user/bin/python"
   "$user" "${pip[@]}" wheel --no-deps --wheel-dir "$scratch/raw" "$top"
-  auditwheel --quiet repair --wheel-dir "$scratch/repaired" "$scratch"/raw/eenet-*.whl
+  if ! auditwheel repair --wheel-dir "$scratch/repaired" "$scratch"/raw/eenet-*.whl >"$scratch/auditwheel.log" 2>&1; then
+    cat "$scratch/auditwheel.log" >&2
+    exit 1
+  fi
   wheel="$(echo "$scratch"/repaired/eenet-*.whl)"
   glibc="$(sed -E 's/.*-manylinux_2_([0-9]+)_.*/\1/' <<<"$wheel")"
   if ! [ "$glibc" -le "$newest_glibc" ] 2>/dev/null; then

@@ -1,7 +1,18 @@
-// manifest.json, and what is worked out from it.
+// manifest.json, and what is worked out from it; its preprocessing, on a small image.
+#include <vector>
+
 #include "eenet/manifest.h"
+#include "eenet/preprocessing.h"
 
 #include "fuzz.h"
+
+namespace {
+
+constexpr std::size_t kSmall = 64;
+constexpr std::size_t kHeight = 5;
+constexpr std::size_t kWidth = 7;
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace eenet;
@@ -17,6 +28,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const SegmentSpec& segment : manifest.segments) {
       fuzz::expect(manifest.find_file(segment.onnx_file) != nullptr);
     }
+    const auto steps = ImagePreprocessing::parse(manifest.preprocessing);
+    if (steps.height() > kSmall || steps.width() > kSmall) return;
+    std::vector<float> out(steps.channels() * steps.height() * steps.width());
+    const std::vector<std::uint8_t> image(steps.channels() * kHeight * kWidth, 255);
+    if (steps.resizes()) steps.run(image, kHeight, kWidth, out);
   });
   return 0;
 }

@@ -1,5 +1,7 @@
 #include "eenet/preprocessing.h"
 
+#include <algorithm>
+
 #include "eenet/error.h"
 
 #include "resize.h"
@@ -11,6 +13,7 @@ namespace {
 
 constexpr std::int64_t kLargestSide = 1 << 16;
 constexpr std::size_t kMostChannels = 64;
+constexpr std::size_t kMostNumbers = 0x7FFFFFFF;  // Of a sample, as of every tensor.
 
 void expect_text(const JsonNode& node, std::string_view expected) {
   const std::string came = node.string();
@@ -50,6 +53,10 @@ ImagePreprocessing ImagePreprocessing::parse(std::string_view declared) {
   out.resizes_ = read_resize(root);
   const double scale = root.at("scale").number();
   const std::size_t channels = root.at("mean").numbers().size();
+  if (out.height_ * out.width_ > kMostNumbers / std::max(channels, std::size_t{1})) {
+    root.at("size").fail(cat("(", out.height_, ", ", out.width_, ")"),
+                         cat("at most ", kMostNumbers, " numbers"));
+  }
   const std::vector<double> mean = read_channels(root.at("mean"), channels);
   const std::vector<double> std = read_channels(root.at("std"), channels);
   for (std::size_t c = 0; c < channels; ++c) {

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import eenet.benchmark.cli
+import eenet.cli.predict
+import eenet.report.cli
+import eenet.scheduling.cli
+import eenet.training.cli
+import eenet_export.cli
 import eenet_rt
 from eenet.budgets import budget_cost, parse_budget
 from eenet.commands import ArgumentParser, add_budgets, given_budgets
@@ -19,6 +27,10 @@ from eenet.extras import install_command
 from support.environments import site
 from support.schedule_command import run
 
+PARSERS = (
+    eenet.benchmark.cli._parser, eenet.cli.predict._parser, eenet.report.cli._parser, eenet.scheduling.cli._parser,
+    eenet.training.cli._parser, eenet_export.cli._parser,
+)  # fmt: skip
 COMMANDS = ("bench", "export", "predict", "report", "schedule", "train")
 FIT = ("fit", "--predictions", "v.npz", "--costs", "1,2,3", "--policy", "maximum", "--combine", "none")
 COMPARE = (
@@ -137,6 +149,25 @@ def test_the_command_that_brings_an_extra_here(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     assert command(json.dumps({"url": tmp_path.as_uri(), "dir_info": {}})) == "pip install '.[cpu,export]'"
     assert command(None, "cpu") == "pip install 'eenet[cpu]'"
+
+
+def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Of a command and of what it divides into."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for part in action.choices.values():
+                yield from options(part)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_options_of_several_values_take_them_in_one_go_and_repeated(parser: Callable[[], ArgumentParser]) -> None:
+    for option in options(parser()):
+        if option.nargs == "+":
+            assert isinstance(option, argparse._ExtendAction), option.option_strings
+            assert option.default is None, "a default would be extended"
+        else:
+            assert not isinstance(option, argparse._AppendAction), option.option_strings
 
 
 def test_budgets_come_in_one_go_and_repeated() -> None:

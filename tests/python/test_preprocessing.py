@@ -89,6 +89,7 @@ def test_refused_images(runtime: eenet_rt.Runtime, images: Any, words: str) -> N
         ({"layout": "HWC"}, "preprocessing.layout: 'HWC' came, 'CHW' expected"),
         ({"size": [12]}, "preprocessing.size"),
         ({"size": [0, 20]}, "preprocessing.size"),
+        ({"size": [65536, 65536]}, "preprocessing.size: (65536, 65536) came, at most 2147483647 numbers expected"),
         ({"std": [1, 0, 1]}, "preprocessing.std: 0 came, numbers other than 0 expected"),
         ({"std": [1]}, "preprocessing.std: 1 numbers came, one a channel"),
         ({"mean": [], "std": []}, "preprocessing.mean: 0 numbers came"),

@@ -49,6 +49,7 @@ def _parser() -> ArgumentParser:
         "--image-size",
         type=int,
         nargs="+",
+        action="extend",
         metavar="N",
         help="side, or height and width, that images are resized to (default: the network's)",
     )
@@ -86,7 +87,9 @@ def _parser() -> ArgumentParser:
         help=f"first share without exits (default: {defaults.trunk_share:g}, with --start 0)",
     )
     parser.add_argument("--distillation", type=float, default=defaults.distillation)
-    parser.add_argument("--loss-weights", type=float, nargs="+", help="of the exits (default: 1 2 .. K)")
+    parser.add_argument(
+        "--loss-weights", type=float, nargs="+", action="extend", help="of the exits (default: 1 2 .. K)"
+    )
     parser.add_argument("--averaging", type=float, default=defaults.averaging, help="decay of averaged weights")
     parser.add_argument(
         "--precision",
