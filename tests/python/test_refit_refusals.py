@@ -165,13 +165,14 @@ def test_a_folder_that_is_no_bundle_is_not_replaced(
     assert contents(tmp_path / "folder") == {"file": b"precious"}
 
 
-def test_unknown_policy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, error = run(
-        capsys, "refit", golden.GOLDEN, "--costs", "1,2", "--budget-ms", 1.5, "--out", tmp_path / "new"
-    )
+def test_unknown_policy(spare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = (spare / "scheduler.safetensors").read_bytes()
+    overwrite("scheduler.safetensors", data.replace(b"maximum", b"maximax"))(spare)
+    out = tmp_path / "elsewhere" / "new.eenet"
+    status, _, error = run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 1.5, "--out", out)
     assert status == 2
-    assert "policy 'linear' is not known; known are eenet, " in error
-    assert list(tmp_path.iterdir()) == []
+    assert "policy 'maximax' is not known; known are eenet, " in error
+    assert list(out.parent.iterdir()) == []
 
 
 def test_read_only_folder(spare: Path) -> None:
