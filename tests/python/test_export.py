@@ -225,20 +225,31 @@ def _quick_options() -> ExportOptions:
     return ExportOptions(policy="maximum", profile=ProfileOptions(repeats=10))
 
 
-COMMAND = [sys.executable, "-m", "eenet_export.cli", "--model", "resnet56", "--policy", "maximum", "--repeats", "20"]
+COMMAND = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+import support.tiny
+from eenet_export.cli import main
+sys.exit(main())
+"""
 
 
-def test_disk_full(tmp_path: Path) -> None:
-    """A file system of 2 MB, in a mount namespace of its own: the bundle needs more."""
+def command(run: Path, out: Path) -> list[str]:
+    """``eenet-export`` in a process of its own, which knows the tiny network."""
+    return [sys.executable, "-c", COMMAND, *arguments(run, out, "--policy", "maximum")]
+
+
+def test_disk_full(run: Path, tmp_path: Path) -> None:
+    """A file system of 128 kB, in a mount namespace of its own: the bundle needs more."""
     disk = tmp_path / "disk"
     disk.mkdir()
     isolate = ["unshare", "--mount", "--map-root-user"]
     allowed = subprocess.run([*isolate, "true"], capture_output=True, text=True)
     if allowed.returncode != 0:
         pytest.skip(f"no mount namespaces here: {allowed.stderr.strip()}; test_file_too_large does without")
-    script = 'mount -t tmpfs -o size=2m tmpfs "$0" && "$@"; status=$?; ls -A "$0"; exit $status'
+    script = 'mount -t tmpfs -o size=128k tmpfs "$0" && "$@"; status=$?; ls -A "$0"; exit $status'
     done = subprocess.run(
-        [*isolate, "sh", "-c", script, disk, *COMMAND, "--out", disk], capture_output=True, text=True, timeout=300
+        [*isolate, "sh", "-c", script, disk, *command(run, disk)], capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 2, done.stderr
     assert "No space left on device" in done.stderr
@@ -248,23 +259,25 @@ def test_disk_full(tmp_path: Path) -> None:
     )
 
 
-def test_file_too_large(tmp_path: Path) -> None:
-    """Files end at 1 or 2 MB (shells differ) by the process's limit: the last segment is larger."""
+def test_file_too_large(run: Path, tmp_path: Path) -> None:
+    """Files end at 50 or 100 kB (shells differ) by the process's limit: the calibration file is larger."""
+    out = tmp_path / "out"
+    out.mkdir()
     done = subprocess.run(
-        ["sh", "-c", 'ulimit -f 2000 && exec "$@"', "sh", *COMMAND, "--out", tmp_path],
+        ["sh", "-c", 'ulimit -f 100 && exec "$@"', "sh", *command(run, out)],
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert list(out.iterdir()) == []
 
 
 @pytest.mark.parametrize("after", ["export: segment 0", "measure:", "fit maximum: budget"])
-def test_interrupt(tmp_path: Path, after: str) -> None:
-    process = subprocess.Popen(
-        [*COMMAND, "--out", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
-    )
+def test_interrupt(run: Path, tmp_path: Path, after: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    process = subprocess.Popen(command(run, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1)
     assert process.stdout is not None
     deadline = time.monotonic() + 240
     for line in process.stdout:
@@ -275,7 +288,7 @@ def test_interrupt(tmp_path: Path, after: str) -> None:
     assert process.returncode == 130, error
     assert "interrupted; nothing was written" in error
     assert "Traceback" not in error
-    assert list(tmp_path.iterdir()) == []
+    assert list(out.iterdir()) == []
 
 
 def test_export_of_an_untrained_network_by_its_own_predictions(cifar10: ImageSet, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_three_commands_and_the_code_after_them(cifar10: ImageSet, tmp_path:
     assert [command[0] for command in commands] == list(LESS)
     for command in commands:
         run(tmp_path, *command, *LESS[command[0]])
-    assert (tmp_path / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     *_, use = blocks("python")
     assert "(" in run(tmp_path, sys.executable, "-c", use)
 
