@@ -17,7 +17,7 @@ struct Family {
 };
 
 // Python exceptions by ErrorCode. The module keeps them alive.
-std::array<PyObject*, 7> exceptions{};
+std::array<PyObject*, 9> exceptions{};
 py::handle this_module;
 
 py::object make_class(py::module_& module, const char* name, const py::tuple& bases,
@@ -51,7 +51,7 @@ void register_errors(py::module_& module) {
                  "Base of everything that eenet_rt raises on its own account.");
   const Family families[] = {
       {ErrorCode::kBundle, "BundleError", nullptr,
-       "A bundle's files or manifest are damaged, inconsistent or not understood."},
+       "A bundle is damaged, inconsistent, not understood, or above the memory limit."},
       {ErrorCode::kSchedule, "ScheduleError", nullptr,
        "A scheduler file or exit policy is malformed or made for another network."},
       {ErrorCode::kInput, "InputError", PyExc_ValueError,
@@ -64,6 +64,8 @@ void register_errors(py::module_& module) {
        "An exit produced NaN or infinite logits, so that it has no answer."},
       {ErrorCode::kConfiguration, "ConfigurationError", PyExc_RuntimeError,
        "A request contradicts the state of the process, as its number of threads or a fork."},
+      {ErrorCode::kTimeout, "LoadTimeoutError", PyExc_TimeoutError,
+       "A load took longer than `load_timeout`."},
   };
   for (const Family& family : families) {
     py::list bases;
@@ -72,6 +74,8 @@ void register_errors(py::module_& module) {
     exceptions[static_cast<std::size_t>(family.code)] =
         make_class(module, family.name, py::tuple(bases), family.doc).ptr();
   }
+  // Python ends no call but by a signal, whose handler raises what it likes.
+  exceptions[static_cast<std::size_t>(ErrorCode::kCancelled)] = base.ptr();
   const py::tuple warning = py::make_tuple(py::handle(PyExc_UserWarning));
   make_class(module, "BudgetWarning", warning,
              "A budget is above the cost of full depth, which then runs.");

@@ -1,12 +1,14 @@
 #include "eenet/device.h"
 
 #include "bindings.h"
+#include "interrupts.h"
 
 PYBIND11_MODULE(_core, module) {
   using namespace eenet::python;
 
   module.doc() = "Bindings of the EENet runtime; use them through eenet_rt.";
   module.attr("__version__") = EENET_VERSION;
+  watch_signals();
   register_errors(module);
   register_exit_policy(module);
   register_schedule(module);

@@ -6,23 +6,24 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 
 namespace eenet::python {
 namespace {
 
 using namespace pybind11::literals;
-using Released = py::call_guard<py::gil_scoped_release>;
+using Released = py::call_guard<ReleasedGil>;
 
 std::unique_ptr<Replacement> make(const PathArgument& path, bool folder) {
   const std::filesystem::path target = check_path(path);
   const auto kind = folder ? Replacement::Kind::kFolder : Replacement::Kind::kFile;
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   return std::make_unique<Replacement>(target, kind, ErrorCode::kInput);
 }
 
 bool put_back_path(const PathArgument& path) {
   const std::filesystem::path target = check_path(path);
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   return put_back(target);
 }
 

@@ -9,6 +9,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 #include "util/text.h"
 #include "values.h"
 
@@ -40,7 +41,7 @@ std::vector<py::array_t<float>> py_features(const LogitsArgument& logits,
     arrays.push_back(new_matrix<float>(view.samples, num_features(view.classes)));
     outputs.push_back(arrays.back().mutable_data());
   }
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   features(view, combiner.get(), outputs);
   return arrays;
 }
@@ -51,7 +52,7 @@ py::array_t<std::int64_t> py_answers(const LogitsArgument& logits,
   const auto combiner = check_combiner(combine, checked.view.exits, checked.view.classes);
   auto labels = new_matrix<std::int64_t>(checked.view.samples, checked.view.exits);
   std::int64_t* const data = labels.mutable_data();
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   answers(checked.view, combiner.get(), data);
   return labels;
 }
@@ -60,7 +61,7 @@ py::array_t<float> py_scores(const LogitsArgument& logits, const ExitPolicy& pol
   const CheckedLogits checked = check_logits(logits);
   auto out = new_matrix<float>(checked.view.samples, checked.view.exits);
   float* const data = out.mutable_data();
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   scores(checked.view, policy, data);
   return out;
 }
@@ -75,7 +76,7 @@ Replay py_replay(const LogitsArgument& logits,
   std::int64_t* const exits = out.exits.mutable_data();
   std::int64_t* const labels = out.labels.mutable_data();
   float* const scores = out.scores.mutable_data();
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   replay(view, policy ? policy->get() : nullptr, exits, labels, scores);
   return out;
 }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdio>
+#include <iomanip>
 #include <limits>
 #include <optional>
 #include <span>
@@ -42,10 +42,11 @@ bool known(StopReason reason) {
 }
 
 std::string repr(const Answer& result) {
-  char text[128];
-  std::snprintf(text, sizeof text, "Result(label=%zu, probability=%.4f, exit=%zu, latency_ms=%.3f)",
-                result.label, static_cast<double>(result.probabilities[result.label]), result.exit,
-                result.latency_ms);
+  std::ostringstream out = text_stream();
+  out << std::fixed << "Result(label=" << result.label << ", probability=" << std::setprecision(4)
+      << result.probabilities[result.label] << ", exit=" << result.exit
+      << ", latency_ms=" << std::setprecision(3) << result.latency_ms << ")";
+  const std::string text = out.str();
   if (result.complete()) return text;
   return cat("Result(complete=False, handoff of ", result.handoff.size(), " bytes, so far ", text,
              ")");

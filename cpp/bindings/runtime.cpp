@@ -1,5 +1,6 @@
 #include "eenet/runtime.h"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -14,6 +15,8 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
+#include "interrupts.h"
 #include "providers.h"
 #include "util/context.h"
 #include "util/text.h"
@@ -31,7 +34,7 @@ void destroy(Runtime* runtime) {
     delete runtime;
     return;
   }
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   delete runtime;
 }
 
@@ -43,9 +46,18 @@ void warn_full_depth(const Runtime& runtime) {
   warn("BudgetWarning", message.c_str());
 }
 
+std::optional<std::uint64_t> check_memory_limit(std::optional<std::int64_t> limit) {
+  if (limit && *limit <= 0) {
+    throw Error(ErrorCode::kInput, cat("memory_limit: ", *limit, " came, above 0 expected"));
+  }
+  return limit ? std::optional(static_cast<std::uint64_t>(*limit)) : std::nullopt;
+}
+
 std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<BudgetArgument> budget,
                                     int threads, std::optional<std::vector<double>> cost_profile,
-                                    const ProvidersArgument& providers) {
+                                    const ProvidersArgument& providers,
+                                    std::optional<double> load_timeout,
+                                    std::optional<std::int64_t> memory_limit) {
   const std::filesystem::path folder = check_path(path);
   LoadOptions options;
   options.threads = threads;
@@ -53,13 +65,14 @@ std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<Budg
   options.providers = check_providers(providers);
   options.files = find_onnxruntime();
   const auto wanted = budget ? std::optional(check_budget(*budget)) : std::nullopt;
-  std::shared_ptr<Runtime> runtime;
-  {
-    const py::gil_scoped_release released;
-    auto model = Model::load(folder, options);
-    runtime.reset(new Runtime(std::move(model), wanted), &destroy);
-  }
+  if (load_timeout) options.timeout = std::chrono::duration<double>(*load_timeout);
+  options.memory_limit = check_memory_limit(memory_limit);
+  const auto runtime = interruptible([&](const std::stop_token& stop) {
+    options.stop = stop;
+    return std::shared_ptr<Runtime>(Runtime::load(folder, options).release(), &destroy);
+  });
   const BudgetTable& budgets = runtime->model().budgets();
+  if (wanted) runtime->set_budget(*wanted);
   if (!budgets.profile() && !budgets.schedules().empty()) {
     warn("ProfileWarning",
          "the bundle has no cost profile for this device, provider and number of threads: it runs, "
@@ -161,7 +174,7 @@ py::array_t<float> preprocess(const Runtime& runtime, const ImagesArgument& imag
   const std::size_t size = steps.channels() * steps.height() * steps.width();
   const std::span<float> numbers(out.mutable_data(), checked.count * size);
   in_context("images", [&] {
-    const py::gil_scoped_release released;
+    const ReleasedGil released;
     for (std::size_t i = 0; i < checked.count; ++i) {
       steps.run(checked.image(i), checked.height, checked.width, numbers.subspan(i * size, size));
     }
@@ -295,7 +308,7 @@ Raises:
 }
 
 void def_lifetime(RuntimeClass& cls) {
-  cls.def("close", &RuntimeHandle::close, py::call_guard<py::gil_scoped_release>(),
+  cls.def("close", &RuntimeHandle::close, py::call_guard<ReleasedGil>(),
           R"(Let go of what was loaded. Does nothing where it is closed.
 
 Calls under way on other threads come to their end, and the memory is freed with the last of them.
@@ -307,7 +320,7 @@ Later calls raise ConfigurationError.)")
       .def(
           "__exit__",
           [](RuntimeHandle& handle, const py::object&, const py::object&, const py::object&) {
-            const py::gil_scoped_release released;
+            const ReleasedGil released;
             handle.close();
           },
           "kind"_a, "error"_a, "traceback"_a);
@@ -317,7 +330,12 @@ void register_load(py::module_& module) {
   module.def("load", &load, "path"_a, py::kw_only(), "budget"_a = py::none(), "threads"_a = 1,
              "cost_profile"_a = py::none(),
              "providers"_a = ProvidersArgument(py::make_tuple("cpu")),
+             "load_timeout"_a = py::none(), "memory_limit"_a = *LoadOptions{}.memory_limit,
              R"(Load a bundle: check every file of it, open the segments, choose a schedule.
+
+Segments are run here for the first time. Whoever made the bundle says what they do: hashes prove
+that it is whole, not where it comes from (docs/spec/format.md). Ctrl-C in the main thread ends the
+load.
 
 Args:
     path: The folder `NAME.eenet`.
@@ -328,9 +346,15 @@ Args:
     providers: Execution providers in order of preference, each a name or (name, {option: value});
         `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
         add `cpu` as the last one where it may take over.
+    load_timeout: Seconds that the load may take; None: as long as it likes. With ONNX Runtime
+        before 1.22 the opening of a segment cannot be ended, only what comes before and after it.
+    memory_limit: Bytes that the load may take; None: what there is. Counted before they are taken:
+        the segments' files, the largest file once more, and the tensors of the largest sample. On
+        Linux also watched: what the process grows by meanwhile, whoever makes it grow.
 
 Raises:
-    BundleError: If the bundle is damaged, inconsistent or not understood.
+    BundleError: If the bundle is damaged, inconsistent, not understood, or above the memory limit.
+    LoadTimeoutError: If it was not loaded in time.
     ScheduleError: If its schedules are malformed or made for another network.
     BudgetError: If the budget cannot be met.
     BackendError: If ONNX Runtime or a provider is missing or too old, or refuses a segment.

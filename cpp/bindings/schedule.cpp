@@ -8,6 +8,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 #include "util/text.h"
 #include "values.h"
 
@@ -76,7 +77,7 @@ void register_schedule_file(py::module_& module) {
       "read_schedules",
       [](const PathArgument& path) {
         const std::filesystem::path file = check_path(path);
-        const py::gil_scoped_release released;
+        const ReleasedGil released;
         return read_schedules(file);
       },
       "path"_a,
@@ -91,7 +92,7 @@ Raises:
       "parse_schedules",
       [](const py::bytes& data) {
         const std::string_view text = data;
-        const py::gil_scoped_release released;
+        const ReleasedGil released;
         return parse_schedules(std::as_bytes(std::span(text)));
       },
       "data"_a,

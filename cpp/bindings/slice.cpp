@@ -8,6 +8,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 #include "util/text.h"
 
 namespace eenet::python {
@@ -24,7 +25,7 @@ void slice(const PathArgument& path, std::int64_t begin, std::int64_t end,
            const PathArgument& out) {
   const std::filesystem::path from = check_path(path);
   const std::filesystem::path to = check_path(out);
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   slice_bundle(from, check_bound("begin", begin), check_bound("end", end), to);
 }
 

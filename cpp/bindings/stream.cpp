@@ -13,6 +13,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 #include "util/costs.h"
 #include "util/text.h"
 #include "values.h"
@@ -69,7 +70,7 @@ StreamReplay py_replay_stream(const LogitsArgument& logits, const Schedules& sch
   std::int64_t* const exits = out.exits.mutable_data();
   std::int64_t* const labels = out.labels.mutable_data();
   std::int64_t* const used = out.schedules.mutable_data();
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   out.mean_cost = replay_stream(checked.view, table, options, exits, labels, used);
   return out;
 }

@@ -12,6 +12,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "gil.h"
 #include "util/text.h"
 #include "values.h"
 
@@ -90,7 +91,7 @@ void watch(Runtime& runtime, double false_alarm_interval, double audit_share,
   options.seed = seed;
   options.adapt = adapt;
   options.on_alarm = callback_of(on_alarm);
-  const py::gil_scoped_release released;
+  const ReleasedGil released;
   runtime.watch(std::move(options));
 }
 
@@ -208,12 +209,11 @@ Raises:
     InputError: If `false_alarm_interval` or `audit_share` is out of range.
     ConfigurationError: If the bundle has no schedules, or `adapt` is set and a controller or full
         depth is in force, or the bundle is a slice that hands samples on.)")
-      .def("unwatch", on_open(&Runtime::unwatch), py::call_guard<py::gil_scoped_release>(),
+      .def("unwatch", on_open(&Runtime::unwatch), py::call_guard<ReleasedGil>(),
            "End the watch, and put the schedule's own thresholds back.")
-      .def("health", on_open(&Runtime::health), py::call_guard<py::gil_scoped_release>(),
+      .def("health", on_open(&Runtime::health), py::call_guard<ReleasedGil>(),
            "What the watch has seen.")
-      .def("reset_thresholds", on_open(&Runtime::reset_thresholds),
-           py::call_guard<py::gil_scoped_release>(),
+      .def("reset_thresholds", on_open(&Runtime::reset_thresholds), py::call_guard<ReleasedGil>(),
            "Put the schedule's own thresholds back. The watch goes on, and may adapt them again.");
 }
 

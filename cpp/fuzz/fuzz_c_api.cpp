@@ -24,8 +24,7 @@ eenet_runtime& runtime() {
   static eenet_runtime made = [] {
     const Bundle bundle = Bundle::open(EENET_GOLDEN_BUNDLE);
     return eenet_runtime(
-        Model::load(EENET_GOLDEN_BUNDLE, LoadOptions{}, fuzz::stub_backend(bundle.manifest())),
-        std::nullopt);
+        Runtime::load(EENET_GOLDEN_BUNDLE, LoadOptions{}, fuzz::stub_backend(bundle.manifest())));
   }();
   return made;
 }

@@ -60,7 +60,8 @@ class StubSegment : public Segment {
   const std::vector<Port>& inputs() const noexcept override { return inputs_; }
   const std::vector<Port>& outputs() const noexcept override { return outputs_; }
   std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
-                                std::span<const BoundTensor> outputs) const override {
+                                std::span<const BoundTensor> outputs,
+                                const std::stop_token& /*stop*/) const override {
     return std::make_unique<StubBinding>(inputs, outputs);
   }
 
@@ -76,8 +77,8 @@ class StubBackend : public Backend {
   std::string provider() const override { return "stub"; }
   std::string version() const override { return "stub"; }
 
-  std::unique_ptr<Segment> open(const std::string& name,
-                                std::span<const std::byte> /*bytes*/) const override {
+  std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> /*bytes*/,
+                                const std::stop_token& /*stop*/) const override {
     for (const SegmentSpec& spec : manifest_.segments) {
       if (spec.onnx_file != name) continue;
       return std::make_unique<StubSegment>(ports(spec.inputs), ports(spec.outputs));

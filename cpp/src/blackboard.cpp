@@ -242,11 +242,18 @@ void Blackboard::bind(std::size_t exit) {
   };
   const SegmentSpec& spec = manifest.segment(exit);
   const Segment& segment = *model_.segments()[place(exit)];
-  auto binding = segment.bind(tensors(spec.inputs), tensors(spec.outputs));
+  auto binding = segment.bind(tensors(spec.inputs), tensors(spec.outputs), stop_.get_token());
   bound_[place(exit)] = {symbol_values_, std::move(binding)};
 }
 
+void Blackboard::recover() {
+  if (!stop_.stop_requested()) return;
+  for (BoundSegment& each : bound_) each = {};
+  stop_ = std::stop_source();
+}
+
 void Blackboard::run_segment(std::size_t exit) {
+  if (stop_.stop_requested()) throw Error(ErrorCode::kCancelled, "the call was cancelled");
   if (bound_[place(exit)].symbol_values != symbol_values_) bind(exit);
   bound_[place(exit)].binding->run();
 }

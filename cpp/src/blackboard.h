@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "eenet/handoff.h"
@@ -46,8 +47,13 @@ class Blackboard {
   std::vector<HandoffTensor> hand_on(std::size_t exit, std::size_t row, bool half);
 
   /// Computes the segment of an exit on the rows that are there.
-  /// @throws Error(kBackend) with the library's own words.
+  /// @throws Error(kBackend) with the library's own words, Error(kCancelled) after a cancel().
   void run_segment(std::size_t exit);
+
+  /// Ends a run_segment() that is under way in another thread, and refuses those that come.
+  void cancel() noexcept { stop_.request_stop(); }
+  /// Makes all as it was before a cancel().
+  void recover();
 
   /// Logits of an exit whose segment has just run.
   std::span<const float> logits(std::size_t exit, std::size_t row) const;
@@ -73,6 +79,7 @@ class Blackboard {
   std::size_t place(std::size_t exit) const { return exit - model_.manifest().first_exit(); }
 
   const Model& model_;
+  std::stop_source stop_;                       // Of all bindings.
   std::vector<std::vector<std::size_t>> live_;  // Per segment: tensors that a later one reads.
   std::vector<bool> hidden_;                    // Per tensor: the host has no part in it.
   std::size_t capacity_ = 0;                    // Rows of the buffers.

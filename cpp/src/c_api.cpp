@@ -1,6 +1,7 @@
 #include "eenet/c_api.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -55,6 +56,10 @@ eenet_status status_of(ErrorCode code) noexcept {
       return EENET_ERROR_NON_FINITE;
     case ErrorCode::kConfiguration:
       return EENET_ERROR_CONFIGURATION;
+    case ErrorCode::kTimeout:
+      return EENET_ERROR_TIMEOUT;
+    case ErrorCode::kCancelled:
+      break;  // Nothing in this interface asks for it.
   }
   return EENET_ERROR_INTERNAL;
 }
@@ -141,6 +146,10 @@ eenet::LoadOptions load_options(const eenet_load_options& given) {
   if (given.cost_profile != nullptr) {
     options.cost_profile.emplace(given.cost_profile, given.cost_profile + given.num_costs);
   }
+  if (given.load_timeout != 0) {
+    options.timeout = std::chrono::duration<double>(given.load_timeout);
+  }
+  if (given.memory_limit != 0) options.memory_limit = given.memory_limit;
   options.files.libraries = {given.onnxruntime != nullptr ? given.onnxruntime : kDefaultLibrary};
   return options;
 }
@@ -243,8 +252,9 @@ eenet_status eenet_load(const char* path, const eenet_load_options* options,
     require(path, "path");
     const eenet_load_options given = read_struct(options, "options");
     const std::optional<eenet::Budget> budget = load_budget(given);
-    auto model = eenet::Model::load(path, load_options(given));
-    *runtime = std::make_unique<eenet_runtime>(std::move(model), budget).release();
+    auto loaded = eenet::Runtime::load(path, load_options(given));
+    if (budget) loaded->set_budget(*budget);
+    *runtime = std::make_unique<eenet_runtime>(std::move(loaded)).release();
   });
 }
 

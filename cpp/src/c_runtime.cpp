@@ -17,9 +17,8 @@ static_assert(static_cast<int>(StopReason::kHandedOn) == EENET_STOP_HANDED_ON);
 
 }  // namespace
 
-eenet_runtime::eenet_runtime(std::shared_ptr<const eenet::Model> model,
-                             std::optional<eenet::Budget> budget)
-    : runtime(std::move(model), budget), backend_(runtime.model().backend().version()) {
+eenet_runtime::eenet_runtime(std::unique_ptr<eenet::Runtime> loaded)
+    : owned(std::move(loaded)), runtime(*owned), backend_(runtime.model().backend().version()) {
   const eenet::Manifest& manifest = runtime.model().manifest();
   const eenet::BudgetTable& budgets = runtime.model().budgets();
   for (const std::string& name : manifest.class_names) classes_.push_back(name.c_str());

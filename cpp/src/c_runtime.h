@@ -2,22 +2,20 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "eenet/c_api.h"
-#include "eenet/model.h"
 #include "eenet/runtime.h"
 
 /// What a C program's handle stands for.
 struct eenet_runtime {
-  /// @throws Error as eenet::Runtime.
-  eenet_runtime(std::shared_ptr<const eenet::Model> model, std::optional<eenet::Budget> budget);
+  explicit eenet_runtime(std::unique_ptr<eenet::Runtime> loaded);
   eenet_runtime(const eenet_runtime&) = delete;
   eenet_runtime& operator=(const eenet_runtime&) = delete;
 
-  eenet::Runtime runtime;
+  const std::unique_ptr<eenet::Runtime> owned;
+  eenet::Runtime& runtime;
   eenet_info info{};  // Points into the model and the members below.
 
  private:

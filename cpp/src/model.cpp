@@ -7,6 +7,7 @@
 #include "eenet/device.h"
 #include "eenet/error.h"
 
+#include "load_watch.h"
 #include "util/context.h"
 #include "util/costs.h"
 #include "util/onnx_file.h"
@@ -65,11 +66,11 @@ void check_ports(const Manifest& manifest, const std::string& file, const char* 
 }
 
 std::unique_ptr<Segment> open_segment(const Bundle& bundle, const Backend& backend,
-                                      const SegmentSpec& spec) {
+                                      const SegmentSpec& spec, const std::stop_token& stop) {
   const Manifest& manifest = bundle.manifest();
   const std::vector<std::byte> bytes = bundle.read(spec.onnx_file);
   check_self_contained(bytes, spec.onnx_file);
-  std::unique_ptr<Segment> segment = backend.open(spec.onnx_file, bytes);
+  std::unique_ptr<Segment> segment = backend.open(spec.onnx_file, bytes, stop);
   check_ports(manifest, spec.onnx_file, "input", segment->inputs(), spec.inputs);
   check_ports(manifest, spec.onnx_file, "output", segment->outputs(), spec.outputs);
   return segment;
@@ -129,14 +130,25 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options,
                                          std::shared_ptr<const Backend> backend) {
+  return in_context(cat("bundle ", quote_name(path.native())), [&] {
+    LoadWatch watch(options);
+    return load(path, options, std::move(backend), watch);
+  });
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
+                                         const LoadOptions& options,
+                                         std::shared_ptr<const Backend> backend, LoadWatch& watch) {
   const auto read = [&](const Bundle& bundle) {
     const Manifest& manifest = bundle.manifest();
+    check_memory(manifest, options);
     // The constructor is private, which make_shared cannot call.
     const std::shared_ptr<Model> model(
         new Model(manifest, backend, load_schedules(bundle), options));
     std::vector<std::string> seen = {kScheduleFile};
     for (const SegmentSpec& spec : manifest.segments) {
-      model->segments_.push_back(open_segment(bundle, *backend, spec));
+      model->segments_.push_back(
+          watch.run([&] { return open_segment(bundle, *backend, spec, watch.token()); }));
       seen.push_back(spec.onnx_file);
     }
     for (const FileSpec& file : manifest.files) {
@@ -144,8 +156,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
     }
     return std::shared_ptr<const Model>(model);
   };
-  return in_context(cat("bundle ", quote_name(path.native())),
-                    [&] { return with_bundle(path, read); });
+  return with_bundle(path, read);
 }
 
 }  // namespace eenet

@@ -37,11 +37,11 @@ void check_deadline(const RunOptions& options, std::size_t first_exit) {
   if (!(deadline > 0)) {
     throw Error(ErrorCode::kInput, cat("deadline_ms: ", deadline, " came, above 0 expected"));
   }
-  const double first = options.times == nullptr ? 0 : options.times->p95_ms(first_exit);
-  if (first > deadline) {
-    throw Error(ErrorCode::kBudget,
-                cat("deadline_ms: ", deadline, " came, at least ", first,
-                    " expected, which the first exit takes in one of twenty runs of late"));
+  if (options.times != nullptr && !options.times->fits(first_exit, deadline)) {
+    throw Error(
+        ErrorCode::kBudget,
+        cat("deadline_ms: ", deadline, " came, at least ", options.times->p95_ms(first_exit),
+            " expected, which the first exit takes in one of twenty runs of late"));
   }
 }
 
@@ -86,6 +86,21 @@ void take_answer(const ExitState& state, std::size_t sample, std::size_t exit, S
 
 }  // namespace
 
+/// A call that its stop token ends.
+class Runner::Cancellable {
+ public:
+  Cancellable(Blackboard& blackboard, const std::stop_token& stop)
+      : on_stop_((blackboard.recover(), stop), Cancel{blackboard}) {}
+
+ private:
+  struct Cancel {
+    Blackboard& blackboard;
+    void operator()() const noexcept { blackboard.cancel(); }
+  };
+
+  std::stop_callback<Cancel> on_stop_;
+};
+
 Runner::Runner(std::shared_ptr<const Model> model)
     : model_(std::move(model)), blackboard_(std::make_unique<Blackboard>(*model_)) {
   begin(1, nullptr);
@@ -93,7 +108,8 @@ Runner::Runner(std::shared_ptr<const Model> model)
 
 Runner::~Runner() = default;
 
-std::vector<double> Runner::warm_up() {
+std::vector<double> Runner::warm_up(const std::stop_token& stop) {
+  const Cancellable cancellable(*blackboard_, stop);
   std::vector<double> times;
   blackboard_->load_blank();
   const Manifest& manifest = model_->manifest();
@@ -122,6 +138,7 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
   const Manifest& manifest = model_->manifest();
   check_begins(manifest);
   check_options(options, 0);
+  const Cancellable cancellable(*blackboard_, options.stop);
   const std::size_t samples = blackboard_->load(inputs, layout);
   begin(samples, options.policy);
   BatchResult result = make_result(manifest, samples, 0, options);
@@ -131,6 +148,7 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
 
 Result Runner::resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start) {
   check_options(options, handoff.next_exit);
+  const Cancellable cancellable(*blackboard_, options.stop);
   blackboard_->load(handoff);
   begin(1, options.policy);
   BatchResult result = make_result(model_->manifest(), 1, handoff.next_exit, options);
@@ -203,7 +221,7 @@ std::optional<StopReason> Runner::stop_at(std::size_t exit, const RunOptions& op
   if (exit + 1 == model_->manifest().num_exits()) return StopReason::kPolicy;
   if (options.max_exit == exit) return StopReason::kMaxExit;
   if (options.deadline_ms && options.times != nullptr &&
-      elapsed_ms + options.times->p95_ms(exit + 1) > *options.deadline_ms) {
+      !options.times->fits(exit + 1, *options.deadline_ms - elapsed_ms)) {
     return StopReason::kDeadline;
   }
   if (exit + 1 == model_->manifest().end_exit()) return StopReason::kHandedOn;

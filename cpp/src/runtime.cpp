@@ -9,6 +9,7 @@
 
 #include "drift/adaptation.h"
 #include "drift/watch.h"
+#include "load_watch.h"
 #include "util/context.h"
 #include "util/free_list.h"
 #include "util/text.h"
@@ -91,7 +92,23 @@ struct Runtime::Plan {
   bool limited = false;                 // If they may end for other reasons than the schedule's.
 };
 
-Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget)
+std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
+                                       const LoadOptions& options) {
+  return load(path, options, open_onnxruntime({options.threads, options.providers, options.files}));
+}
+
+std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
+                                       const LoadOptions& options,
+                                       std::shared_ptr<const Backend> backend) {
+  return in_context(cat("bundle ", quote_name(path.native())), [&] {
+    LoadWatch watch(options);
+    const auto model = Model::load(path, options, std::move(backend), watch);
+    return watch.run([&] { return std::make_unique<Runtime>(model, std::nullopt, watch.token()); });
+  });
+}
+
+Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget,
+                 const std::stop_token& stop)
     : model_(std::move(model)),
       stats_(model_->manifest().num_exits()),
       times_(model_->manifest().num_exits()),
@@ -101,7 +118,7 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budge
   // Made now, so that what is wrong with the buffers is said at load.
   Lease first(*this);
   for (int run = 0; run < kWarmUpRuns; ++run) {
-    const std::vector<double> times = first.runner().warm_up();
+    const std::vector<double> times = first.runner().warm_up(stop);
     const std::size_t exit = model_->manifest().first_exit();
     for (std::size_t k = 0; run > 0 && k < times.size(); ++k) times_.record(exit + k, times[k]);
   }
@@ -109,7 +126,7 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budge
 
 Runtime::~Runtime() = default;
 
-Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) const {
+Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) {
   Plan plan;
   plan.options = {options, nullptr, &times_, nullptr};
   if (options.policy) {

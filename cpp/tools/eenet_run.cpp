@@ -20,13 +20,15 @@ namespace {
 
 constexpr const char* kDefaultLibrary = "libonnxruntime.so";
 
-std::shared_ptr<const Model> load(const Arguments& arguments) {
+std::unique_ptr<Runtime> load(const Arguments& arguments) {
   // What is asked for on the command line counts, whatever the environment says.
   if (arguments.onnxruntime) ::setenv("EENET_ORT_LIB", arguments.onnxruntime->c_str(), 1);
   LoadOptions options;
   options.threads = arguments.threads;
   options.files.libraries = {kDefaultLibrary};
-  return Model::load(arguments.bundle, options);
+  std::unique_ptr<Runtime> runtime = Runtime::load(arguments.bundle, options);
+  if (arguments.budget) runtime->set_budget(*arguments.budget);
+  return runtime;
 }
 
 std::vector<NpyArray> read_inputs(const std::vector<InputFile>& files) {
@@ -63,7 +65,8 @@ std::vector<Result> infer(Runtime& runtime, const Arguments& arguments,
 
 void run(const Arguments& arguments) {
   const std::vector<NpyArray> arrays = read_inputs(arguments.inputs);
-  Runtime runtime(load(arguments), arguments.budget);
+  const std::unique_ptr<Runtime> loaded = load(arguments);
+  Runtime& runtime = *loaded;
   if (arguments.budget && !runtime.schedule()) {
     std::cerr << "eenet-run: the budget is above the full cost: running full depth\n";
   }

@@ -31,7 +31,7 @@ json sample_entry(const Manifest& manifest, const Result& result) {
 }  // namespace
 
 std::string text_report(const Manifest& manifest, const std::vector<Result>& results) {
-  std::ostringstream out;
+  std::ostringstream out = text_stream();
   out << std::fixed;
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Result& result = results[i];

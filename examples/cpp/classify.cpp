@@ -72,7 +72,9 @@ std::vector<eenet::Result> classify(eenet::Runtime& runtime, const Samples& samp
 void run(const std::string& bundle, const std::string& file, std::optional<eenet::Budget> budget) {
   eenet::LoadOptions options;
   options.files.libraries = {"libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
-  eenet::Runtime runtime(eenet::Model::load(bundle, options), budget);
+  const auto loaded = eenet::Runtime::load(bundle, options);
+  eenet::Runtime& runtime = *loaded;
+  if (budget) runtime.set_budget(*budget);
   const eenet::Manifest& manifest = runtime.model().manifest();
   const Samples samples = read_samples(file, manifest);
   for (const eenet::Result& result : classify(runtime, samples)) {

@@ -24,6 +24,7 @@ __all__: list[str] = [
     "Health",
     "InputError",
     "LatencySummary",
+    "LoadTimeoutError",
     "NonFiniteError",
     "ProfileWarning",
     "Replacement",
@@ -56,7 +57,7 @@ class EenetError(Exception):
 
 class BundleError(EenetError):
     """
-    A bundle's files or manifest are damaged, inconsistent or not understood.
+    A bundle is damaged, inconsistent, not understood, or above the memory limit.
     """
 
 class ScheduleError(EenetError):
@@ -87,6 +88,11 @@ class NonFiniteError(EenetError, ArithmeticError):
 class ConfigurationError(EenetError, RuntimeError):
     """
     A request contradicts the state of the process, as its number of threads or a fork.
+    """
+
+class LoadTimeoutError(EenetError, TimeoutError):
+    """
+    A load took longer than `load_timeout`.
     """
 
 class BudgetWarning(UserWarning):
@@ -906,7 +912,8 @@ class Runtime:
         """
         Classify one sample.
 
-        Thread-safe; the GIL is released while it computes. The input is copied, never converted.
+        Thread-safe; the GIL is released while it computes, and Ctrl-C in the main thread ends it. The input
+        is copied, never converted.
 
         Args:
             x: Preprocessed input without a batch axis: a C-contiguous array of the dtype and shape in
@@ -918,7 +925,9 @@ class Runtime:
             max_exit: Leave at this exit at the latest.
             deadline_ms: Time from the call on. A segment that would miss it by the 95 % quantile of its
                 recent times (`segment_p95_ms`) is not begun, and the deepest exit passed answers:
-                `Result.stopped_by` is then `deadline`.
+                `Result.stopped_by` is then `deadline`. Where that time has been in the way for a quarter of
+                a second, one call is let through, late or not, to see whether it still holds; where it does,
+                the next one after twice as long, up to a minute.
             return_logits: Copy the logits of every exit passed into the result.
             explain: Take the decisions of the exits passed apart, see `Result.explanations`.
             handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
@@ -948,8 +957,8 @@ class Runtime:
         Classify a batch; each sample leaves at its own exit.
 
         After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
-        while it computes. The input is copied, never converted. Memory grows with the largest batch so far
-        and is kept.
+        while it computes, and Ctrl-C in the main thread ends it. The input is copied, never converted.
+        Memory grows with the largest batch so far and is kept.
 
         Args:
             x: Preprocessed input as for `infer`, with the batch axis in front: 1 to `max_batch` samples.
@@ -1209,7 +1218,7 @@ class Runtime:
     @property
     def segment_p95_ms(self) -> list[float]:
         """
-        95 % quantile of the last 256 times of each segment on single samples, exit head and decision included: what deadlines are kept by. At first from the warm-up at load.
+        95 % quantile of the last 256 times of each segment on single samples, exit head and decision included: what deadlines are kept by. Of fewer than 20 the median; at first from the warm-up at load.
         """
     @property
     def static_cost(self) -> float | None:
@@ -1283,9 +1292,15 @@ def load(
     threads: typing.SupportsInt | typing.SupportsIndex = 1,
     cost_profile: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
     providers: collections.abc.Sequence[str | tuple[str, dict[str, str | int]]] = ("cpu",),
+    load_timeout: typing.SupportsFloat | typing.SupportsIndex | None = None,
+    memory_limit: typing.SupportsInt | typing.SupportsIndex | None = 4294967296,
 ) -> Runtime:
     """
     Load a bundle: check every file of it, open the segments, choose a schedule.
+
+    Segments are run here for the first time. Whoever made the bundle says what they do: hashes prove
+    that it is whole, not where it comes from (docs/spec/format.md). Ctrl-C in the main thread ends the
+    load.
 
     Args:
         path: The folder `NAME.eenet`.
@@ -1296,9 +1311,15 @@ def load(
         providers: Execution providers in order of preference, each a name or (name, {option: value});
             `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
             add `cpu` as the last one where it may take over.
+        load_timeout: Seconds that the load may take; None: as long as it likes. With ONNX Runtime
+            before 1.22 the opening of a segment cannot be ended, only what comes before and after it.
+        memory_limit: Bytes that the load may take; None: what there is. Counted before they are taken:
+            the segments' files, the largest file once more, and the tensors of the largest sample. On
+            Linux also watched: what the process grows by meanwhile, whoever makes it grow.
 
     Raises:
-        BundleError: If the bundle is damaged, inconsistent or not understood.
+        BundleError: If the bundle is damaged, inconsistent, not understood, or above the memory limit.
+        LoadTimeoutError: If it was not loaded in time.
         ScheduleError: If its schedules are malformed or made for another network.
         BudgetError: If the budget cannot be met.
         BackendError: If ONNX Runtime or a provider is missing or too old, or refuses a segment.

@@ -48,7 +48,8 @@ class FunctionSegment : public Segment {
   const std::vector<Port>& inputs() const noexcept override { return inputs_; }
   const std::vector<Port>& outputs() const noexcept override { return outputs_; }
   std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
-                                std::span<const BoundTensor> outputs) const override {
+                                std::span<const BoundTensor> outputs,
+                                const std::stop_token&) const override {
     return std::make_unique<FunctionBinding>(function_, inputs, outputs);
   }
 
@@ -160,8 +161,8 @@ SegmentFunction echo(std::size_t segment, EchoNetwork::Hook hook) {
 TestBackend::TestBackend(Manifest manifest, std::vector<SegmentFunction> functions)
     : manifest_(std::move(manifest)), functions_(std::move(functions)) {}
 
-std::unique_ptr<Segment> TestBackend::open(const std::string& name,
-                                           std::span<const std::byte>) const {
+std::unique_ptr<Segment> TestBackend::open(const std::string& name, std::span<const std::byte>,
+                                           const std::stop_token&) const {
   for (std::size_t k = 0; k < functions_.size(); ++k) {
     const SegmentSpec& spec = manifest_.segments[k];
     if (spec.onnx_file != name) continue;

@@ -28,7 +28,7 @@ EchoInput sample() {
 
 struct Runtimes {
   EchoNetwork network{{{0.9, 0.7}, {0.7, 0.7}}};
-  eenet_runtime runtime{network.load(), std::nullopt};
+  eenet_runtime runtime{std::make_unique<Runtime>(network.load())};
 };
 
 eenet_tensor tensor(const EchoInput& input) {
@@ -289,6 +289,43 @@ TEST(CApi, TakesStructsOfNewerPrograms) {
     expect_failure(eenet_infer(&made.runtime, &given, 1, nullptr, &out), EENET_ERROR_INPUT,
                    "result: struct_size is " + std::to_string(size));
   }
+}
+
+TEST(CApi, LeavesNothingBehindInStructsOfNewerPrograms) {
+  Runtimes made;
+  struct {
+    eenet_info known;
+    std::int64_t added[2];
+    std::int64_t beyond;
+  } info{};
+  info.added[0] = 7;
+  info.added[1] = 8;
+  info.beyond = 9;
+  info.known.struct_size = offsetof(decltype(info), beyond);
+  ASSERT_EQ(eenet_get_info(&made.runtime, &info.known), EENET_OK);
+  EXPECT_STREQ(info.known.model, "echo");
+  EXPECT_EQ(info.known.struct_size, offsetof(decltype(info), beyond));
+  EXPECT_EQ(info.added[0], 0);
+  EXPECT_EQ(info.added[1], 0);
+  EXPECT_EQ(info.beyond, 9);
+}
+
+TEST(CApi, RefusesOptionsInEveryByteThatItDoesNotKnow) {
+  Runtimes made;
+  const EchoInput input = sample();
+  const eenet_tensor given = tensor(input);
+  struct {
+    eenet_infer_options known;
+    unsigned char added[16];
+  } options{};
+  options.known.struct_size = sizeof options;
+  eenet_result out = result();
+  for (unsigned char& byte : options.added) {
+    byte = 1;
+    EXPECT_EQ(eenet_infer(&made.runtime, &given, 1, &options.known, &out), EENET_ERROR_INPUT);
+    byte = 0;
+  }
+  EXPECT_EQ(eenet_infer(&made.runtime, &given, 1, &options.known, &out), EENET_OK);
 }
 
 TEST(CApi, KeepsTheErrorsOfThreadsApart) {

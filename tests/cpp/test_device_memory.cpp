@@ -72,13 +72,14 @@ class NotingSegment : public Segment {
   const std::vector<Port>& inputs() const noexcept override { return segment_->inputs(); }
   const std::vector<Port>& outputs() const noexcept override { return segment_->outputs(); }
   std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
-                                std::span<const BoundTensor> outputs) const override {
+                                std::span<const BoundTensor> outputs,
+                                const std::stop_token& stop) const override {
     for (const auto tensors : {inputs, outputs}) {
       for (const BoundTensor& each : tensors) {
         (each.on_device ? log_.on_device : log_.on_host).push_back(each.name);
       }
     }
-    return segment_->bind(inputs, outputs);
+    return segment_->bind(inputs, outputs, stop);
   }
 
  private:
@@ -94,9 +95,9 @@ class DeviceBackend : public Backend {
 
   std::string provider() const override { return "device"; }
   std::string version() const override { return "device 1"; }
-  std::unique_ptr<Segment> open(const std::string& name,
-                                std::span<const std::byte> bytes) const override {
-    return std::make_unique<NotingSegment>(backend_->open(name, bytes), log_);
+  std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
+                                const std::stop_token& stop) const override {
+    return std::make_unique<NotingSegment>(backend_->open(name, bytes, stop), log_);
   }
   std::unique_ptr<DeviceBuffer> allocate(std::size_t bytes) const override {
     return std::make_unique<TestBuffer>(log_, bytes);

@@ -5,6 +5,7 @@
 
 #include "support.h"
 #include "util/onnx_file.h"
+#include "util/text.h"
 
 namespace eenet {
 namespace {
@@ -82,6 +83,59 @@ TEST(OnnxFile, RefusesBottomlessNesting) {
   std::string file = kInside;
   for (int i = 0; i < 200; ++i) file = message(1, message(5, message(6, file)));
   expect_refused(message(7, file), "nested");
+}
+
+std::string node(const std::string& op, const std::string& domain) {
+  return message(1, message(4, op) + message(7, domain));
+}
+
+/// A function that calls another one some times.
+std::string function(const std::string& name, const std::string& called, int times) {
+  std::string nodes;
+  const std::string call = message(4, called) + message(7, "nest");
+  for (int i = 0; i < times; ++i) nodes += message(7, call);
+  return message(25, nodes + message(1, name) + message(10, "nest"));
+}
+
+/// Calls f0, each function the next one twice, the last one an operator.
+std::string nested(int depth) {
+  std::string file = message(7, node("f0", "nest"));
+  for (int i = 0; i < depth; ++i) {
+    file += function(cat("f", i), cat("f", i + 1), 2);
+  }
+  return file;
+}
+
+TEST(OnnxFile, CountsTheNodesThatFunctionsMake) {
+  check_self_contained(bytes_of(nested(19)), "segment_0.onnx");  // 524,288
+  expect_refused(nested(20), "more than 1000000 nodes once its functions are put in");
+  expect_refused(nested(64), "more than 1000000 nodes");
+  expect_refused(nested(90), "more than 1000000 nodes");
+  // Also where the main graph calls none of it, or from a branch.
+  expect_refused(nested(20).substr(message(7, node("f0", "nest")).size()), "more than 1000000");
+  const std::string branch = message(5, message(6, node("f0", "nest")));
+  expect_refused(message(7, message(1, message(4, "If") + branch)) + nested(20), "more than");
+}
+
+TEST(OnnxFile, CountsNodesOfOneFunctionCalledOften) {
+  std::string graph;
+  for (int i = 0; i < 1000; ++i) graph += node("f", "nest");
+  check_self_contained(bytes_of(message(7, graph) + function("f", "Neg", 1000)), "segment_0.onnx");
+  expect_refused(message(7, graph) + function("f", "Neg", 1001), "more than 1000000 nodes");
+}
+
+TEST(OnnxFile, RefusesFunctionsThatCallThemselves) {
+  expect_refused(function("f", "f", 1), "functions that call themselves");
+  expect_refused(function("f", "g", 1) + function("g", "f", 1), "functions that call themselves");
+  // One of another domain, or of another overload, is another one.
+  const std::string other = message(7, message(4, "f") + message(7, "else"));
+  check_self_contained(bytes_of(message(25, other + message(1, "f") + message(10, "nest"))), "x");
+  const std::string overload = message(7, message(4, "f") + message(7, "nest") + message(8, "a"));
+  check_self_contained(bytes_of(message(25, overload + message(1, "f") + message(10, "nest"))),
+                       "x");
+  // The standard's domain has two names.
+  const std::string standard = message(7, message(4, "f") + message(7, "ai.onnx"));
+  expect_refused(message(25, standard + message(1, "f")), "functions that call themselves");
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include <chrono>
+#include <functional>
 #include <limits>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -162,6 +164,56 @@ TEST_F(RunnerTest, RefusesADeadlineThatNoExitKeeps) {
     expect_error(ErrorCode::kInput, {"deadline_ms: ", "above 0 expected"}, [&] { run(kEarly); });
   }
   EXPECT_TRUE(rows_[0].empty());
+}
+
+SegmentTimes::Clock::time_point moved{};
+
+TEST_F(RunnerTest, LooksAgainAtTimesThatStandInTheWay) {
+  moved += std::chrono::hours(1);
+  SegmentTimes times(EchoNetwork::kExits, [] { return moved; });
+  options_.times = &times;
+  options_.deadline_ms = 1e5;
+  // At the first exit a call is refused, at a later one it has an answer already.
+  times.record(0, 1e6);
+  expect_error(ErrorCode::kBudget, {"deadline_ms"}, [&] { run(kLate); });
+  moved += std::chrono::milliseconds(250);
+  EXPECT_EQ(run(kLate).exit, 2U);
+  times.record(0, 1);
+  times.record(2, 1e6);
+  EXPECT_EQ(run(kLate).stopped_by, StopReason::kDeadline);
+  moved += std::chrono::milliseconds(250);
+  EXPECT_EQ(run(kLate).exit, 2U);
+  times.record(2, 1);
+  EXPECT_EQ(run(kLate).exit, 2U);
+}
+
+TEST(Runner, EndsWhenItIsAskedTo) {
+  std::function<void(std::size_t)> hook = [](std::size_t) {};
+  std::vector<std::size_t> begun;
+  const EchoNetwork network({{0.9, 0.7}}, [&](std::size_t segment, std::size_t) {
+    begun.push_back(segment);
+    hook(segment);
+  });
+  const auto model = network.load();
+  Runner runner(model);
+  const EchoInput input(kLate);
+  std::stop_source source;
+  RunOptions options;
+  options.stop = source.get_token();
+  hook = [&](std::size_t segment) {
+    if (segment == 1) source.request_stop();
+  };
+  expect_error(ErrorCode::kCancelled, {"cancelled"},
+               [&] { runner.run(std::vector{input.sample()}, options); });
+  EXPECT_EQ(begun, (std::vector<std::size_t>{0, 1}));
+  // A token that was used up refuses everything, batches and the warm-up too.
+  expect_error(ErrorCode::kCancelled, {"cancelled"},
+               [&] { runner.run_batch(std::vector{input.batch()}, options); });
+  expect_error(ErrorCode::kCancelled, {"cancelled"}, [&] { runner.warm_up(source.get_token()); });
+  EXPECT_EQ(begun.size(), 2U);
+  // The next call is as any other.
+  hook = [](std::size_t) {};
+  EXPECT_EQ(runner.run(std::vector{input.sample()}, {}).exit, 2U);
 }
 
 TEST_F(RunnerTest, RefusesOptionsThatContradictEachOther) {

@@ -138,7 +138,7 @@ TEST(RuntimeThreads, TakeTheBudgetThatTheySet) {
 
 TEST(RuntimeThreads, MayUseTheCInterface) {
   const EchoNetwork echo(kThresholds);
-  eenet_runtime runtime(echo.load(), std::nullopt);
+  eenet_runtime runtime(std::make_unique<Runtime>(echo.load()));
   const std::int64_t shape[] = {3, 3};
   std::atomic<int> wrong{0};
   on_all_threads([&](std::size_t thread, std::size_t round) {

@@ -1,13 +1,18 @@
 #include <cstdint>
 #include <limits>
+#include <locale>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "eenet/device.h"
+#include "eenet/drift.h"
+#include "eenet/error.h"
 #include "eenet/tensor.h"
 
+#include "util/denormals.h"
 #include "util/finite.h"
 #include "util/text.h"
 
@@ -40,6 +45,58 @@ TEST(QuoteName, MakesAnythingFitForALine) {
   EXPECT_EQ(quote_name(std::string(81, 'x')), cat("'", std::string(80, 'x'), "...'"));
   // A character of two bytes that the cut would split.
   EXPECT_EQ(quote_name(std::string(79, 'x') + "\xc3\xa4y"), cat("'", std::string(79, 'x'), "...'"));
+}
+
+TEST(Shorten, CutsAndSaysSo) {
+  EXPECT_EQ(shorten("abc", 3), "abc");
+  EXPECT_EQ(shorten("abcdefgh", 7), "abcd...");
+  EXPECT_EQ(shorten("abc\xc3\xa4xyz", 7), "abc...");
+  EXPECT_EQ(shorten(std::string(5, '\x80'), 4), "...");
+}
+
+TEST(Error, KeepsMessagesShort) {
+  const std::string text = Error(ErrorCode::kBackend, std::string(20'000'000, 'x')).what();
+  EXPECT_EQ(text.size(), 2000U);
+  EXPECT_EQ(text.substr(1996), "x...");
+  EXPECT_STREQ(Error(ErrorCode::kBackend, "short").what(), "short");
+}
+
+/// How numbers are written in many countries.
+class Grouping : public std::numpunct<char> {
+  char do_decimal_point() const override { return ','; }
+  char do_thousands_sep() const override { return '.'; }
+  std::string do_grouping() const override { return "\3"; }
+};
+
+TEST(Text, DoesNotDependOnTheLocale) {
+  const std::locale before = std::locale::global({std::locale(), new Grouping});
+  const std::string written = cat("schedule.", 1000, ".thresholds ", 1234.5);
+  const std::string joined = join(std::vector<double>{1000, 0.5});
+  Alarm alarm;
+  alarm.sample = 1000;
+  const std::string text = alarm.text();
+  std::locale::global(before);
+  EXPECT_EQ(written, "schedule.1000.thresholds 1234.5");
+  EXPECT_EQ(joined, "1000, 0.5");
+  EXPECT_EQ(text,
+            "drift after 1000 samples: schedule 0, exit 0: 0.0 % of the latest samples left, "
+            "0.0 % to 100.0 % expected");
+}
+
+TEST(FlushDenormals, HoldsForItsScope) {
+  volatile float tiny = 1e-40F;
+  volatile float product = tiny * 1.0F;
+  EXPECT_GT(product, 0);
+  {
+    const FlushDenormals flush;
+    product = tiny * 1e10F;  // What is read counts as zero,
+    EXPECT_EQ(product, 0);
+    volatile float small = 1e-30F;
+    product = small * 1e-10F;  // and what is written.
+    EXPECT_EQ(product, 0);
+  }
+  product = tiny * 1.0F;
+  EXPECT_GT(product, 0);
 }
 
 TEST(AlignedBuffer, StartsAtACacheLine) {

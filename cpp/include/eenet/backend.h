@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -25,9 +26,10 @@ class Backend {
   /// Loads one engine.
   /// @param name For messages.
   /// @param bytes The engine file; not kept.
-  /// @throws Error(kBackend) if the library refuses it.
-  virtual std::unique_ptr<Segment> open(const std::string& name,
-                                        std::span<const std::byte> bytes) const = 0;
+  /// @param stop Ends it, if the library can.
+  /// @throws Error(kBackend) if the library refuses it, Error(kCancelled) if it was ended.
+  virtual std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
+                                        const std::stop_token& stop) const = 0;
 
   /// Memory for a tensor that goes from segment to segment and never to the host.
   /// @return Null: such tensors are in host memory, like all others.

@@ -20,7 +20,8 @@ typedef enum eenet_status {
   EENET_ERROR_NON_FINITE = 6,     ///< An exit produced NaN or infinite logits.
   EENET_ERROR_CONFIGURATION = 7,  ///< Contradicts the process, as its number of threads or a fork.
   EENET_ERROR_NO_MEMORY = 8,
-  EENET_ERROR_INTERNAL = 9  ///< A defect of this library.
+  EENET_ERROR_INTERNAL = 9,  ///< A defect of this library.
+  EENET_ERROR_TIMEOUT = 10   ///< A load took longer than it was allowed to.
 } eenet_status;
 
 typedef enum eenet_dtype { EENET_FLOAT32 = 0, EENET_INT64 = 1 } eenet_dtype;
@@ -42,7 +43,9 @@ typedef struct eenet_load_options {
   /// The library to open where EENET_ORT_LIB is not set and the process has none yet; NULL:
   /// libonnxruntime.so, where the system looks for libraries.
   const char* onnxruntime;
-  double budget_share;  ///< As budget, but of full cost, as 0.65; one of the two, or neither: 0.
+  double budget_share;    ///< As budget, but of full cost, as 0.65; one of the two, or neither: 0.
+  double load_timeout;    ///< Seconds that the load may take; 0: as long as it likes.
+  uint64_t memory_limit;  ///< Bytes that the load may take, see docs/cpp.md; 0: 4 GiB.
 } eenet_load_options;
 
 /// An input of the network. This struct does not grow.

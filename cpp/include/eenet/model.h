@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -16,6 +19,8 @@
 
 namespace EENET_API eenet {
 
+class LoadWatch;
+
 struct LoadOptions {
   /// Threads that compute one sample; the same for every model of the process.
   int threads = 1;
@@ -25,13 +30,24 @@ struct LoadOptions {
   /// Execution providers, in order of preference; see OnnxRuntimeOptions.
   std::vector<ProviderSpec> providers = {{"cpu"}};
   OnnxRuntimeFiles files = {};
+  /// How long the load may take; none: as long as it likes. With ONNX Runtime before 1.22 the
+  /// opening of a segment cannot be ended, only what comes before and after it.
+  std::optional<std::chrono::duration<double>> timeout;
+  /// Bytes of memory that the load may take; none: what there is. Counted before it is taken: the
+  /// segments' files, the largest file once more, and the tensors of the largest sample. On Linux
+  /// also watched: what the process grows by meanwhile, whoever makes it grow.
+  std::optional<std::uint64_t> memory_limit = std::uint64_t{4} << 30U;
+  /// Ends the load with Error(kCancelled).
+  std::stop_token stop;
 };
 
 /// A loaded bundle: segments, schedules and costs. Immutable; shared by Runners on any thread.
 class Model {
  public:
-  /// Reads, checks and opens every file of the bundle.
-  /// @throws Error(kBundle, kSchedule, kBackend, kConfiguration, kInput) naming what is wrong.
+  /// Reads, checks and opens every file of the bundle. Nothing is computed: a Runtime does that,
+  /// and Runtime::load() keeps the limits until it has.
+  /// @throws Error(kBundle, kSchedule, kBackend, kConfiguration, kInput) naming what is wrong;
+  ///   Error(kTimeout, kCancelled).
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const LoadOptions& options);
 
@@ -49,6 +65,12 @@ class Model {
   std::optional<std::size_t> active() const noexcept { return active_; }
 
  private:
+  friend class Runtime;
+
+  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
+                                           const LoadOptions& options,
+                                           std::shared_ptr<const Backend> backend,
+                                           LoadWatch& watch);
   Model(Manifest manifest, std::shared_ptr<const Backend> backend, ScheduleFile schedules,
         const LoadOptions& options);
 

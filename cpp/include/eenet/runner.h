@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "eenet/exit_policy.h"
@@ -31,7 +32,8 @@ struct CallOptions {
   /// Leave at this exit at the latest.
   std::optional<std::size_t> max_exit;
   /// Milliseconds from the call on. A segment that would miss it in more than one of twenty cases
-  /// is not begun; the deepest exit passed then answers. For one sample, not for batches.
+  /// is not begun; the deepest exit passed then answers. For one sample, not for batches. See
+  /// SegmentTimes::fits() for the call now and then that is let through.
   std::optional<double> deadline_ms;
   /// Copy the logits of every exit passed into the result.
   bool return_logits = false;
@@ -39,13 +41,16 @@ struct CallOptions {
   bool explain = false;
   /// Round the live tensors of a sample that is handed on to half precision.
   bool half_handoff = false;
+  /// Ends the call with Error(kCancelled), also within a segment if the library can. Nothing is
+  /// counted then, and the next call is as any other.
+  std::stop_token stop;
 };
 
 struct RunOptions : CallOptions {
   /// When to stop; null: full depth, where the last exit answers alone.
   const ExitPolicy* policy = nullptr;
   /// What a deadline is kept by; outlives the call. Null: no deadline.
-  const SegmentTimes* times = nullptr;
+  SegmentTimes* times = nullptr;
   /// Says which of the samples that leave early run to the last exit all the same; outlives the
   /// call. Null: none. Goes with no limit to the exit.
   AuditLottery* audits = nullptr;
@@ -65,9 +70,10 @@ class Runner {
   ~Runner();
 
   /// Computes every segment on a blank sample, without decisions.
+  /// @param stop Ends it.
   /// @return Milliseconds of each segment that the bundle holds.
-  /// @throws Error(kBackend) if a segment fails.
-  std::vector<double> warm_up();
+  /// @throws Error(kBackend) if a segment fails, Error(kCancelled) if it was ended.
+  std::vector<double> warm_up(const std::stop_token& stop = {});
 
   /// Classifies one sample.
   /// @param inputs The network's inputs in the manifest's order, without the batch axis; copied.
@@ -76,7 +82,7 @@ class Runner {
   /// @throws Error(kConfiguration) if the bundle is a slice without the first exit.
   /// @throws Error(kBudget) if not even the first exit would keep the deadline.
   /// @throws Error(kNonFinite) if an exit has no finite logits.
-  /// @throws Error(kBackend) if a segment fails.
+  /// @throws Error(kBackend) if a segment fails, Error(kCancelled) if the call was ended.
   Result run(std::span<const TensorView> inputs, const RunOptions& options);
 
   /// Classifies the samples of a batch. Those that have left take no part in later segments.
@@ -94,6 +100,8 @@ class Runner {
   Result resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start);
 
  private:
+  class Cancellable;
+
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
   void check_options(const RunOptions& options, std::size_t first_exit) const;

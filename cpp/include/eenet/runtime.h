@@ -3,10 +3,12 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 
 #include "eenet/controller.h"
 #include "eenet/drift.h"
@@ -46,10 +48,24 @@ struct Mode {
 /// that a Runner makes after a change of budget.
 class Runtime {
  public:
+  /// Loads a bundle and makes it ready, within the limits of the options. The bundle's active
+  /// schedule is in force.
+  /// @throws Error as Model::load() and the constructor.
+  static std::unique_ptr<Runtime> load(const std::filesystem::path& path,
+                                       const LoadOptions& options);
+
+  /// As above, with segments opened by another backend than ONNX Runtime.
+  static std::unique_ptr<Runtime> load(const std::filesystem::path& path,
+                                       const LoadOptions& options,
+                                       std::shared_ptr<const Backend> backend);
+
   /// Runs some blank samples, so that the first real one is as fast as the next.
   /// @param budget As for set_budget(); none: the bundle's active schedule.
-  /// @throws Error(kBackend) if a Runner cannot be made or fails, Error(kBudget) for the budget.
-  explicit Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget = {});
+  /// @param stop Ends that.
+  /// @throws Error(kBackend) if a Runner cannot be made or fails, Error(kBudget) for the budget,
+  ///   Error(kCancelled) if it was ended.
+  explicit Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget = {},
+                   const std::stop_token& stop = {});
   ~Runtime();
 
   /// Classifies one sample; see Runner::run().
@@ -117,7 +133,7 @@ class Runtime {
   void replace(const Mode& mode);
   void put_thresholds(const Mode& mode, std::shared_ptr<const ExitPolicy> policy);
   std::shared_ptr<Mode> mode() const;
-  Plan plan(const InferOptions& options, Mode& mode) const;
+  Plan plan(const InferOptions& options, Mode& mode);
   void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller);
   void record(const Result& result, Controller* controller);
   void exchange_watch(std::shared_ptr<Watch> watch);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -53,7 +54,7 @@ class Binding {
   virtual ~Binding() = default;
 
   /// Reads the inputs, computes, writes the outputs.
-  /// @throws Error(kBackend) with the library's own words.
+  /// @throws Error(kBackend) with the library's own words, Error(kCancelled) if it was ended.
   virtual void run() = 0;
 };
 
@@ -65,9 +66,11 @@ class Segment {
   virtual const std::vector<Port>& inputs() const noexcept = 0;
   virtual const std::vector<Port>& outputs() const noexcept = 0;
 
+  /// @param stop Ends the run that is under way, if the library can, and all later ones.
   /// @throws Error(kBackend) if the library refuses a tensor.
   virtual std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
-                                        std::span<const BoundTensor> outputs) const = 0;
+                                        std::span<const BoundTensor> outputs,
+                                        const std::stop_token& stop) const = 0;
 };
 
 }  // namespace eenet

@@ -1,13 +1,14 @@
 #include <iomanip>
-#include <sstream>
 
 #include "eenet/drift.h"
+
+#include "util/text.h"
 
 namespace eenet {
 namespace {
 
 std::string percent(double share) {
-  std::ostringstream out;
+  std::ostringstream out = text_stream();
   out << std::fixed << std::setprecision(1) << 100 * share << " %";
   return out.str();
 }
@@ -15,7 +16,7 @@ std::string percent(double share) {
 }  // namespace
 
 std::string Alarm::text() const {
-  std::ostringstream out;
+  std::ostringstream out = text_stream();
   out << "drift after " << sample << " samples: schedule " << schedule << ", exit " << exit << ": ";
   switch (watched) {
     case Watched::kExits:

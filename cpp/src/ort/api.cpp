@@ -25,6 +25,7 @@ void take_process_functions(const Table& table, Functions& out) {
   table.take(out.SetSessionLogSeverityLevel, 22);
   table.take(out.SetSessionGraphOptimizationLevel, 23);
   table.take(out.CreateRunOptions, 39);
+  table.take(out.RunOptionsSetTerminate, 46);
   table.take(out.CreateMemoryInfo, 68);
   table.take(out.CreateCpuMemoryInfo, 69);
   table.take(out.AllocatorAlloc, 75);
@@ -42,6 +43,7 @@ void take_process_functions(const Table& table, Functions& out) {
   table.take(out.AddSessionConfigEntry, 130);
   table.take(out.SetGlobalIntraOpNumThreads, 147);
   table.take(out.SetGlobalInterOpNumThreads, 148);
+  table.take(out.SetGlobalDenormalAsZero, 155);
 }
 
 void take_session_functions(const Table& table, Functions& out) {
@@ -104,6 +106,9 @@ Functions read_functions(const void* table, std::uint32_t api_version) {
   take_session_functions(slots, out);
   take_provider_functions(slots, out);
   // The table of an older version ends before them.
+  if (api_version >= kCancellableLoadApi) {
+    slots.take(out.SessionOptionsSetLoadCancellationFlag, 293);
+  }
   if (api_version >= kPluginApi) take_plugin_functions(slots, out);
   return out;
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ort/api_types.h"
+#include "ort/process.h"
 
 namespace eenet::ort {
 
@@ -17,6 +18,9 @@ struct ApiBase {
   const void* (*get_api)(std::uint32_t version);
   const char* (*get_version)();
 };
+
+/// The interface version from which on the opening of a session can be ended.
+constexpr std::uint32_t kCancellableLoadApi = 22;
 
 /// The interface version from which on providers can be plugged in.
 constexpr std::uint32_t kPluginApi = 23;
@@ -31,6 +35,7 @@ struct Functions {
   Status* (*CreateThreadingOptions)(ThreadingOptions**);
   Status* (*SetGlobalIntraOpNumThreads)(ThreadingOptions*, int);
   Status* (*SetGlobalInterOpNumThreads)(ThreadingOptions*, int);
+  Status* (*SetGlobalDenormalAsZero)(ThreadingOptions*);
   void (*ReleaseThreadingOptions)(ThreadingOptions*);
   Status* (*CreateEnvWithGlobalThreadPools)(LoggingLevel, const char*, const ThreadingOptions*,
                                             Env**);
@@ -42,6 +47,7 @@ struct Functions {
   Status* (*SetSessionGraphOptimizationLevel)(SessionOptions*, GraphOptimizationLevel);
   Status* (*DisablePerSessionThreads)(SessionOptions*);
   Status* (*AddSessionConfigEntry)(SessionOptions*, const char*, const char*);
+  Status* (*SessionOptionsSetLoadCancellationFlag)(SessionOptions*, bool);  // Null below its API.
   void (*ReleaseSessionOptions)(SessionOptions*);
 
   Status* (*GetAvailableProviders)(char***, int*);
@@ -100,6 +106,7 @@ struct Functions {
   void (*ReleaseValue)(Value*);
 
   Status* (*CreateRunOptions)(RunOptions**);
+  Status* (*RunOptionsSetTerminate)(RunOptions*);
   void (*ReleaseRunOptions)(RunOptions*);
   Status* (*CreateIoBinding)(Session*, IoBinding**);
   Status* (*BindInput)(IoBinding*, const char*, const Value*);
@@ -111,9 +118,19 @@ struct Functions {
 /// Finds the functions in the table that get_api() returned for this version.
 Functions read_functions(const void* table, std::uint32_t api_version);
 
+/// Gives an object back to the library, but in a forked child: it may wait there for ever.
+template <typename T>
+struct Release {
+  void (*function)(T*);
+
+  void operator()(T* object) const {
+    if (!forked()) function(object);
+  }
+};
+
 /// An object of the library, released with the function that belongs to it.
 template <typename T>
-using Handle = std::unique_ptr<T, void (*)(T*)>;
+using Handle = std::unique_ptr<T, Release<T>>;
 
 /// @throws Error(kBackend) "<what>: <the library's words>" unless the status is null; releases it.
 void check(const Functions& functions, Status* status, const std::string& what);
@@ -124,7 +141,7 @@ Handle<T> make(const Functions& functions, void (*release)(T*), const std::strin
                Status* (*create)(Params...), Args... args) {
   T* object = nullptr;
   check(functions, create(args..., &object), what);
-  return {object, release};
+  return {object, Release<T>{release}};
 }
 
 }  // namespace eenet::ort

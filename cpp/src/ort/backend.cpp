@@ -37,9 +37,9 @@ class OrtBackend : public Backend {
     return join(versions);
   }
 
-  std::unique_ptr<Segment> open(const std::string& name,
-                                std::span<const std::byte> bytes) const override {
-    return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes);
+  std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
+                                const std::stop_token& stop) const override {
+    return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes, stop);
   }
 
   std::unique_ptr<DeviceBuffer> allocate(std::size_t bytes) const override {

@@ -51,7 +51,7 @@ class DeviceMemory::Buffer : public DeviceBuffer {
 DeviceMemory::DeviceMemory(const Environment& environment, SessionSetup setup)
     : environment_(environment),
       setup_(std::move(setup)),
-      gather_(environment, setup_, "gathering of rows", make_gather_model()),
+      gather_(environment, setup_, "gathering of rows", make_gather_model(), {}),
       allocator_(make(environment.functions(), environment.functions().ReleaseAllocator, kWhat,
                       environment.functions().CreateAllocator,
                       static_cast<const Session*>(gather_.session()),
@@ -66,6 +66,7 @@ DeviceMemory::Block DeviceMemory::allocate_block(std::size_t bytes) const {
   void* block = nullptr;
   check(api, api.AllocatorAlloc(allocator_.get(), bytes, &block), kWhat);
   return {block, [this](void* freed) {
+            if (forked()) return;
             const Functions& functions = environment_.functions();
             Status* const status = functions.AllocatorFree(allocator_.get(), freed);
             if (status != nullptr) functions.ReleaseStatus(status);  // Nobody could mend it.
@@ -81,7 +82,7 @@ void DeviceMemory::gather(void* from, bool on_device, std::vector<std::int64_t>&
       {"rows", DType::kInt64, {kept}, rows.data(), false},
   };
   const BoundTensor output{"kept", DType::kFloat32, {kept, columns}, to, true};
-  gather_.bind(inputs, {&output, 1})->run();
+  gather_.bind(inputs, {&output, 1}, {})->run();
 }
 
 }  // namespace eenet::ort

@@ -1,17 +1,14 @@
 #include "ort/environment.h"
 
-#include <atomic>
 #include <mutex>
-#include <pthread.h>
 
 #include "eenet/error.h"
 
+#include "ort/process.h"
 #include "util/text.h"
 
 namespace eenet::ort {
 namespace {
-
-std::atomic<bool> forked{false};
 
 Handle<Env> make_env(const Functions& api, int threads) {
   const std::string what = "environment";
@@ -19,8 +16,12 @@ Handle<Env> make_env(const Functions& api, int threads) {
       make(api, api.ReleaseThreadingOptions, what, api.CreateThreadingOptions);
   check(api, api.SetGlobalIntraOpNumThreads(options.get(), threads), what);
   check(api, api.SetGlobalInterOpNumThreads(options.get(), 1), what);
-  return make(api, api.ReleaseEnv, what, api.CreateEnvWithGlobalThreadPools, kFatal, "eenet",
-              options.get());
+  // The pool's threads, that is; a calling thread is seen to on every run.
+  check(api, api.SetGlobalDenormalAsZero(options.get()), what);
+  Handle<Env> env = make(api, api.ReleaseEnv, what, api.CreateEnvWithGlobalThreadPools, kFatal,
+                         "eenet", options.get());
+  watch_process();
+  return env;
 }
 
 }  // namespace
@@ -29,8 +30,6 @@ Environment::Environment(const OnnxRuntimeOptions& options)
     : library_(open_library(options.files.libraries)),
       threads_(options.threads),
       env_(make_env(functions(), threads_)),
-      run_options_(make(functions(), functions().ReleaseRunOptions, "run options",
-                        functions().CreateRunOptions)),
       cpu_memory_(make(functions(), functions().ReleaseMemoryInfo, "memory info",
                        functions().CreateCpuMemoryInfo, kArena, kDefault)) {
   check(functions(), functions().GetAllocatorWithDefaultOptions(&allocator_), "allocator");
@@ -42,10 +41,7 @@ const Environment& Environment::get(const OnnxRuntimeOptions& options) {
 
   check_fork();
   const std::lock_guard lock(mutex);
-  if (environment == nullptr) {
-    environment = new Environment(options);
-    ::pthread_atfork(nullptr, nullptr, [] { forked = true; });
-  }
+  if (environment == nullptr) environment = new Environment(options);
   if (environment->threads_ != options.threads) {
     throw Error(ErrorCode::kConfiguration,
                 cat("threads: ", options.threads, " came, ", environment->threads_,
@@ -85,14 +81,6 @@ std::vector<const EpDevice*> Environment::devices(std::string_view official_name
     if (api.EpDevice_EpName(devices[i]) == official_name) out.push_back(devices[i]);
   }
   return out;
-}
-
-void Environment::check_fork() {
-  if (forked.load(std::memory_order_relaxed)) {
-    throw Error(ErrorCode::kConfiguration,
-                "this process was forked from one that had loaded a bundle; ONNX Runtime does not "
-                "survive that: load in the child only, or start children with 'spawn'");
-  }
 }
 
 }  // namespace eenet::ort

@@ -23,7 +23,6 @@ class Environment {
   const Library& library() const noexcept { return library_; }
   const Functions& functions() const noexcept { return library_.functions; }
   Env* env() const noexcept { return env_.get(); }
-  const RunOptions* run_options() const noexcept { return run_options_.get(); }
   const MemoryInfo* cpu_memory() const noexcept { return cpu_memory_.get(); }
   Allocator* allocator() const noexcept { return allocator_; }
 
@@ -35,17 +34,12 @@ class Environment {
   /// The devices of a provider that is plugged in; owned by the environment.
   std::vector<const EpDevice*> devices(std::string_view official_name) const;
 
-  /// @throws Error(kConfiguration) in a process that was forked after the environment was made:
-  ///   its threads and locks did not come along.
-  static void check_fork();
-
  private:
   explicit Environment(const OnnxRuntimeOptions& options);
 
   Library library_;
   int threads_;
   Handle<Env> env_;
-  Handle<RunOptions> run_options_;
   Handle<MemoryInfo> cpu_memory_;
   Allocator* allocator_ = nullptr;  // Owned by the library.
   mutable std::mutex mutex_;        // Guards plugins_.

@@ -19,7 +19,7 @@ std::string openvino_load_config(const std::string& given, const std::string& de
   }
   nlohmann::json& properties = config[device];
   properties.emplace("INFERENCE_PRECISION_HINT", "f32");
-  if (device == "CPU") properties.emplace("INFERENCE_NUM_THREADS", std::to_string(threads));
+  if (device == "CPU") properties.emplace("INFERENCE_NUM_THREADS", cat(threads));
   return config.dump();
 }
 

@@ -5,6 +5,7 @@
 
 #include "eenet/error.h"
 
+#include "util/denormals.h"
 #include "util/text.h"
 
 namespace eenet::ort {
@@ -20,23 +21,61 @@ std::string element_name(int type) {
   return index < kNames.size() ? kNames[index] : cat("element type ", type);
 }
 
+/// Throws what is to be said of a failure that was asked for; for any other, returns.
+void explain_failure(const std::stop_token& stop, const std::string& name) {
+  stay_out_of_exit();
+  if (stop.stop_requested()) throw Error(ErrorCode::kCancelled, cat(name, ": cancelled"));
+}
+
+/// The flag that ends the opening of a session, where the library has one.
+class LoadCancellation {
+ public:
+  LoadCancellation(const Functions& api, SessionOptions* options) : api_(api), options_(options) {}
+  LoadCancellation(const LoadCancellation&) = delete;
+  LoadCancellation& operator=(const LoadCancellation&) = delete;
+  ~LoadCancellation() { set(false); }  // The options are those of later sessions, too.
+
+  void set(bool cancel) const noexcept {
+    if (api_.SessionOptionsSetLoadCancellationFlag == nullptr) return;
+    Status* const status = api_.SessionOptionsSetLoadCancellationFlag(options_, cancel);
+    if (status != nullptr) api_.ReleaseStatus(status);
+  }
+
+ private:
+  const Functions& api_;
+  SessionOptions* options_;
+};
+
 }  // namespace
 
 OrtSegment::OrtSegment(const Environment& environment, const SessionSetup& setup, std::string name,
-                       std::span<const std::byte> bytes)
+                       std::span<const std::byte> bytes, const std::stop_token& stop)
     : environment_(environment),
       setup_(setup),
       name_(std::move(name)),
-      session_(make(environment.functions(), environment.functions().ReleaseSession, name_,
-                    environment.functions().CreateSessionFromArray,
-                    static_cast<const Env*>(environment.env()),
-                    static_cast<const void*>(bytes.data()), bytes.size(),
-                    static_cast<const SessionOptions*>(setup.options.get()))) {
+      session_(open(bytes, stop)) {
   const Functions& api = environment.functions();
   inputs_ =
       read_ports(api.SessionGetInputCount, api.SessionGetInputTypeInfo, api.SessionGetInputName);
   outputs_ =
       read_ports(api.SessionGetOutputCount, api.SessionGetOutputTypeInfo, api.SessionGetOutputName);
+}
+
+Handle<Session> OrtSegment::open(std::span<const std::byte> bytes,
+                                 const std::stop_token& stop) const {
+  const Functions& api = environment_.functions();
+  const LoadCancellation cancellation(api, setup_.options.get());
+  Activity activity([&] { cancellation.set(true); });
+  const std::stop_callback on_stop(stop, [&] { cancellation.set(true); });
+  const Activity::Run opening(activity);
+  try {
+    return make(api, api.ReleaseSession, name_, api.CreateSessionFromArray,
+                static_cast<const Env*>(environment_.env()), static_cast<const void*>(bytes.data()),
+                bytes.size(), static_cast<const SessionOptions*>(setup_.options.get()));
+  } catch (const Error&) {
+    explain_failure(stop, name_);
+    throw;
+  }
 }
 
 std::vector<Port> OrtSegment::read_ports(GetCount get_count, GetType get_type,
@@ -74,21 +113,27 @@ Port OrtSegment::read_port(std::size_t index, GetType get_type, GetName get_name
 }
 
 std::unique_ptr<Binding> OrtSegment::bind(std::span<const BoundTensor> inputs,
-                                          std::span<const BoundTensor> outputs) const {
-  auto binding = std::make_unique<OrtBinding>(environment_, setup_, session_.get(), name_);
+                                          std::span<const BoundTensor> outputs,
+                                          const std::stop_token& stop) const {
+  auto binding = std::make_unique<OrtBinding>(environment_, setup_, session_.get(), name_, stop);
   for (const BoundTensor& tensor : inputs) binding->bind_input(tensor);
   for (const BoundTensor& tensor : outputs) binding->bind_output(tensor);
   return binding;
 }
 
 OrtBinding::OrtBinding(const Environment& environment, const SessionSetup& setup, Session* session,
-                       const std::string& name)
+                       const std::string& name, const std::stop_token& stop)
     : environment_(environment),
       setup_(setup),
       session_(session),
       name_(name),
       binding_(make(environment.functions(), environment.functions().ReleaseIoBinding, name,
-                    environment.functions().CreateIoBinding, session)) {}
+                    environment.functions().CreateIoBinding, session)),
+      run_options_(make(environment.functions(), environment.functions().ReleaseRunOptions, name,
+                        environment.functions().CreateRunOptions)),
+      activity_([this] { terminate(); }),
+      stop_(stop),
+      on_stop_(stop, [this] { terminate(); }) {}
 
 const Value* OrtBinding::wrap(const BoundTensor& tensor) {
   const Functions& api = environment_.functions();
@@ -121,12 +166,28 @@ void OrtBinding::bind_output(const BoundTensor& tensor) {
   check(api, api.BindOutput(binding_.get(), tensor.name.c_str(), wrap(tensor)), name_);
 }
 
-void OrtBinding::run() {
-  Environment::check_fork();
+void OrtBinding::terminate() const noexcept {
   const Functions& api = environment_.functions();
-  for (const Input& input : copied_inputs_) bind_input(input);
-  Status* const status = api.RunWithBinding(session_, environment_.run_options(), binding_.get());
-  if (status != nullptr) check(api, status, name_);
+  Status* const status = api.RunOptionsSetTerminate(run_options_.get());
+  if (status != nullptr) api.ReleaseStatus(status);
+}
+
+void OrtBinding::run() {
+  const Functions& api = environment_.functions();
+  Status* status = nullptr;
+  {
+    const Activity::Run running(activity_);
+    for (const Input& input : copied_inputs_) bind_input(input);
+    const FlushDenormals flush;
+    status = api.RunWithBinding(session_, run_options_.get(), binding_.get());
+  }
+  if (status == nullptr) return;
+  try {
+    check(api, status, name_);
+  } catch (const Error&) {
+    explain_failure(stop_, name_);
+    throw;
+  }
 }
 
 }  // namespace eenet::ort

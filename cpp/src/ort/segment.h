@@ -1,12 +1,15 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "eenet/segment.h"
 
 #include "ort/environment.h"
+#include "ort/process.h"
 #include "ort/session_setup.h"
 
 namespace eenet::ort {
@@ -16,12 +19,13 @@ class OrtSegment : public Segment {
  public:
   /// @param setup Outlives the segment.
   OrtSegment(const Environment& environment, const SessionSetup& setup, std::string name,
-             std::span<const std::byte> bytes);
+             std::span<const std::byte> bytes, const std::stop_token& stop);
 
   const std::vector<Port>& inputs() const noexcept override { return inputs_; }
   const std::vector<Port>& outputs() const noexcept override { return outputs_; }
   std::unique_ptr<Binding> bind(std::span<const BoundTensor> inputs,
-                                std::span<const BoundTensor> outputs) const override;
+                                std::span<const BoundTensor> outputs,
+                                const std::stop_token& stop) const override;
 
   const Session* session() const noexcept { return session_.get(); }
 
@@ -30,6 +34,7 @@ class OrtSegment : public Segment {
   using GetType = decltype(Functions::SessionGetInputTypeInfo);
   using GetName = decltype(Functions::SessionGetInputName);
 
+  Handle<Session> open(std::span<const std::byte> bytes, const std::stop_token& stop) const;
   std::vector<Port> read_ports(GetCount get_count, GetType get_type, GetName get_name) const;
   Port read_port(std::size_t index, GetType get_type, GetName get_name) const;
 
@@ -45,7 +50,7 @@ class OrtSegment : public Segment {
 class OrtBinding : public Binding {
  public:
   OrtBinding(const Environment& environment, const SessionSetup& setup, Session* session,
-             const std::string& name);
+             const std::string& name, const std::stop_token& stop);
 
   void bind_input(const BoundTensor& tensor);
   void bind_output(const BoundTensor& tensor);
@@ -59,6 +64,7 @@ class OrtBinding : public Binding {
 
   const Value* wrap(const BoundTensor& tensor);
   void bind_input(const Input& input);
+  void terminate() const noexcept;
 
   const Environment& environment_;
   const SessionSetup& setup_;
@@ -67,6 +73,10 @@ class OrtBinding : public Binding {
   std::vector<Input> copied_inputs_;  // To be bound anew before every run.
   std::vector<Handle<Value>> values_;
   Handle<IoBinding> binding_;
+  Handle<RunOptions> run_options_;  // Its own, for they have the flag that ends a run.
+  Activity activity_;
+  std::stop_token stop_;
+  std::stop_callback<std::function<void()>> on_stop_;
 };
 
 }  // namespace eenet::ort

@@ -7,10 +7,13 @@
 
 namespace eenet {
 
+/// A stream whose text is the same under every locale that the process may have set.
+std::ostringstream text_stream();
+
 /// The arguments, printed one after the other.
 template <typename... Parts>
 std::string cat(const Parts&... parts) {
-  std::ostringstream out;
+  std::ostringstream out = text_stream();
   (out << ... << parts);
   return out.str();
 }
@@ -18,7 +21,7 @@ std::string cat(const Parts&... parts) {
 /// The items, printed with `separator` between them.
 template <typename Range>
 std::string join(const Range& items, std::string_view separator = ", ") {
-  std::ostringstream out;
+  std::ostringstream out = text_stream();
   std::string_view lead;
   for (const auto& item : items) {
     out << lead << item;
@@ -26,6 +29,10 @@ std::string join(const Range& items, std::string_view separator = ", ") {
   }
   return out.str();
 }
+
+/// The text, or its beginning and "..." where it has more than so many bytes. No UTF-8 character is
+/// cut in two.
+std::string shorten(std::string_view text, std::size_t longest);
 
 /// A name out of an untrusted file, made fit for a message: in quotes, without control characters,
 /// not longer than a line.
