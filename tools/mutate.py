@@ -263,7 +263,7 @@ def main() -> int:
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     outcomes = resume(arguments.out, key)
     tree = Tree(
-        arguments.out.parent / "tree",
+        arguments.out.resolve().parent / "tree",
         arguments.jobs,
         arguments.limit,
         cpp=any(name.startswith("cpp/") for name in sources),
