@@ -12,6 +12,7 @@ for script in (
     "handoff.py",
     "threads.py",
     "footprint.py",
+    "own_images.py",
     "load_limits.py",
     "replacing.py",
     "live_control.py",
