@@ -20,6 +20,7 @@ from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import SuitedSettings, Trainer, TrainingConfig
 from eenet.training.cli import main
+from eenet.training.start import read_start, started_network
 from eenet.weights import read_tensors, save_tensors
 from support.photos import pattern, write_folder
 
@@ -261,6 +262,20 @@ def test_start_from_weights_that_ship(
     assert f"tensors from {name}" in out
     assert "new, for 3 classes (its 10 classes are others)" in out
     assert "learning rate 0.015625" in out
+
+
+def test_start_with_other_heads() -> None:
+    start = read_start("resnet56")
+    network, told = started_network(start, "resnet56", start.class_names or (), {"heads": "strided"})
+    assert network.options["heads"] == "strided"
+    state = network.state_dict()
+    assert torch.equal(state["stages.1.0.conv1.weight"], start.tensors["stages.1.0.conv1.weight"])
+    assert torch.equal(state["classifier.2.weight"], start.tensors["classifier.2.weight"])
+    assert state["exits.1.0.weight"].shape == (32, 32, 3, 3)
+    # The same shape in both, but within a head that is another one.
+    assert not torch.equal(state["exits.1.0.weight"], start.tensors["exits.1.0.weight"])
+    assert "start: the heads of exits 0, 1 are new: resnet56 has others" in told
+    assert not any("last layers" in line for line in told)
 
 
 def test_sorted_data_are_no_trouble(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

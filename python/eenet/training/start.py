@@ -85,13 +85,14 @@ def started_network(
     """A network with the weights of a start, as far as they fit; the rest is drawn at random.
 
     The last layers, one output a class, are taken where the classes are the same ones in the same order, or are as
-    many where the file does not name them.
+    many where the file does not name them. Options that differ from the start's make the heads concerned new as a
+    whole.
 
     Args:
         start: the weights.
         model: name of the network.
         class_names: C names.
-        options: of the network; those of the start hold beside them.
+        options: of the network; where they say nothing, those of the start hold.
 
     Returns:
         The network, and what to tell about it, a line each.
@@ -101,18 +102,16 @@ def started_network(
     """
     if start.model not in (None, model):
         raise UserError(f"--start: {start.source} holds {start.model}, expected {model}")
-    for key, value in options.items():
-        if start.options.get(key, value) != value:
-            raise UserError(f"--{key}: got {value}, {start.source} has {start.options[key]}")
     settings = {**start.options, **options}
     network = create_model(model, len(class_names), **settings)
     expected = network.state_dict()
     last = _last_layers(model, len(class_names), settings)
+    other = _other_heads(start, expected, last) if settings != start.options else set()
     same_classes = start.class_names in (None, tuple(class_names))
     taken, problems = {}, []
     for name, tensor in expected.items():
         came = start.tensors.get(name)
-        if came is None or (name in last and not (same_classes and came.shape == tensor.shape)):
+        if came is None or name in other or (name in last and not (same_classes and came.shape == tensor.shape)):
             continue
         if came.shape != tensor.shape:
             problems.append(f"{name} {tuple(came.shape)} instead of {tuple(tensor.shape)}")
@@ -120,7 +119,7 @@ def started_network(
         taken[name] = came
     if problems:
         raise UserError(f"--start: {start.source} does not fit {model}: {shorten(problems, 3)}")
-    body = sum(t.numel() for name, t in expected.items() if name not in last)
+    body = sum(t.numel() for name, t in expected.items() if name not in last | other)
     share = sum(t.numel() for name, t in taken.items() if name not in last) / body
     if share < _LEAST_SHARE:
         raise UserError(
@@ -129,7 +128,23 @@ def started_network(
             f"{shorten(sorted(expected), 3)}"
         )
     network.load_state_dict({**expected, **taken})
-    return network, _told(start, expected, taken, last, len(class_names))
+    return network, _told(start, expected, taken, last, other, len(class_names))
+
+
+def _other_heads(start: Start, expected: Mapping[str, Tensor], last: set[str]) -> set[str]:
+    """Names of the tensors of early exits' heads that have others in the start, the last layers aside."""
+
+    def head(name: str) -> str | None:
+        parts = name.split(".")
+        return parts[1] if parts[0] == "exits" else None
+
+    def fits(name: str, tensor: Tensor) -> bool:
+        came = start.tensors.get(name)
+        return came is not None and came.shape == tensor.shape
+
+    other = {head(n) for n, tensor in expected.items() if n not in last and not fits(n, tensor)}
+    other.discard(None)
+    return {name for name in expected if head(name) in other}
 
 
 def _last_layers(model: str, classes: int, options: Mapping[str, Any]) -> set[str]:
@@ -141,14 +156,22 @@ def _last_layers(model: str, classes: int, options: Mapping[str, Any]) -> set[st
 
 
 def _told(
-    start: Start, expected: Mapping[str, Tensor], taken: Mapping[str, Tensor], last: set[str], classes: int
+    start: Start,
+    expected: Mapping[str, Tensor],
+    taken: Mapping[str, Tensor],
+    last: set[str],
+    other: set[str],
+    classes: int,
 ) -> list[str]:
     lines = [f"start: {len(taken)} of {len(expected)} tensors from {start.source}"]
-    anew = sorted(last - taken.keys())
+    if other:
+        heads = sorted({name.split(".")[1] for name in other})
+        lines.append(f"start: the heads of exits {', '.join(heads)} are new: {start.source} has others")
+    anew = sorted(last - taken.keys() - other)
     if anew:
         before = "" if start.class_names is None else f" (its {len(start.class_names)} classes are others)"
         lines.append(f"start: the last layers of all exits are new, for {classes} classes{before}: {shorten(anew, 4)}")
-    missing = sorted(expected.keys() - taken.keys() - last)
+    missing = sorted(expected.keys() - taken.keys() - last - other)
     if missing:
         lines.append(f"start: not in {start.source} and new: {shorten(missing, 4)}")
     unused = sorted(start.tensors.keys() - expected.keys())
