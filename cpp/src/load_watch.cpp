@@ -105,7 +105,12 @@ void check_memory(const Manifest& manifest, const LoadOptions& options) {
   if (!options.memory_limit) return;
   std::uint64_t files = 0;
   std::uint64_t largest = 0;
-  for (const FileSpec& file : manifest.files) largest = std::max(largest, file.size);
+  std::string largest_name;
+  for (const FileSpec& file : manifest.files) {
+    if (file.size <= largest) continue;
+    largest = file.size;
+    largest_name = file.name;
+  }
   for (const SegmentSpec& segment : manifest.segments) {
     const std::uint64_t size = manifest.find_file(segment.onnx_file)->size;
     files += std::min(size, std::numeric_limits<std::uint64_t>::max() - files);
@@ -115,10 +120,10 @@ void check_memory(const Manifest& manifest, const LoadOptions& options) {
       sample <= *options.memory_limit - files - largest) {
     return;
   }
-  throw Error(ErrorCode::kBundle, cat("memory_limit: ", files, " bytes of engines, ", largest,
-                                      " of the largest file and ", sample,
-                                      " of a sample's tensors came, together at most ",
-                                      *options.memory_limit, " expected"));
+  throw Error(ErrorCode::kBundle,
+              cat("memory_limit: ", files, " bytes of engines, ", largest, " of the largest file (",
+                  largest_name, ") and ", sample, " of a sample's tensors came, together at most ",
+                  *options.memory_limit, " expected"));
 }
 
 }  // namespace eenet

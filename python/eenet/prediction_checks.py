@@ -29,7 +29,7 @@ _PERMUTATIONS = 999
 _LISTED = 5
 _LARGE_HALF_WIDTH = 0.04  # of the 95 % interval of an accuracy
 # Logits of the same sample, as a share of their deviation: float16 keeps 11 bits.
-_SAME_LOGITS, _SAME_FEW_LOGITS, _LEAST_FREE = 4e-3, 1e-5, 3
+_SAME_LOGITS, _SAME_FEW_LOGITS, _LEAST_FREE = 4e-3, 1e-5, 24
 _PROJECTIONS = 8
 LEAST_VALIDATION = 20  # one half fits, and below ten the other says nothing of what a sample costs
 
