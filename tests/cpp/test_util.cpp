@@ -42,9 +42,13 @@ TEST(QuoteName, MakesAnythingFitForALine) {
   EXPECT_EQ(quote_name(std::string("a\0\n\x7f", 4)), "'a\\x00\\x0a\\x7f'");
   EXPECT_EQ(quote_name("\xc3\xa4"), "'\xc3\xa4'");
   EXPECT_EQ(quote_name(std::string(80, 'x')), cat("'", std::string(80, 'x'), "'"));
-  EXPECT_EQ(quote_name(std::string(81, 'x')), cat("'", std::string(80, 'x'), "...'"));
+  const std::string x(40, 'x');
+  EXPECT_EQ(quote_name(x + x), cat("'", x, x, "'"));
+  EXPECT_EQ(quote_name(x + "z" + x), cat("'", x, "...", x, "'"));
   // A character of two bytes that the cut would split.
-  EXPECT_EQ(quote_name(std::string(79, 'x') + "\xc3\xa4y"), cat("'", std::string(79, 'x'), "...'"));
+  const std::string short_by_one(39, 'x');
+  EXPECT_EQ(quote_name(short_by_one + "\xc3\xa4" + x), cat("'", short_by_one, "...", x, "'"));
+  EXPECT_EQ(quote_name(x + "\xc3\xa4" + short_by_one), cat("'", x, "...", short_by_one, "'"));
 }
 
 TEST(Shorten, CutsAndSaysSo) {

@@ -140,12 +140,15 @@ def cpu_time():
 runtime = eenet_rt.load(sys.argv[1], threads=int(sys.argv[2]), providers=[("openvino", eval(sys.argv[3]))])
 x = np.load(sys.argv[4])
 runtime.infer_batch(x, policy=None)
+busy = 0
 with ThreadPoolExecutor(int(sys.argv[5])) as callers:
-    before = cpu_time()
-    list(callers.map(lambda _: runtime.infer_batch(x, policy=None), range(40)))
-    after = cpu_time()
-spent = [now - before.get(task, 0) for task, now in after.items()]
-print(sum(each > 0.1 * sum(spent) for each in spent))
+    for _ in range(6):  # on a busy machine a thread may come too late for all the work
+        before = cpu_time()
+        list(callers.map(lambda _: runtime.infer_batch(x, policy=None), range(20)))
+        after = cpu_time()
+        spent = [now - before.get(task, 0) for task, now in after.items()]
+        busy = max(busy, sum(each > 0.1 * sum(spent) for each in spent))
+print(busy)
 """
 
 

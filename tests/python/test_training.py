@@ -109,7 +109,7 @@ def test_averaged_weights_are_kept_and_resumed(cifar10: ImageSet, tmp_path: Path
     assert same_weights(whole.result, train(cifar10, tmp_path / "stopped", config).result)
 
 
-def test_average_is_the_recurrence(cifar10: ImageSet, tmp_path: Path) -> None:
+def test_average_is_the_recurrence_with_a_decay_that_grows(cifar10: ImageSet, tmp_path: Path) -> None:
     config = dataclasses.replace(CONFIG, epochs=1, batch_size=250, averaging=0.75)
     trainer = train(cifar10, tmp_path / "one", config)
     torch.manual_seed(config.seed)
@@ -117,7 +117,8 @@ def test_average_is_the_recurrence(cifar10: ImageSet, tmp_path: Path) -> None:
     # Two steps: the average starts at the weights after the first one.
     first = _weights_after_one_step(cifar10, tmp_path / "half", config)[name]
     last = trainer.network.state_dict()[name]
-    assert torch.allclose(trainer.result.state_dict()[name], 0.75 * first + 0.25 * last, atol=1e-7)
+    decay = (1 + 1) / (10 + 1)
+    assert torch.allclose(trainer.result.state_dict()[name], decay * first + (1 - decay) * last, atol=1e-7)
 
 
 def _weights_after_one_step(cifar10: ImageSet, folder: Path, config: TrainingConfig) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shlex
@@ -39,7 +40,10 @@ def test_the_three_commands_and_the_code_after_them(cifar10: ImageSet, tmp_path:
         run(tmp_path, *command, *LESS[command[0]])
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
     *_, use = blocks("python")
-    assert "(" in run(tmp_path, sys.executable, "-c", use)
+    budgets, costs = map(ast.literal_eval, re.findall(r"\[.*?\]", run(tmp_path, sys.executable, "-c", use)))
+    assert len(budgets) == 6
+    assert len(costs) == 3
+    assert costs[0] < budgets[0] < budgets[-1] < costs[-1]
 
 
 def test_images_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

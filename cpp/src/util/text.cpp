@@ -15,6 +15,12 @@ std::size_t cut_length(std::string_view text, std::size_t longest) {
   return length;
 }
 
+/// Where the first UTF-8 character at or after a place starts.
+std::size_t next_start(std::string_view text, std::size_t place) {
+  while (place < text.size() && (static_cast<unsigned char>(text[place]) & 0xC0U) == 0x80U) ++place;
+  return place;
+}
+
 }  // namespace
 
 std::ostringstream text_stream() {
@@ -32,19 +38,26 @@ std::string shorten(std::string_view text, std::size_t longest) {
 std::string quote_name(std::string_view name) {
   constexpr std::size_t kLongest = 80;
   constexpr std::string_view kHex = "0123456789abcdef";
-  const std::size_t length = name.size() > kLongest ? cut_length(name, kLongest) : name.size();
   std::string out = "'";
-  for (const char character : name.substr(0, length)) {
-    const auto byte = static_cast<unsigned char>(character);
-    if (byte < 0x20 || byte == 0x7F) {
-      out += "\\x";
-      out += kHex[byte >> 4U];
-      out += kHex[byte & 0xFU];
-    } else {
-      out += character;
+  const auto append = [&](std::string_view part) {
+    for (const char character : part) {
+      const auto byte = static_cast<unsigned char>(character);
+      if (byte < 0x20 || byte == 0x7F) {
+        out += "\\x";
+        out += kHex[byte >> 4U];
+        out += kHex[byte & 0xFU];
+      } else {
+        out += character;
+      }
     }
+  };
+  if (name.size() <= kLongest) {
+    append(name);
+  } else {
+    append(name.substr(0, cut_length(name, kLongest / 2)));
+    out += kCut;
+    append(name.substr(next_start(name, name.size() - kLongest / 2)));
   }
-  if (length < name.size()) out += kCut;
   return out += "'";
 }
 

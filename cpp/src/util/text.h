@@ -34,8 +34,8 @@ std::string join(const Range& items, std::string_view separator = ", ") {
 /// cut in two.
 std::string shorten(std::string_view text, std::size_t longest);
 
-/// A name out of an untrusted file, made fit for a message: in quotes, without control characters,
-/// not longer than a line.
+/// A name or path that comes from outside, made fit for a message: in quotes, without control
+/// characters, not longer than a line. What is longer keeps its beginning and its end.
 std::string quote_name(std::string_view name);
 
 }  // namespace eenet

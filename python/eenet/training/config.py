@@ -37,7 +37,7 @@ class TrainingConfig:
         distillation_share: last share of the epochs, in which distillation is on (the paper: 25 %).
         loss_weights: of the exits; the paper's when None.
         averaging: decay a step of the exponential moving average of the weights, which is then what is evaluated and
-            kept; 0 for none.
+            kept; 0 for none. After n steps at most (1 + n) / (10 + n).
         teacher_share: the part that a teacher from outside has in each exit's loss, see `MultiExitLoss`.
         padding: zero padding before the random crop.
         precision: ``float32``, or ``bfloat16`` for autocast; the processor's own when not given.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -79,7 +79,7 @@ class Trainer:
         self.store_every_s = STORE_S
         self._teacher = teacher
         self._average = (
-            AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.averaging), use_buffers=True)
+            AveragedModel(network, multi_avg_fn=_averaging(config.averaging), use_buffers=True)
             if config.averaging
             else None
         )
@@ -246,6 +246,15 @@ class Trainer:
         torch.set_rng_state(tensors["random"])
         if self.position.epoch < self.config.epochs:
             self._schedule = self._schedule_from(self.position.epoch * self._steps + self.position.step)
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    # The decay grows with the steps, or heads that start anew would count for most of what a short run averages.
+    def average(averaged: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+        n = float(steps)
+        get_ema_multi_avg_fn(min(decay, (1 + n) / (10 + n)))(averaged, current, steps)
+
+    return average
 
 
 def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
