@@ -352,5 +352,5 @@ def test_budgets_in_operations(
     assert schedule.unit == "flops"
     left = eenet_rt.replay(tiny.report.logits, schedule.exit_policy).exits
     assert 0.9 * schedule.budget < np.take(costs, left).mean() < 1.05 * schedule.budget
-    with pytest.raises(eenet_rt.BudgetError, match=rf"1 flops came, .* from {costs[0]:.0f} flops .* on, the cost of the first exit"):
+    with pytest.raises(eenet_rt.BudgetError, match=rf"1 flops came, .* from {costs[0]:.0f} flops .* on"):
         eenet_rt.load(out, budget=1.0)
