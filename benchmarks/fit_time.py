@@ -14,8 +14,8 @@ import time
 import numpy as np
 
 from common import write
+from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling.grid import fit_schedules
 
 SAMPLES, EXITS, BUDGETS = 5000, 4, 10
 POLICIES = {"maximum": BUDGETS, "maximum-tuned": BUDGETS, "learned-stopping": BUDGETS, "eenet": 2}

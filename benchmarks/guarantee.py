@@ -19,8 +19,8 @@ from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.predictions import Predictions
-from eenet.scheduling.guarantee import fit_within_accuracy_drop
 from eenet.training import predict
+from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.zoo import zoo_folder
 
 DROP, DELTA, DRAWN = 0.005, 0.05, 5000

@@ -20,7 +20,7 @@ from eenet.data import load_images
 from eenet.models import create_model
 from eenet.models.heads import HEADS
 from eenet.preprocessing import ImagePreprocessing
-from eenet.profiling import ProfileOptions
+from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.export import measure_costs
 

@@ -26,7 +26,7 @@ from common import MODELS, machine, ratio, summary, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.predictions import Predictions
-from eenet.profiling import ProfileOptions
+from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, export_bundle, write_whole
 from latency_worker import KINDS

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
-from eenet.evaluation import evaluate
+from eenet.policies import POLICIES, create_scheduler
+from eenet.policies.grid import combiner_of, fit_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling import POLICIES, create_scheduler
-from eenet.scheduling.comparison import ORACLE, ComparedPolicy, compare_policies, default_budgets
-from eenet.scheduling.grid import combiner_of, fit_schedules
 from eenet.training import predict
+from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets
+from eenet.workflows.evaluate import evaluate
 from eenet.zoo import zoo_folder
 
 COMBINE = ("none", "exits")

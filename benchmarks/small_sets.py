@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from common import COSTS_MS, MODELS, write
-from eenet.evaluation import evaluate
+from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling.grid import fit_schedules
-from eenet.scheduling.summary import exit_accuracies
+from eenet.workflows.evaluate import evaluate
+from eenet.workflows.summary import exit_accuracies
 from eenet.zoo import zoo_folder
 
 SIZES = (20, 40, 60, 100, 200, 500, 1000)

@@ -37,11 +37,11 @@ from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from corruptions import CORRUPTIONS, SEVERITIES
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
+from eenet.policies import runtime_schedules
+from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling import runtime_schedules
-from eenet.scheduling.comparison import default_budgets
-from eenet.scheduling.grid import fit_schedules
 from eenet.training import predict
+from eenet.workflows.compare import default_budgets
 from eenet.zoo import zoo_folder
 
 POLICIES = {"entropy": "none", "eenet": "none", "learned-stopping": "exits"}

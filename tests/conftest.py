@@ -17,12 +17,12 @@ import torch
 import eenet_rt
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
+from eenet.policies import save_schedules
+from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-from eenet.profiling import ProfileOptions
-from eenet.scheduling import save_schedules
-from eenet.scheduling.grid import fit_schedules
 from eenet.training import Trainer, TrainingConfig, predict
+from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions, export_bundle
 

@@ -33,21 +33,26 @@ SOURCES = ("cpp/src", "python/eenet", "export")
 # Python tests that concern what lies below a path; the longest path that fits counts. All C++ tests run for C++.
 TESTS: dict[str, tuple[str, ...]] = {
     "cpp/src": ("test_bad_bundles", "test_batch", "test_handoff", "test_live_control", "test_runtime", "test_slices"),
-    "cpp/src/drift": ("test_drift",),
-    "cpp/src/ort": ("test_providers", "test_runtime", "test_threads"),
+    "cpp/src/watch": ("test_drift",),
+    "cpp/src/backends/ort": ("test_providers", "test_runtime", "test_threads"),
+    "cpp/src/bundle": ("test_bad_bundles", "test_golden", "test_runtime"),
     "cpp/src/util": ("test_bad_bundles", "test_files", "test_golden", "test_slices"),
     "export": ("test_export", "test_files", "test_slices"),
     "python/eenet": (
         "test_commands", "test_damaged_files", "test_data", "test_evaluation", "test_files", "test_prediction_checks",
         "test_refit", "test_refit_refusals",
     ),
-    "python/eenet/benchmark": ("test_bench_command",),
+    "python/eenet/cli": ("test_bench_command", "test_commands", "test_refit_refusals", "test_schedule_command"),
     "python/eenet/data": ("test_damaged_files", "test_data", "test_image_folders", "test_splits"),
     "python/eenet/models": ("test_models", "test_training"),
     "python/eenet/report": ("test_report",),
-    "python/eenet/scheduling": (
+    "python/eenet/policies": (
         "test_evaluation", "test_guarantee", "test_prediction_checks", "test_reference", "test_refit",
         "test_refit_refusals", "test_schedule_command", "test_schedule_file", "test_scheduling", "test_stream",
+    ),
+    "python/eenet/workflows": (
+        "test_bench_command", "test_evaluation", "test_guarantee", "test_predict_command", "test_refit",
+        "test_refit_refusals", "test_schedule_command", "test_training_runs",
     ),
     "python/eenet/training": ("test_models", "test_training", "test_training_runs"),
 }  # fmt: skip

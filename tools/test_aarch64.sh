@@ -24,4 +24,4 @@ if [ -z "$library" ]; then
   library=$(ls $build/onnxruntime/onnxruntime/capi/libonnxruntime.so.*)
 fi
 "$python" tools/compare_eenet_run.py "$bundle" --native "$native" \
-  --other "tools/qemu_aarch64.sh $build/cpp/tools/eenet-run --ort-lib $library"
+  --other "tools/qemu_aarch64.sh $build/cpp/cli/eenet_run/eenet-run --ort-lib $library"

@@ -13,8 +13,8 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "bundle/costs.h"
 #include "gil.h"
-#include "util/costs.h"
 #include "util/text.h"
 #include "values.h"
 

@@ -9,7 +9,7 @@
 #include "eenet/c_api.h"
 #include "eenet/model.h"
 
-#include "c_runtime.h"
+#include "c/c_runtime.h"
 #include "fuzz.h"
 #include "stub_backend.h"
 

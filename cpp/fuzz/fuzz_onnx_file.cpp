@@ -1,6 +1,6 @@
 // The check that an ONNX file keeps its weights inside.
+#include "backends/ort/onnx_file.h"
 #include "fuzz.h"
-#include "util/onnx_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   eenet::fuzz::refuse_or(

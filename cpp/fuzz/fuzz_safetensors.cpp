@@ -1,8 +1,8 @@
 // scheduler.safetensors as a file: its header and where its tensors lie.
 #include "eenet/schedule.h"
 
+#include "bundle/safetensors.h"
 #include "fuzz.h"
-#include "util/safetensors.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace eenet;

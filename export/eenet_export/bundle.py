@@ -10,9 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from eenet.bundle import FORMAT_VERSION, MANIFEST, file_entry, save_manifest
+from eenet.bundles.bundle import FORMAT_VERSION, MANIFEST, file_entry, save_manifest
 from eenet.models import SegmentSpec
-from eenet.profiling import CostProfile
+from eenet.workflows.profile import CostProfile
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eenet.checkpoint import load_checkpoint
-from eenet.command_warnings import print_json
-from eenet.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
+from eenet.cli.command_warnings import print_json
+from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
-from eenet.evaluation import evaluate
 from eenet.models import list_models, model_entry
+from eenet.policies import POLICIES
+from eenet.policies.grid import COMBINE, UNITS
 from eenet.predictions import Predictions
-from eenet.profiling import PROVIDERS, ProfileOptions
-from eenet.scheduling import POLICIES
-from eenet.scheduling.grid import COMBINE, UNITS
-from eenet.scheduling.summary import exit_accuracies
+from eenet.workflows.evaluate import evaluate
+from eenet.workflows.profile import PROVIDERS, ProfileOptions
+from eenet.workflows.summary import exit_accuracies
 from eenet.zoo import zoo_folder
 from eenet_export.export import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult, export_bundle
 

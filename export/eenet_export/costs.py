@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from eenet.models import MultiExitNetwork
-from eenet.profiling import CostProfile
+from eenet.workflows.profile import CostProfile
 from eenet_export.split import SegmentModule, WholeModule, trace_segments
 
 

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.budgets import Budget, budget_cost
-from eenet.bundle import CALIBRATION, SCHEDULES, listed_files
+from eenet.bundles.bundle import CALIBRATION, SCHEDULES, listed_files
+from eenet.bundles.calibration import save_calibration
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
 from eenet.files import check_replaceable, replacing_folder
 from eenet.models import MultiExitNetwork
+from eenet.policies import Schedule, save_schedules
+from eenet.policies.confidence import confidence_policy
+from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_source, check_validation
 from eenet.predictions import Predictions
-from eenet.profiling import CostProfile, ProfileOptions, measure
-from eenet.scheduling import Schedule, save_schedules
-from eenet.scheduling.calibration_file import save_calibration
-from eenet.scheduling.confidence import confidence_policy
-from eenet.scheduling.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
-from eenet.scheduling.summary import exits_line, schedule_line, warn_of_margins
+from eenet.workflows.profile import CostProfile, ProfileOptions, measure
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
 from eenet_export.bundle import (
     BundleContent,
     Segment,
@@ -52,7 +52,7 @@ class ExportOptions:
             `DEFAULT_BUDGETS` with `DEFAULT_ACTIVE` active.
         unit: of costs and budgets: ``ms``, measured here; ``flops`` or ``params``, counted.
         policy: name of the scheduler.
-        combine: what the answers are made of, see `eenet.scheduling.grid.fit_schedules`.
+        combine: what the answers are made of, see `eenet.policies.grid.fit_schedules`.
         seed: of the split of the validation predictions and of the fit.
         profile: how to measure costs.
         slices: pairs ``(begin, end)`` of exits, each to be written as a bundle of its own beside the whole one.

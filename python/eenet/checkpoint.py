@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eenet.bundle import reading
+from eenet.bundles.bundle import reading
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, create_model
 from eenet.preprocessing import ImagePreprocessing

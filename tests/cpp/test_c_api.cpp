@@ -9,7 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "c_runtime.h"
+#include "c/c_runtime.h"
 #include "test_backend.h"
 
 namespace eenet {

@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "drift/adaptation.h"
 #include "drift_streams.h"
+#include "watch/adaptation.h"
 
 namespace eenet {
 namespace {

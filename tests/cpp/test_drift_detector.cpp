@@ -6,8 +6,8 @@
 
 #include <gtest/gtest.h>
 
-#include "drift/detector.h"
-#include "drift/share_range.h"
+#include "watch/detector.h"
+#include "watch/share_range.h"
 
 namespace eenet {
 namespace {

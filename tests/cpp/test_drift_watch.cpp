@@ -13,9 +13,9 @@
 #include "eenet/drift.h"
 #include "eenet/error.h"
 
-#include "drift/watch.h"
 #include "drift_streams.h"
 #include "support.h"
+#include "watch/watch.h"
 
 namespace eenet {
 namespace {

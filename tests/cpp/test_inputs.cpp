@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "inputs.h"
+#include "inputs/inputs.h"
 #include "support.h"
 
 namespace eenet {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "named_inputs.h"
+#include "inputs/named_inputs.h"
 #include "support.h"
 
 namespace eenet {

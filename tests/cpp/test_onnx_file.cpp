@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "backends/ort/onnx_file.h"
 #include "support.h"
-#include "util/onnx_file.h"
 #include "util/text.h"
 
 namespace eenet {

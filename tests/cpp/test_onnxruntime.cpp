@@ -5,7 +5,7 @@
 
 #include "eenet/backend.h"
 
-#include "ort/library.h"
+#include "backends/ort/library.h"
 #include "support.h"
 
 namespace eenet {

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "ort/process.h"
+#include "backends/ort/process.h"
 #include "support.h"
 
 namespace eenet {

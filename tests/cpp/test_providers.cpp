@@ -5,12 +5,12 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "ort/api.h"
-#include "ort/gather_model.h"
-#include "ort/known_provider.h"
-#include "ort/openvino.h"
+#include "backends/ort/api.h"
+#include "backends/ort/gather_model.h"
+#include "backends/ort/known_provider.h"
+#include "backends/ort/onnx_file.h"
+#include "backends/ort/openvino.h"
 #include "support.h"
-#include "util/onnx_file.h"
 
 namespace eenet {
 namespace {

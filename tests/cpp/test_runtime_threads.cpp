@@ -9,7 +9,7 @@
 
 #include "eenet/runtime.h"
 
-#include "c_runtime.h"
+#include "c/c_runtime.h"
 #include "test_backend.h"
 
 namespace eenet {

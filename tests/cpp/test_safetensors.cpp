@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "bundle/safetensors.h"
 #include "support.h"
-#include "util/safetensors.h"
 #include "util/text.h"
 
 namespace eenet {

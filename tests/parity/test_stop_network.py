@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import eenet_rt
+from eenet.policies import Schedule, runtime_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling import Schedule, runtime_schedules
 from eenet.zoo import zoo_folder
 
 COSTS = (0.83, 1.69, 2.46)

@@ -11,9 +11,9 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.benchmark.cli import main, pays_from
-from eenet.benchmark.measure import BatchTimes, planned_policy
-from eenet.profiling import noise_inputs
+from eenet.cli.bench import main, pays_from
+from eenet.workflows.bench import BatchTimes, planned_policy
+from eenet.workflows.profile import noise_inputs
 
 QUICK = ["--repeats", "8", "--batch", "1", "4", "32"]
 

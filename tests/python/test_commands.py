@@ -13,23 +13,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import eenet.benchmark.cli
+import eenet.cli.bench
 import eenet.cli.predict
-import eenet.report.cli
-import eenet.scheduling.cli
-import eenet.training.cli
+import eenet.cli.report
+import eenet.cli.schedule
+import eenet.cli.train
 import eenet_export.cli
 import eenet_rt
 from eenet.budgets import budget_cost, parse_budget
-from eenet.commands import ArgumentParser, add_budgets, given_budgets
+from eenet.cli.commands import ArgumentParser, add_budgets, given_budgets
 from eenet.errors import UserError
 from eenet.extras import install_command
 from support.environments import site
 from support.schedule_command import run
 
 PARSERS = (
-    eenet.benchmark.cli._parser, eenet.cli.predict._parser, eenet.report.cli._parser, eenet.scheduling.cli._parser,
-    eenet.training.cli._parser, eenet_export.cli._parser,
+    eenet.cli.bench._parser, eenet.cli.predict._parser, eenet.cli.report._parser, eenet.cli.schedule._parser,
+    eenet.cli.train._parser, eenet_export.cli._parser,
 )  # fmt: skip
 COMMANDS = ("bench", "export", "predict", "report", "schedule", "train")
 FIT = ("fit", "--predictions", "v.npz", "--costs", "1,2,3", "--policy", "maximum", "--combine", "none")
@@ -55,7 +55,7 @@ def start(folder: Path, arguments: tuple[str, ...], redirect: str, **environment
     """Runs ``eenet-schedule`` in a shell with redirections."""
     line = f'"$@" {redirect}'
     return subprocess.run(
-        ["bash", "-o", "pipefail", "-c", line, "bash", sys.executable, "-m", "eenet.scheduling.cli", *arguments],
+        ["bash", "-o", "pipefail", "-c", line, "bash", sys.executable, "-m", "eenet.cli.schedule", *arguments],
         cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, **environment},
     )  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_version_and_help(command: str, option: str) -> None:
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
 def test_missing_extras(command: str, package: str, arguments: tuple[str, ...], tmp_path: Path) -> None:
     python = site(tmp_path / "venv")
-    code = f"import sys; from eenet.entry_points import {command}; sys.exit({command}())"
+    code = f"import sys; from eenet.cli.entry_points import {command}; sys.exit({command}())"
     done = subprocess.run([python, "-W", "error", "-c", code, *arguments], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"eenet-{command}: error: {package} is not installed; it comes by: pip install ")

@@ -18,14 +18,14 @@ import pytest
 import safetensors.numpy
 import torch
 
+from eenet.bundles.calibration import parse_calibration, save_calibration
 from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.cli.schedule import main as schedule
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-from eenet.scheduling.calibration_file import parse_calibration, save_calibration
-from eenet.scheduling.cli import main as schedule
 from eenet.weights import read_state_dict, read_tensors, save_tensors
 from support import tiny
 from support.photos import pattern
@@ -216,7 +216,7 @@ def test_full_disk_is_one_line(tmp_path: Path) -> None:
     logits[np.arange(400), :, labels] += 2
     np.savez(path, logits=logits, labels=labels)
     arguments = ["fit", "--predictions", path, "--costs", "1,2,3", "--budget", "2", "--out", out]
-    command = [sys.executable, "-m", "eenet.scheduling.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "eenet.cli.schedule", *map(str, arguments)]
     done = subprocess.run(command, preexec_fn=lambda: limited(1000), capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
     # Warnings of so few samples come before.
@@ -231,7 +231,7 @@ import sys, numpy as np
 from eenet.checkpoint import Checkpoint
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-from eenet.scheduling.calibration_file import save_calibration
+from eenet.bundles.calibration import save_calibration
 sys.path.insert(0, sys.argv[1])
 from support import tiny
 from support.photos import pattern

@@ -15,7 +15,7 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.profiling import ProfileOptions
+from eenet.workflows.profile import ProfileOptions
 from eenet_export.export import ExportOptions, export_bundle
 
 Images = np.ndarray

@@ -9,15 +9,15 @@ import pytest
 
 import eenet_rt
 from eenet.errors import UserError
-from eenet.evaluation import (
+from eenet.policies import MaximumScheduler, fit_temperatures
+from eenet.predictions import Predictions
+from eenet.workflows.evaluate import (
     area_under_roc,
     evaluate,
     evaluate_exit_quality,
     evaluate_oracle,
     expected_calibration_error,
 )
-from eenet.predictions import Predictions
-from eenet.scheduling import MaximumScheduler, fit_temperatures
 from eenet.zoo import zoo_folder
 
 

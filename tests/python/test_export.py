@@ -24,7 +24,7 @@ from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.predictions import Predictions
-from eenet.profiling import ProfileOptions
+from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.costs import flops_profile

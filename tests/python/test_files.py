@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import eenet_rt
-from eenet.bundle import Bundle, listed_files
+from eenet.bundles.bundle import Bundle, listed_files
 from eenet.cli.predict import main as predict
 from eenet.errors import UserError
 from eenet.files import replacing, replacing_folder
@@ -200,7 +200,7 @@ def test_long_work_says_so_before_it(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_standard_output_that_is_a_pipe(tmp_path: Path) -> None:
     command = [
-        sys.executable, "-m", "eenet.scheduling.cli", "fit", "--predictions", predictions(tmp_path / "v.npz"),
+        sys.executable, "-m", "eenet.cli.schedule", "fit", "--predictions", predictions(tmp_path / "v.npz"),
         "--costs", "1,2", "--budget", "1.5", "--policy", "maximum", "--out", "/dev/stdout",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -211,7 +211,7 @@ def test_standard_output_that_is_a_pipe(tmp_path: Path) -> None:
 def test_mount_points_are_said_before_the_work(tmp_path: Path) -> None:
     """A bind mount, as ``docker -v`` makes them, in a mount namespace of its own."""
     bundle = Path(shutil.copytree(golden.GOLDEN, tmp_path / "mounted here.eenet"))
-    script = 'mount --bind "$1" "$1" && exec "$0" -m eenet.scheduling.cli refit "$1" --budget-ms 1.5 --measure'
+    script = 'mount --bind "$1" "$1" && exec "$0" -m eenet.cli.schedule refit "$1" --budget-ms 1.5 --measure'
     options = [] if os.geteuid() == 0 else ["--map-root-user"]
     command = ["unshare", "--mount", *options, "bash", "-c"]
     try:

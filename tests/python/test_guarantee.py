@@ -8,7 +8,7 @@ import pytest
 import eenet_rt
 from eenet.errors import UserError
 from eenet.predictions import Predictions
-from eenet.scheduling.guarantee import drop_p_value, fit_within_accuracy_drop
+from eenet.workflows.guarantee import drop_p_value, fit_within_accuracy_drop
 from eenet.zoo import zoo_folder
 
 COSTS = [0.83, 1.69, 2.46]

@@ -11,7 +11,7 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.scheduling.confidence import confidence_policy
+from eenet.policies.confidence import confidence_policy
 
 
 @pytest.fixture

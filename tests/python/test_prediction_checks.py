@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from eenet.errors import UserError
+from eenet.policies.grid import fit_schedules
 from eenet.prediction_checks import (
     check_apart,
     check_predictions,
@@ -21,8 +22,7 @@ from eenet.prediction_checks import (
     label_shift,
 )
 from eenet.predictions import Predictions
-from eenet.scheduling.grid import fit_schedules
-from eenet.scheduling.summary import warn_of_margins
+from eenet.workflows.summary import warn_of_margins
 from eenet.zoo import zoo_folder
 from support.schedule_command import run
 

@@ -21,8 +21,8 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.errors import UserError
-from eenet.profiling import PROVIDERS, ProfileOptions, measure
-from eenet.scheduling.refitting import RefitOptions, refit_bundle
+from eenet.workflows.profile import PROVIDERS, ProfileOptions, measure
+from eenet.workflows.refit import RefitOptions, refit_bundle
 from support.bundles import edit_manifest, list_files
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"

@@ -10,30 +10,30 @@ from pathlib import Path
 
 import pytest
 
-import eenet.benchmark.cli
+import eenet.cli.bench
 import eenet.cli.predict
-import eenet.report.cli
-import eenet.scheduling.cli
-import eenet.training.cli
+import eenet.cli.report
+import eenet.cli.schedule
+import eenet.cli.train
 import eenet_export.cli
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.commands import ArgumentParser
+from eenet.cli.commands import ArgumentParser
 from eenet.predictions import Predictions
 from eenet.zoo import zoo_folder
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
 RUN: dict[str, Callable[[Sequence[str]], int]] = {
-    "eenet-schedule": eenet.scheduling.cli.main,
-    "eenet-bench": eenet.benchmark.cli.main,
+    "eenet-schedule": eenet.cli.schedule.main,
+    "eenet-bench": eenet.cli.bench.main,
 }
 # What takes minutes is only parsed; tests of its own run it.
 PARSED: dict[str, Callable[[], ArgumentParser]] = {
-    "eenet-train": eenet.training.cli._parser,
+    "eenet-train": eenet.cli.train._parser,
     "eenet-export": eenet_export.cli._parser,
     "eenet-predict": eenet.cli.predict._parser,
-    "eenet-report": eenet.report.cli._parser,
+    "eenet-report": eenet.cli.report._parser,
 }
 QUICK = {
     "eenet-bench densenet121.eenet": ["--batch", "1", "2", "--repeats", "2"],

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import eenet_rt
+from eenet.bundles.reference import BINS, reference_of, score_edges
 from eenet.errors import UserError
+from eenet.policies import Schedule, runtime_schedules
+from eenet.policies.calibration import check_schedule
+from eenet.policies.confidence import confidence_policy
+from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling import Schedule, runtime_schedules
-from eenet.scheduling.calibration import check_schedule
-from eenet.scheduling.confidence import confidence_policy
-from eenet.scheduling.grid import fit_schedules
-from eenet.scheduling.reference import BINS, reference_of, score_edges
 from eenet.zoo import zoo_folder
 from support import golden
 from support.policies import PARTS, random_policy

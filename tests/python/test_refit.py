@@ -16,10 +16,10 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from eenet.bundles.calibration import parse_calibration, save_calibration
+from eenet.policies import EENetScheduler, create_scheduler, save_schedules
 from eenet.predictions import Predictions
-from eenet.profiling import CostProfile, noise_inputs
-from eenet.scheduling import EENetScheduler, create_scheduler, save_schedules
-from eenet.scheduling.calibration_file import parse_calibration, save_calibration
+from eenet.workflows.profile import CostProfile, noise_inputs
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
 from support.bundles import contents, list_files
@@ -280,7 +280,7 @@ def test_noise_has_the_shapes_of_the_manifest() -> None:
 def on_device(python: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
-        [str(python), "-W", "error", "-m", "eenet.scheduling.cli", *map(str, arguments)],
+        [str(python), "-W", "error", "-m", "eenet.cli.schedule", *map(str, arguments)],
         capture_output=True, text=True, timeout=300, env={**inherited, **environment},
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from eenet.bundle import file_entry
+from eenet.bundles.bundle import file_entry
 from support import golden
 from support.bundles import contents, edit_manifest, list_files
 from support.schedule_command import listed, run
@@ -177,7 +177,7 @@ def test_unknown_policy(spare: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_read_only_folder(spare: Path) -> None:
     before = contents(spare)
-    command = [sys.executable, "-m", "eenet.scheduling.cli", "refit", spare, "--costs", listed(COSTS)]
+    command = [sys.executable, "-m", "eenet.cli.schedule", "refit", spare, "--costs", listed(COSTS)]
     if os.geteuid() == 0:
         # Permissions bind root only without this capability.
         command = ["setpriv", "--bounding-set=-dac_override", *command]
@@ -200,7 +200,7 @@ def test_interrupt(after: str, spare: Path) -> None:
     before = contents(spare)
     budgets = [str(1000 + i) for i in range(300)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "eenet.scheduling.cli", "refit", spare, "--measure", "--budget-ms", *budgets],
+        [sys.executable, "-m", "eenet.cli.schedule", "refit", spare, "--measure", "--budget-ms", *budgets],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
     )  # fmt: skip
     assert process.stdout is not None

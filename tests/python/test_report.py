@@ -18,18 +18,18 @@ from playwright.sync_api import sync_playwright
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.evaluation import evaluate, evaluate_exits
+from eenet.cli.report import main
+from eenet.policies import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
 from eenet.predictions import Predictions
 from eenet.report.assignments import sample_groups
 from eenet.report.bundle import read_bundle
-from eenet.report.cli import main
 from eenet.report.costs import cost_section, scheduler_parameters
 from eenet.report.fits import SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
 from eenet.report.style import DARK, LIGHT, number, render, short_name
-from eenet.scheduling import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
+from eenet.workflows.evaluate import evaluate, evaluate_exits
 from eenet.zoo import zoo_folder
 from support.bundles import edit_manifest, list_files
 

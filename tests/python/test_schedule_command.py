@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import eenet_rt
-from eenet.evaluation import evaluate
 from eenet.predictions import Predictions
+from eenet.workflows.evaluate import evaluate
 from eenet.zoo import zoo_folder
 from support.schedule_command import run
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
+from eenet.policies import EENetScheduler, MaximumScheduler, Schedule, save_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling import EENetScheduler, MaximumScheduler, Schedule, save_schedules
 
 
 def test_schedules_come_back_from_their_file(tiny_predictions: Predictions, tmp_path: Path) -> None:

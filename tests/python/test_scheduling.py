@@ -9,9 +9,7 @@ import pytest
 
 import eenet_rt
 from eenet.errors import UserError
-from eenet.evaluation import evaluate
-from eenet.predictions import Predictions
-from eenet.scheduling import (
+from eenet.policies import (
     POLICIES,
     Combiner,
     EENetScheduler,
@@ -21,9 +19,11 @@ from eenet.scheduling import (
     create_scheduler,
     fit_combiner,
 )
-from eenet.scheduling.calibration import budget_margin, calibrate
-from eenet.scheduling.confidence import confidence_policy
-from eenet.scheduling.shares import Quota, SharePlan, threshold, tuned_shares
+from eenet.policies.calibration import budget_margin, calibrate
+from eenet.policies.confidence import confidence_policy
+from eenet.policies.shares import Quota, SharePlan, threshold, tuned_shares
+from eenet.predictions import Predictions
+from eenet.workflows.evaluate import evaluate
 from eenet.zoo import list_zoo, zoo_folder
 
 COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]}

@@ -10,8 +10,8 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.benchmark.cli import main as bench
-from eenet.bundle import Bundle
+from eenet.bundles.bundle import Bundle
+from eenet.cli.bench import main as bench
 from eenet.errors import UserError
 from support import schedule_command
 from support.bundles import contents, edit_manifest

@@ -10,10 +10,10 @@ import pytest
 
 import eenet_rt
 from eenet.errors import UserError
+from eenet.policies import Schedule, runtime_schedules
+from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
-from eenet.scheduling import Schedule, runtime_schedules
-from eenet.scheduling.comparison import default_budgets
-from eenet.scheduling.grid import fit_schedules
+from eenet.workflows.compare import default_budgets
 from eenet.zoo import list_zoo, zoo_folder
 
 COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]}

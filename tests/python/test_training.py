@@ -17,12 +17,12 @@ import pytest
 import torch
 
 from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.cli.train import main
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
-from eenet.training.cli import main
 from support import tiny
 
 CONFIG = TrainingConfig(epochs=3, batch_size=100, trunk_share=0.4, distillation_share=0.34, precision="float32")
@@ -207,7 +207,7 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
     data = save_images(cifar10, tmp_path / "train.npz", 700)
     arguments = ["--model", "resnet56", "--data", str(data), "--validation-size", "100", "--epochs", "50"]
     arguments += ["--threads", "1", "--trunk-share", "0.5", "--out", str(tmp_path / "run")]
-    command = [sys.executable, "-m", "eenet.training.cli", *arguments]
+    command = [sys.executable, "-m", "eenet.cli.train", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     state = tmp_path / "run" / "state.safetensors"
     deadline = time.monotonic() + 180

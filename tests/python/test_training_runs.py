@@ -13,13 +13,13 @@ import torch
 from torch import nn
 
 from eenet.checkpoint import load_checkpoint
+from eenet.cli.train import main
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.models import create_model
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import SuitedSettings, Trainer, TrainingConfig
-from eenet.training.cli import main
 from eenet.training.start import read_start, started_network
 from eenet.weights import read_tensors, save_tensors
 from support.photos import pattern, write_folder

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eenet.evaluation import evaluate_exits
 from eenet.predictions import Predictions
-from eenet.profiling import MachineLoad
 from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime
+from eenet.workflows.evaluate import evaluate_exits
+from eenet.workflows.profile import MachineLoad
 
 WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, MachineLoad(0.0, 2))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from eenet.bundle import file_entry
+from eenet.bundles.bundle import file_entry
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
-from eenet.bundle import CALIBRATION, SCHEDULES
+from eenet.bundles.bundle import CALIBRATION, SCHEDULES
+from eenet.bundles.calibration import save_calibration
 from eenet.models import SegmentSpec
+from eenet.policies import Schedule, save_schedules
 from eenet.predictions import Predictions
-from eenet.profiling import CostProfile
-from eenet.scheduling import Schedule, save_schedules
-from eenet.scheduling.calibration_file import save_calibration
+from eenet.workflows.profile import CostProfile
 from eenet_export.bundle import (
     BundleContent,
     Segment,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 
-from eenet.profiling import CostProfile
+from eenet.workflows.profile import CostProfile
 from eenet_export.bundle import write_manifest, write_segments
 from support import golden
 

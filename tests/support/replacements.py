@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import eenet_rt
-from eenet.bundle import MANIFEST, Bundle, listed_files
+from eenet.bundles.bundle import MANIFEST, Bundle, listed_files
 from eenet.files import replacing, replacing_folder
 from support.bundles import contents
 from support.syscalls import NotHereError, answer_of_child, kill_at_call, refuse

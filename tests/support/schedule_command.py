@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from eenet.scheduling.cli import main
+from eenet.cli.schedule import main
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:

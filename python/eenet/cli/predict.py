@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eenet.command_warnings import print_json
-from eenet.commands import ArgumentParser, check_counts, run_command
+from eenet.cli.command_warnings import print_json
+from eenet.cli.commands import ArgumentParser, check_counts, run_command
 from eenet.files import check_replaceable
 from eenet.prediction_checks import check_predictions
-from eenet.profiling import PROVIDERS
-from eenet.scheduling.summary import exit_accuracies
 from eenet.workflows.predict import bundle_images, predict_images
+from eenet.workflows.profile import PROVIDERS
+from eenet.workflows.summary import exit_accuracies
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.evaluation import Evaluation
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure, number, policy_name
+from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

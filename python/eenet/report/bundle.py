@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
-from eenet.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
+from eenet.bundles.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
+from eenet.bundles.calibration import parse_calibration
 from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-from eenet.profiling import CostProfile
-from eenet.scheduling.calibration_file import parse_calibration
+from eenet.workflows.profile import CostProfile
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import time
 import numpy as np
 
 import eenet_rt
+from eenet.policies.calibration import Floats, with_thresholds
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section, Table
 from eenet.report.style import number
-from eenet.scheduling.calibration import Floats, with_thresholds
 
 _REPEATS = 7
 _MOST_SAMPLES = 2000

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eenet.evaluation import evaluate, evaluate_oracle
 from eenet.report.fits import SIMPLE, SIMPLE_NAME, Ablation, Curve, SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, light_grid, new_figure, number, policy_line, policy_name
+from eenet.workflows.evaluate import evaluate, evaluate_oracle
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

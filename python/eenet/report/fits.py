@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eenet.evaluation import Evaluation, evaluate
+from eenet.policies import EENetScheduler
+from eenet.policies.calibration import Floats
+from eenet.policies.confidence import confidence_policy
+from eenet.policies.grid import FIT_SHARE, fit_schedules
+from eenet.policies.shares import SharePlan
 from eenet.report.inputs import Inputs
-from eenet.scheduling import EENetScheduler
-from eenet.scheduling.calibration import Floats
-from eenet.scheduling.confidence import confidence_policy
-from eenet.scheduling.grid import FIT_SHARE, fit_schedules
-from eenet.scheduling.shares import SharePlan
+from eenet.workflows.evaluate import Evaluation, evaluate
 
 ABLATION = ("eenet", "eenet-fixed-scores", "eenet-fixed-shares", "maximum", "learned-stopping")
 COST_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0)

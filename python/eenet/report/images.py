@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.data import ImageSet
-from eenet.evaluation import Evaluation
 from eenet.report.assignments import Group
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import WIDTH, Scheme, new_figure, short_name
+from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

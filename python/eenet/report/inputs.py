@@ -13,13 +13,13 @@ import eenet_rt
 from eenet.budgets import Budget, within_budget
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
-from eenet.evaluation import Evaluation, evaluate
+from eenet.policies.calibration import Floats
 from eenet.prediction_checks import check_apart, check_predictions, check_report
 from eenet.predictions import Predictions
 from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
-from eenet.scheduling.calibration import Floats
-from eenet.scheduling.summary import exit_accuracies
+from eenet.workflows.evaluate import Evaluation, evaluate
 from eenet.workflows.predict import bundle_images, predict_images
+from eenet.workflows.summary import exit_accuracies
 
 
 @dataclass(frozen=True)

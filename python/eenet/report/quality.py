@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import eenet_rt
-from eenet.evaluation import CALIBRATION_BINS, evaluate_exit_quality
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure
+from eenet.workflows.evaluate import CALIBRATION_BINS, evaluate_exit_quality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

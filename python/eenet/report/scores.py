@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.evaluation import area_under_roc
+from eenet.policies.calibration import Floats, with_thresholds
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
-from eenet.scheduling.calibration import Floats, with_thresholds
+from eenet.workflows.evaluate import area_under_roc
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

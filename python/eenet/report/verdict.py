@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.evaluation import Evaluation
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import number, policy_name
 from eenet.report.wall_time import WallTime
+from eenet.workflows.evaluate import Evaluation
 
 _Z95 = 1.959964
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.bundle import MANIFEST, reading
+from eenet.bundles.bundle import MANIFEST, reading
 from eenet.errors import UserError
-from eenet.profiling import MachineLoad, noise_inputs
+from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
-from eenet.scheduling.calibration import Floats
+from eenet.workflows.profile import MachineLoad, noise_inputs
 
 _SAMPLES = 100
 _WARM_UP = 5

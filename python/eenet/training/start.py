@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eenet.bundle import reading
+from eenet.bundles.bundle import reading
 from eenet.errors import UserError, shorten
 from eenet.models import MultiExitNetwork, create_model
 from eenet.preprocessing import ImagePreprocessing

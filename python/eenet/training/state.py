@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from eenet.bundle import reading
+from eenet.bundles.bundle import reading
 from eenet.data import ImageSet
 from eenet.errors import UserError, shorten
 from eenet.weights import mismatch, read_tensors, save_tensors

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
-from eenet.bundle import Bundle
+from eenet.bundles.bundle import Bundle
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
 from eenet.predictions import Predictions

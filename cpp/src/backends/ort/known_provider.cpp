@@ -1,0 +1,60 @@
+#include "backends/ort/known_provider.h"
+
+#include <algorithm>
+#include <array>
+
+#include "eenet/error.h"
+
+#include "util/text.h"
+
+namespace eenet::ort {
+namespace {
+
+constexpr std::array<KnownProvider, 5> kKnown = {{
+    {"cpu", "CPUExecutionProvider", ProviderKind::kCpu, "eenet[cpu]"},
+    {"openvino", "OpenVINOExecutionProvider", ProviderKind::kPlugin, "eenet[openvino]"},
+    {"cuda", "CUDAExecutionProvider", ProviderKind::kCuda, "eenet[gpu]"},
+    {"tensorrt", "TensorrtExecutionProvider", ProviderKind::kTensorRt, "eenet[gpu]"},
+    {"nv_tensorrt_rtx", "NvTensorRTRTXExecutionProvider", ProviderKind::kPlugin,
+     "onnxruntime-ep-nv-tensorrt-rtx"},
+}};
+
+}  // namespace
+
+std::span<const KnownProvider> known_providers() {
+  return kKnown;
+}
+
+const KnownProvider& known_provider(const std::string& name) {
+  const auto found = std::find_if(kKnown.begin(), kKnown.end(), [&name](const auto& each) {
+    return each.name == name || each.official_name == name;
+  });
+  if (found != kKnown.end()) return *found;
+  std::vector<std::string_view> names;
+  for (const KnownProvider& each : kKnown) names.push_back(each.name);
+  throw Error(ErrorCode::kInput, cat("providers: ", quote_name(name), " came, one of ", join(names),
+                                     " expected, or ONNX Runtime's name of one"));
+}
+
+std::vector<const KnownProvider*> check_providers(const std::vector<ProviderSpec>& specs) {
+  if (specs.empty()) {
+    throw Error(ErrorCode::kInput, "providers: none came, at least one expected, as 'cpu'");
+  }
+  std::vector<const KnownProvider*> out;
+  for (const ProviderSpec& spec : specs) {
+    const KnownProvider& known = known_provider(spec.name);
+    if (std::find(out.begin(), out.end(), &known) != out.end()) {
+      throw Error(ErrorCode::kInput,
+                  cat("providers: '", known.name, "' came twice, once expected"));
+    }
+    if (!out.empty() && out.back()->kind == ProviderKind::kCpu) {
+      throw Error(ErrorCode::kInput, cat("providers: '", known.name,
+                                         "' came after 'cpu', which takes everything; 'cpu' is "
+                                         "expected to come last"));
+    }
+    out.push_back(&known);
+  }
+  return out;
+}
+
+}  // namespace eenet::ort

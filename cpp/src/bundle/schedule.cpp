@@ -1,0 +1,260 @@
+#include "eenet/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fcntl.h>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "eenet/error.h"
+
+#include "bundle/costs.h"
+#include "bundle/safetensors.h"
+#include "util/context.h"
+#include "util/file.h"
+#include "util/json.h"
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+constexpr const char* kFile = "scheduler.safetensors";
+constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFeatureSpec = 1;
+constexpr std::int64_t kMostExits = 64;
+constexpr std::int64_t kMostClasses = 65'536;
+constexpr std::size_t kMostSchedules = 65'536;
+constexpr std::int64_t kMostBins = 64;
+// Shares are counts divided by the sample size; this leaves room for their rounding.
+constexpr double kShareTolerance = 1e-3;
+constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30U;
+constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
+
+nlohmann::json parse_metadata(const SafeTensors& tensors) {
+  const std::optional<std::string> text = tensors.metadata("eenet");
+  if (!text) {
+    throw Error(ErrorCode::kSchedule, cat(kFile, ": __metadata__: the key 'eenet' is missing"));
+  }
+  return parse_json(*text, cat(kFile, ": __metadata__.eenet"), ErrorCode::kSchedule);
+}
+
+/// Whether these are shares of something: numbers >= 0 that add up to 1.
+bool are_shares(std::span<const double> shares) {
+  const bool positive = std::all_of(shares.begin(), shares.end(), [](double s) { return s >= 0; });
+  const double sum = std::accumulate(shares.begin(), shares.end(), 0.0);
+  return positive && std::abs(sum - 1) <= kShareTolerance;
+}
+
+bool are_zero(std::span<const double> shares) {
+  return std::all_of(shares.begin(), shares.end(), [](double share) { return share == 0; });
+}
+
+/// Walks the metadata and fetches each tensor once, however many schedules share it.
+class ScheduleReader {
+ public:
+  explicit ScheduleReader(std::span<const std::byte> bytes)
+      : tensors_(bytes, kFile, ErrorCode::kSchedule),
+        document_(parse_metadata(tensors_)),
+        root_(document_, kFile, ErrorCode::kSchedule, ": ") {}
+
+  ScheduleFile read();
+
+ private:
+  void expect_version(const char* key, std::int64_t known) const;
+  std::shared_ptr<const Schedule> read_schedule(const JsonNode& node, std::size_t index);
+  void read_shares(const JsonNode& node, Schedule& schedule) const;
+  std::optional<ScoreBins> score_bins(std::size_t index) const;
+  std::vector<double> agreement(std::size_t index) const;
+  std::shared_ptr<const ExitPolicy> read_policy(const JsonNode& node, std::size_t index);
+  std::shared_ptr<const Combiner> combiner(const std::string& prefix);
+  std::shared_ptr<const std::vector<Scorer>> scorers(const std::string& prefix);
+  Scorer scorer(const std::string& prefix, std::size_t exit) const;
+  void check_order(const JsonNode& node) const;
+
+  SafeTensors tensors_;
+  nlohmann::json document_;
+  JsonNode root_;
+  ScheduleFile out_;
+  std::map<std::string, std::shared_ptr<const Combiner>> combiners_;
+  std::map<std::string, std::shared_ptr<const std::vector<Scorer>>> scorers_;
+};
+
+void ScheduleReader::expect_version(const char* key, std::int64_t known) const {
+  const JsonNode node = root_.at(key);
+  const std::int64_t came = node.integer(0, kInt64Max);
+  if (came != known) node.fail(cat(came), cat("one that this runtime knows (", known, ")"));
+}
+
+ScheduleFile ScheduleReader::read() {
+  expect_version("format_version", kFormatVersion);
+  expect_version("feature_spec", kFeatureSpec);
+  out_.network = root_.at("network").name();
+  out_.num_exits = static_cast<std::size_t>(root_.at("num_exits").integer(1, kMostExits));
+  out_.num_classes = static_cast<std::size_t>(root_.at("num_classes").integer(2, kMostClasses));
+  const std::vector<JsonNode> nodes = root_.at("schedules").items(0, kMostSchedules);
+  for (const JsonNode& node : nodes) {
+    out_.schedules.push_back(read_schedule(node, out_.schedules.size()));
+    check_order(node);
+  }
+  const JsonNode active = root_.at("active");
+  if (!active.is_null()) {
+    if (nodes.empty()) active.fail(cat(active.integer(0, kInt64Max)), "null without schedules");
+    const auto last = static_cast<std::int64_t>(nodes.size()) - 1;
+    out_.active = static_cast<std::size_t>(active.integer(0, last));
+  }
+  return std::move(out_);
+}
+
+std::shared_ptr<const Schedule> ScheduleReader::read_schedule(const JsonNode& node,
+                                                              std::size_t index) {
+  auto schedule = std::make_shared<Schedule>();
+  schedule->policy = node.at("policy").name();
+  schedule->budget = node.at("budget").number();
+  if (schedule->budget <= 0) node.at("budget").fail(cat(schedule->budget), "a positive budget");
+  schedule->unit = node.at("unit").string();
+  check_unit(schedule->unit, ErrorCode::kSchedule, node.at("unit").where());
+  schedule->costs = node.at("costs").numbers();
+  check_costs(schedule->costs, out_.num_exits, ErrorCode::kSchedule, node.at("costs").where());
+  schedule->margin = node.at("margin").number();
+  if (schedule->margin < 0) node.at("margin").fail(cat(schedule->margin), "a number >= 0");
+  schedule->calibration_samples = node.at("calibration_samples").integer(1, kInt64Max);
+  read_shares(node.at("calibration_shares"), *schedule);
+  schedule->score_bins = score_bins(index);
+  schedule->agreement = agreement(index);
+  schedule->exit_policy = read_policy(node, index);
+  return schedule;
+}
+
+void ScheduleReader::read_shares(const JsonNode& node, Schedule& schedule) const {
+  schedule.calibration_shares = node.numbers();
+  if (schedule.calibration_shares.size() != out_.num_exits ||
+      !are_shares(schedule.calibration_shares)) {
+    node.fail(cat("[", join(schedule.calibration_shares), "]"),
+              cat(out_.num_exits, " shares >= 0 that add up to 1"));
+  }
+}
+
+std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
+  const std::string edges = cat("schedule.", index, ".score_edges");
+  const std::string shares = cat("schedule.", index, ".score_shares");
+  if (!tensors_.contains(edges) && !tensors_.contains(shares)) return std::nullopt;
+  const auto rows = static_cast<std::int64_t>(out_.num_exits) - 1;
+  const std::vector<std::int64_t>& shape = tensors_.shape(shares);
+  const std::int64_t count = shape.size() == 2 ? shape[1] : 0;
+  if (count < 2 || count > kMostBins) {
+    throw Error(ErrorCode::kSchedule,
+                cat(kFile, ": tensor ", quote_name(shares), ": (", join(shape), ") came, (", rows,
+                    ", 2 to ", kMostBins, ") expected"));
+  }
+  ScoreBins bins{static_cast<std::size_t>(count), tensors_.f32(edges, {rows, count - 1}),
+                 tensors_.f64(shares, {rows, count})};
+  for (std::size_t exit = 0; exit + 1 < out_.num_exits; ++exit) {
+    const std::span<const float> at = bins.edges_at(exit);
+    const bool number = std::none_of(at.begin(), at.end(), [](float e) { return std::isnan(e); });
+    if (!number || !std::is_sorted(at.begin(), at.end())) {
+      throw Error(ErrorCode::kSchedule, cat(kFile, ": tensor ", quote_name(edges), "[", exit,
+                                            "]: non-decreasing numbers expected"));
+    }
+    if (!are_shares(bins.shares_at(exit)) && !are_zero(bins.shares_at(exit))) {
+      throw Error(ErrorCode::kSchedule,
+                  cat(kFile, ": tensor ", quote_name(shares), "[", exit,
+                      "]: shares >= 0 that add up to 1 expected, or 0 throughout"));
+    }
+  }
+  return bins;
+}
+
+std::vector<double> ScheduleReader::agreement(std::size_t index) const {
+  const std::string name = cat("schedule.", index, ".agreement");
+  if (!tensors_.contains(name)) return {};
+  std::vector<double> shares = tensors_.f64(name, {static_cast<std::int64_t>(out_.num_exits)});
+  const bool valid = std::all_of(shares.begin(), shares.end(),
+                                 [](double share) { return share >= 0 && share <= 1; });
+  if (!valid || shares.back() != 1) {
+    throw Error(ErrorCode::kSchedule,
+                cat(kFile, ": tensor ", quote_name(name), ": [", join(shares),
+                    "] came, shares between 0 and 1 expected, the last one 1"));
+  }
+  return shares;
+}
+
+void ScheduleReader::check_order(const JsonNode& node) const {
+  if (out_.schedules.size() < 2) return;
+  const Schedule& last = *out_.schedules.back();
+  const Schedule& before = *out_.schedules[out_.schedules.size() - 2];
+  if (last.unit != before.unit) {
+    node.at("unit").fail(quote_name(last.unit), cat(quote_name(before.unit), ", as before,"));
+  }
+  if (last.budget <= before.budget) {
+    node.at("budget").fail(cat(last.budget), cat("more than ", before.budget, ", as ascending,"));
+  }
+}
+
+std::shared_ptr<const ExitPolicy> ScheduleReader::read_policy(const JsonNode& node,
+                                                              std::size_t index) {
+  ExitPolicy::Parts parts;
+  parts.num_exits = out_.num_exits;
+  parts.num_classes = out_.num_classes;
+  if (!node.at("combiner").is_null()) parts.combiner = combiner(node.at("combiner").name());
+  parts.scorers = scorers(node.at("scorer").name());
+  parts.thresholds = tensors_.f64(cat("schedule.", index, ".thresholds"),
+                                  {static_cast<std::int64_t>(out_.num_exits)});
+  parts.clamp = node.at("clamp").boolean();
+  return in_context(node.where(),
+                    [&] { return std::make_shared<const ExitPolicy>(std::move(parts)); });
+}
+
+std::shared_ptr<const Combiner> ScheduleReader::combiner(const std::string& prefix) {
+  std::shared_ptr<const Combiner>& known = combiners_[prefix];
+  if (known) return known;
+  const auto exits = static_cast<std::int64_t>(out_.num_exits);
+  const auto classes = static_cast<std::int64_t>(out_.num_classes);
+  std::vector<float> weight = tensors_.f32(prefix + ".weight", {exits, exits});
+  std::vector<float> bias = tensors_.f32(prefix + ".bias", {exits, classes});
+  known = in_context(cat(kFile, ": ", quote_name(prefix)), [&] {
+    return std::make_shared<const Combiner>(out_.num_exits, out_.num_classes, std::move(weight),
+                                            std::move(bias));
+  });
+  return known;
+}
+
+std::shared_ptr<const std::vector<Scorer>> ScheduleReader::scorers(const std::string& prefix) {
+  std::shared_ptr<const std::vector<Scorer>>& known = scorers_[prefix];
+  if (known) return known;
+  std::vector<Scorer> read;
+  for (std::size_t exit = 0; exit + 1 < out_.num_exits; ++exit) {
+    read.push_back(scorer(cat(prefix, ".", exit), exit));
+  }
+  known = std::make_shared<const std::vector<Scorer>>(std::move(read));
+  return known;
+}
+
+Scorer ScheduleReader::scorer(const std::string& prefix, std::size_t exit) const {
+  const auto inputs = static_cast<std::int64_t>(num_features(out_.num_classes) + exit);
+  Scorer scorer;
+  std::int64_t rows = 1;
+  if (tensors_.contains(prefix + ".out_weight")) {
+    const std::vector<std::int64_t>& shape = tensors_.shape(prefix + ".bias");
+    rows = shape.size() == 1 && shape[0] > 0 ? shape[0] : 1;
+    scorer.out_weight = tensors_.f32(prefix + ".out_weight", {1, rows});
+    scorer.out_bias = tensors_.f32(prefix + ".out_bias", {1}).front();
+  }
+  scorer.weight = tensors_.f32(prefix + ".weight", {rows, inputs});
+  scorer.bias = tensors_.f32(prefix + ".bias", {rows});
+  return scorer;
+}
+
+}  // namespace
+
+ScheduleFile parse_schedules(std::span<const std::byte> bytes) {
+  return ScheduleReader(bytes).read();
+}
+
+ScheduleFile read_schedules(const std::filesystem::path& path) {
+  File file(AT_FDCWD, path.native(), true, quote_name(path.native()), ErrorCode::kSchedule);
+  return parse_schedules(file.read_all(kLargestFile));
+}
+
+}  // namespace eenet

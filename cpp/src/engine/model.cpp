@@ -1,0 +1,162 @@
+#include "eenet/model.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "eenet/bundle.h"
+#include "eenet/device.h"
+#include "eenet/error.h"
+
+#include "backends/ort/onnx_file.h"
+#include "bundle/costs.h"
+#include "load_watch.h"
+#include "util/context.h"
+#include "util/text.h"
+
+namespace eenet {
+namespace {
+
+constexpr const char* kScheduleFile = "scheduler.safetensors";
+constexpr const char* kPrecision = "float32";
+
+std::string describe(const Port& port) {
+  return cat(port.dtype, " [", join(port.shape), "]");
+}
+
+bool agrees(const Port& port, const TensorSpec& spec) {
+  if (port.dtype != dtype_name(spec.dtype) || port.shape.size() != spec.shape.size()) return false;
+  for (std::size_t i = 0; i < port.shape.size(); ++i) {
+    // Engines need not have inferred an inner size; a named dimension must stay free.
+    const std::int64_t size = port.shape[i];
+    const Dim& dim = spec.shape[i];
+    if (dim.symbol ? size >= 0 : size >= 0 && size != dim.size) return false;
+  }
+  return true;
+}
+
+std::string describe(const Manifest& manifest, const TensorSpec& spec) {
+  std::vector<std::string> dims;
+  for (const Dim& dim : spec.shape) {
+    dims.push_back(dim.symbol ? manifest.symbols[*dim.symbol].name : cat(dim.size));
+  }
+  return cat(dtype_name(spec.dtype), " [", join(dims), "]");
+}
+
+/// Refuses an engine whose inputs or outputs are not those that the manifest promises.
+void check_ports(const Manifest& manifest, const std::string& file, const char* kind,
+                 const std::vector<Port>& ports, const std::vector<std::size_t>& tensors) {
+  if (ports.size() != tensors.size()) {
+    throw Error(ErrorCode::kBundle, cat(file, ": ", ports.size(), " ", kind, "s came, ",
+                                        tensors.size(), " expected by the manifest"));
+  }
+  for (const std::size_t index : tensors) {
+    const TensorSpec& spec = manifest.tensors[index];
+    const auto port = std::find_if(ports.begin(), ports.end(),
+                                   [&spec](const Port& each) { return each.name == spec.name; });
+    if (port == ports.end()) {
+      throw Error(ErrorCode::kBundle, cat(file, ": it has no ", kind, " ", quote_name(spec.name),
+                                          ", as the manifest promises"));
+    }
+    if (!agrees(*port, spec)) {
+      throw Error(ErrorCode::kBundle,
+                  cat(file, ": ", kind, " ", quote_name(spec.name), ": ", describe(*port),
+                      " came, ", describe(manifest, spec), " expected by the manifest"));
+    }
+  }
+}
+
+std::unique_ptr<Segment> open_segment(const Bundle& bundle, const Backend& backend,
+                                      const SegmentSpec& spec, const std::stop_token& stop) {
+  const Manifest& manifest = bundle.manifest();
+  const std::vector<std::byte> bytes = bundle.read(spec.onnx_file);
+  check_self_contained(bytes, spec.onnx_file);
+  std::unique_ptr<Segment> segment = backend.open(spec.onnx_file, bytes, stop);
+  check_ports(manifest, spec.onnx_file, "input", segment->inputs(), spec.inputs);
+  check_ports(manifest, spec.onnx_file, "output", segment->outputs(), spec.outputs);
+  return segment;
+}
+
+ScheduleFile load_schedules(const Bundle& bundle) {
+  const Manifest& manifest = bundle.manifest();
+  if (manifest.find_file(kScheduleFile) == nullptr) return {};
+  ScheduleFile file = parse_schedules(bundle.read(kScheduleFile));
+  if (file.network != manifest.network()) {
+    throw Error(ErrorCode::kSchedule,
+                cat(kScheduleFile, ": schedules of network ", quote_name(file.network),
+                    " came, of ", quote_name(manifest.network()), " expected"));
+  }
+  if (file.num_exits != manifest.num_exits() || file.num_classes != manifest.num_classes()) {
+    throw Error(ErrorCode::kSchedule, cat(kScheduleFile, ": ", file.num_exits, " exits and ",
+                                          file.num_classes, " classes came, ", manifest.num_exits(),
+                                          " and ", manifest.num_classes(), " expected"));
+  }
+  return file;
+}
+
+std::optional<Profile> measured_profile(const Manifest& manifest, const Backend& backend,
+                                        const LoadOptions& options) {
+  const ProfileKey key{device_name(), backend.provider(), kPrecision, options.threads, 1};
+  if (!options.cost_profile) {
+    const Profile* found = find_profile(manifest.profiles, key);
+    return found == nullptr ? std::nullopt : std::optional(*found);
+  }
+  check_costs(*options.cost_profile, manifest.num_exits(), ErrorCode::kInput, "cost_profile");
+  return Profile{"ms",         *options.cost_profile, std::nullopt, key.device,
+                 key.provider, key.precision,         key.threads,  key.batch};
+}
+
+}  // namespace
+
+Model::Model(Manifest manifest, std::shared_ptr<const Backend> backend, ScheduleFile schedules,
+             const LoadOptions& options)
+    : manifest_(std::move(manifest)),
+      backend_(std::move(backend)),
+      threads_(options.threads),
+      budgets_(std::move(schedules.schedules), measured_profile(manifest_, *backend_, options),
+               manifest_.profiles),
+      active_(schedules.active) {
+  if (options.cost_profile && budgets_.unit() != "ms") {
+    throw Error(ErrorCode::kInput, cat("cost_profile: costs in ms came, but the bundle's schedules "
+                                       "are in ",
+                                       budgets_.unit()));
+  }
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
+                                         const LoadOptions& options) {
+  return load(path, options, open_onnxruntime({options.threads, options.providers, options.files}));
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
+                                         const LoadOptions& options,
+                                         std::shared_ptr<const Backend> backend) {
+  return in_context(cat("bundle ", quote_name(path.native())), [&] {
+    LoadWatch watch(options);
+    return load(path, options, std::move(backend), watch);
+  });
+}
+
+std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
+                                         const LoadOptions& options,
+                                         std::shared_ptr<const Backend> backend, LoadWatch& watch) {
+  const auto read = [&](const Bundle& bundle) {
+    const Manifest& manifest = bundle.manifest();
+    check_memory(manifest, options);
+    // The constructor is private, which make_shared cannot call.
+    const std::shared_ptr<Model> model(
+        new Model(manifest, backend, load_schedules(bundle), options));
+    std::vector<std::string> seen = {kScheduleFile};
+    for (const SegmentSpec& spec : manifest.segments) {
+      model->segments_.push_back(
+          watch.run([&] { return open_segment(bundle, *backend, spec, watch.token()); }));
+      seen.push_back(spec.onnx_file);
+    }
+    for (const FileSpec& file : manifest.files) {
+      if (std::find(seen.begin(), seen.end(), file.name) == seen.end()) bundle.verify(file.name);
+    }
+    return std::shared_ptr<const Model>(model);
+  };
+  return with_bundle(path, read);
+}
+
+}  // namespace eenet

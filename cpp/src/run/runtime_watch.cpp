@@ -1,0 +1,100 @@
+// The watch of a Runtime: what it is shown, and what it puts in force.
+
+#include <utility>
+
+#include "eenet/error.h"
+#include "eenet/runtime.h"
+
+#include "watch/adaptation.h"
+#include "watch/watch.h"
+
+namespace eenet {
+
+void Runtime::watch(WatchOptions options) {
+  if (model_->manifest().hands_on() && (options.adapt || options.audit_share > 0)) {
+    throw Error(ErrorCode::kConfiguration,
+                std::string(options.adapt ? "adapt" : "audit_share") +
+                    ": came for a slice that samples leave without an answer, the network's last "
+                    "exit expected in it");
+  }
+  auto watch = std::make_shared<Watch>(model_->budgets(), std::move(options));
+  exchange_watch(std::move(watch));
+}
+
+void Runtime::unwatch() {
+  exchange_watch(nullptr);
+}
+
+void Runtime::exchange_watch(std::shared_ptr<Watch> watch) {
+  std::shared_ptr<Watch> before;
+  {
+    const std::lock_guard lock(mutex_);
+    if (watch && watch->adapts() && (mode_->controller || !mode_->schedule)) {
+      throw Error(ErrorCode::kConfiguration,
+                  std::string("adapt: ") + (mode_->controller ? "a controller" : "full depth") +
+                      " is in force, a fixed schedule expected");
+    }
+    before = mode_->watch;
+    Mode next{mode_->schedule, mode_->controller, watch, nullptr, nullptr};
+    if (watch && next.schedule) next.adaptation = watch->make_adaptation(*next.schedule);
+    replace(next);
+  }
+  // Runners that rest keep the old mode, and with it the watch, until they run again.
+  if (before) before->silence();
+}
+
+Health Runtime::health() const {
+  const std::shared_ptr<Mode> mode = this->mode();
+  return mode->watch ? mode->watch->health(mode->adaptation.get()) : Health{};
+}
+
+void Runtime::reset_thresholds() {
+  Mode before;
+  {
+    const std::lock_guard lock(mutex_);
+    before = *mode_;
+    if (!before.adapted) return;
+    replace({before.schedule, nullptr, before.watch,
+             before.watch->make_adaptation(*before.schedule), nullptr});
+  }
+  before.watch->restart(*before.schedule);
+}
+
+void Runtime::show(const Mode& mode, const Result& result, bool limited) {
+  WatchedSample sample{result.exit, result.scores, limited, std::nullopt};
+  if (result.audit_label) sample.agrees = result.label == *result.audit_label;
+  if (mode.watch->count(*result.schedule, sample, mode.adaptation.get())) {
+    judge(mode, *result.schedule);
+  }
+}
+
+void Runtime::show(const Mode& mode, const BatchResult& result, bool limited) {
+  bool due = false;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto exit = static_cast<std::size_t>(result.exits[i]);
+    const auto scores = std::span(result.scores).subspan(i * result.num_exits, exit + 1);
+    WatchedSample sample{exit, scores, limited, std::nullopt};
+    if (result.audited(i)) sample.agrees = result.labels[i] == result.audit_labels[i];
+    due = mode.watch->count(*result.schedule, sample, mode.adaptation.get()) || due;
+  }
+  if (due) judge(mode, *result.schedule);
+}
+
+void Runtime::judge(const Mode& mode, std::size_t schedule) {
+  const Watch::Events events = mode.watch->judge(schedule, mode.adaptation.get());
+  if (events.policy) put_thresholds(mode, events.policy);
+  if (!events.on_alarm) return;
+  for (const Alarm& alarm : events.alarms) events.on_alarm(alarm);
+}
+
+void Runtime::put_thresholds(const Mode& mode, std::shared_ptr<const ExitPolicy> policy) {
+  const std::lock_guard lock(mutex_);
+  // Whoever has put something else in force since then meant it.
+  if (mode_->adaptation != mode.adaptation) return;
+  Mode next = *mode_;
+  const auto& own = model_->budgets().schedules()[*next.schedule]->exit_policy;
+  next.adapted = policy == own ? nullptr : std::move(policy);
+  replace(next);
+}
+
+}  // namespace eenet

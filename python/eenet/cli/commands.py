@@ -1,0 +1,121 @@
+"""What all commands share: one line for a user's mistake, status 2, 130 after Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+
+import eenet_rt
+from eenet.budgets import parse_budget
+from eenet.cli.command_warnings import warnings_shown
+from eenet.cli.output import standard_streams
+from eenet.errors import UserError
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults, but for those that say nothing and where the help has them."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False, ()) or "(default:" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """Help that shows defaults, ``--version``; a wrong argument is one line and status 2."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        super().__init__(prog, description=description, formatter_class=_HelpFormatter)
+        self.add_argument("--version", action="version", version=f"{prog.split()[0]} {eenet_rt.__version__}")
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: error: {message}\n")
+
+
+def add_budgets(
+    parser: ArgumentParser, *, what: str, required: bool = False, ms_alone: bool = False
+) -> argparse._MutuallyExclusiveGroup:
+    """Adds ``--budget`` and ``--budget-ms`` for one or more budgets; `given_budgets` reads them.
+
+    Args:
+        parser: gets the options.
+        what: they are, for the help.
+        required: at least one must come.
+        ms_alone: the command knows no other unit.
+
+    Returns:
+        The group, for options that exclude budgets.
+    """
+    unit = "ms" if ms_alone else "the unit of the costs"
+    budgets = parser.add_mutually_exclusive_group(required=required)
+    budgets.add_argument(
+        "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
+        help=f"{what}: each a share of full cost, as 65%%, or a number in {unit}",
+    )  # fmt: skip
+    short = "the same" if ms_alone else "short for --budget B --unit ms"
+    budgets.add_argument("--budget-ms", type=float, nargs="+", action="extend", metavar="B", help=short)
+    return budgets
+
+
+def given_budgets(arguments: argparse.Namespace) -> list[float | str]:
+    """The budgets in the order in which they came, none without such an option.
+
+    Raises:
+        UserError: ``--budget-ms`` came with another ``--unit``.
+    """
+    unit = getattr(arguments, "unit", "ms")
+    if arguments.budget_ms and unit != "ms":
+        raise UserError(f"--budget-ms: --unit {unit} came with it, give --budget")
+    return list(arguments.budget_ms or arguments.budget or ())
+
+
+def run_command(
+    parser: ArgumentParser,
+    command: Callable[[argparse.Namespace], None],
+    argv: Sequence[str] | None,
+    *,
+    interrupted: str,
+) -> int:
+    """Parses arguments, runs a command and returns its exit status.
+
+    Args:
+        parser: whose program's name is before each message.
+        command: the work.
+        argv: the arguments; None: those of the process.
+        interrupted: what to say after Ctrl-C, of what is left and how to go on.
+    """
+    with standard_streams():
+        arguments = parser.parse_args(argv)
+    return guarded(parser.prog, lambda: command(arguments), interrupted=interrupted)
+
+
+def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
+    """As `run_command`, for work that takes its arguments in another way."""
+    try:
+        with standard_streams(), warnings_shown(name):
+            work()
+    except (UserError, eenet_rt.EenetError, OSError) as error:
+        return fail(name, str(error))
+    except KeyboardInterrupt:
+        fail(name, f"interrupted; {interrupted}", begin="\n", kind="")
+        return 130
+    return 0
+
+
+def fail(name: str, message: str, *, begin: str = "", kind: str = "error: ") -> int:
+    """Prints one line of a command on standard error and returns 2."""
+    with standard_streams():
+        print(f"{begin}{name}: {kind}{message}", file=sys.stderr)
+    return 2
+
+
+def check_counts(arguments: argparse.Namespace, *options: str) -> None:
+    """Refuses options whose number is below 1.
+
+    Raises:
+        UserError: one is.
+    """
+    for option in options:
+        if getattr(arguments, option) < 1:
+            raise UserError(f"--{option}: got {getattr(arguments, option)}, expected at least 1")

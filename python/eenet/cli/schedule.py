@@ -1,0 +1,335 @@
+"""``eenet-schedule``: predictions, costs and budgets to schedules; what they do on other predictions; refitting."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.budgets import BUDGET_HELP, budget_cost, parse_budget, within_budget
+from eenet.bundles.bundle import MANIFEST, SCHEDULES
+from eenet.bundles.schedules import Schedule, save_schedules
+from eenet.cli.command_warnings import print_json
+from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
+from eenet.errors import UserError
+from eenet.files import check_replaceable
+from eenet.policies.base import check_costs
+from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
+from eenet.policies.registry import POLICIES
+from eenet.prediction_checks import check_apart, check_report, check_validation
+from eenet.predictions import Predictions
+from eenet.workflows.compare import (
+    ORACLE,
+    ComparedPolicy,
+    compare_policies,
+    default_budgets,
+    write_csv,
+    write_figure,
+)
+from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
+from eenet.workflows.guarantee import fit_within_accuracy_drop
+from eenet.workflows.profile import PROVIDERS, ProfileOptions
+from eenet.workflows.refit import RefitOptions, refit_bundle
+from eenet.workflows.summary import exit_accuracies, exits_line, schedule_line, warn_of_margins
+
+_NETWORK = "predictions"  # a bundle takes only schedules that name it; these were fitted without one
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return run_command(_parser(), lambda arguments: arguments.run(arguments), argv, interrupted="nothing was written")
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        "eenet-schedule", "Fit exit policies to budgets, evaluate and compare them, refit a bundle."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    fit = _command(commands, "fit", "fit one policy for one or more budgets")
+    fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
+    _add_costs(fit)
+    add_budgets(fit, what="mean cost per sample, the first one active", required=True).add_argument(
+        "--max-accuracy-drop", type=float, metavar="POINTS",
+        help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
+    )  # fmt: skip
+    fit.add_argument("--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with")
+    fit.add_argument("--policy", choices=list(POLICIES), default=DEFAULT_POLICY)
+    fit.add_argument(
+        "--combine", choices=COMBINE,
+        help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
+        f"{DEFAULT_COMBINE}, with --max-accuracy-drop none, which is cheaper there)",
+    )  # fmt: skip
+    fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
+    fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
+    fit.add_argument("--json", action="store_true", help="print the result as JSON")
+    fit.set_defaults(run=_fit)
+
+    evaluation = _command(commands, "evaluate", "what schedules do on report data")
+    evaluation.add_argument("--predictions", type=Path, required=True, help="that nothing was fitted on, .npz")
+    evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle")
+    evaluation.add_argument(
+        "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
+        help=f"only the schedule with the largest budget up to {BUDGET_HELP}, for each (default: all)",
+    )  # fmt: skip
+    evaluation.add_argument("--json", action="store_true", help="print the result as JSON")
+    evaluation.set_defaults(run=_evaluate)
+
+    comparison = _command(commands, "compare", "policies side by side on report data (the paper's Table 1)")
+    comparison.add_argument("--val", type=Path, required=True, help="predictions to fit and calibrate on, .npz")
+    comparison.add_argument("--report", type=Path, required=True, help="predictions to report on, .npz")
+    _add_costs(comparison)
+    add_budgets(
+        comparison, what="mean cost per sample (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)"
+    )
+    names = [*POLICIES, ORACLE]
+    comparison.add_argument(
+        "--policies", nargs="+", action="extend", choices=names, metavar="POLICY",
+        help=f"some of {', '.join(names)} (default: all)",
+    )  # fmt: skip
+    comparison.add_argument(
+        "--combine", nargs="+", action="extend", choices=COMBINE, help="as for fit (default: none exits)"
+    )
+    comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
+    comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
+    comparison.add_argument("--json", action="store_true", help="print the result as JSON")
+    comparison.set_defaults(run=_compare)
+
+    _add_refit(commands)
+    return parser
+
+
+def _add_refit(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
+    options = ProfileOptions()
+    refit = _command(commands, "refit", "fit the schedules of a bundle anew, for this device and other budgets")
+    refit.add_argument("bundle", type=Path, metavar="BUNDLE")
+    add_budgets(refit, what="mean cost per sample, the first one active", required=True, ms_alone=True)
+    costs = refit.add_mutually_exclusive_group()
+    costs.add_argument("--costs", type=_numbers, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
+    costs.add_argument("--measure", action="store_true", help="measure costs, also where the bundle has a profile")
+    refit.add_argument(
+        "--provider", choices=PROVIDERS, default=options.provider, help="that will run it (default: cpu)"
+    )
+    refit.add_argument("--threads", type=int, default=options.threads, help="of the runtime")
+    refit.add_argument("--repeats", type=int, default=options.repeats, help="timed runs of each exit")
+    refit.add_argument("--out", type=Path, help="bundle to write (default: BUNDLE is replaced)")
+    refit.add_argument("--json", action="store_true", help="print the result as JSON")
+    refit.set_defaults(run=_refit)
+
+
+def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, description: str) -> ArgumentParser:
+    return commands.add_parser(name, description=description, help=description)
+
+
+def _add_costs(parser: ArgumentParser) -> None:
+    parser.add_argument("--costs", type=_numbers, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
+    parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
+
+
+def _budgets(arguments: argparse.Namespace) -> list[float]:
+    """The budgets as they came, in the unit of the costs; none without such an option."""
+    return [budget_cost(budget, arguments.costs[-1]) for budget in given_budgets(arguments)]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers with commas between") from None
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    validation = Predictions.load(arguments.predictions)
+    check_costs(arguments.costs, validation.num_exits)
+    check_replaceable(arguments.out, folder=False)
+    fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
+    check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
+    if not arguments.json:
+        print(exits_line(calibration_set), flush=True)
+    if arguments.max_accuracy_drop is not None:
+        _fit_guaranteed(arguments, validation, calibration_set)
+        return
+    budgets = _budgets(arguments)
+    schedules = []
+    for schedule in fit_schedules(
+        arguments.policy, validation, arguments.costs, sorted(set(budgets)),
+        unit=arguments.unit, combine=arguments.combine or DEFAULT_COMBINE, seed=arguments.seed,
+    ):  # fmt: skip
+        schedules.append(schedule)
+        if not arguments.json:
+            print(schedule_line(schedule, calibration_set), flush=True)
+    warn_of_margins(schedules)
+    active = [s.budget for s in schedules].index(budgets[0])
+    save_schedules(arguments.out, schedules, network=_NETWORK, active=active)
+    _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)
+
+
+def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, calibration_set: Predictions) -> None:
+    found = fit_within_accuracy_drop(
+        arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
+        unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
+    )  # fmt: skip
+    schedule = found.schedule
+    save_schedules(arguments.out, [schedule], network=_NETWORK, active=0)
+    if not arguments.json:
+        print(
+            f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
+            f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
+            f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
+        )
+    bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
+    row = _rows([schedule], calibration_set)[0] | bound | {"delta": arguments.delta}
+    _print_fitted(arguments, [row], 0, calibration_set)
+
+
+def _print_fitted(
+    arguments: argparse.Namespace, rows: Sequence[dict[str, object]], active: int, calibration_set: Predictions
+) -> None:
+    if not arguments.json:
+        print(f"wrote {arguments.out}")
+        return
+    exits = exit_accuracies(calibration_set).tolist()
+    result = {"schedules": rows, "active": active, "file": str(arguments.out)}
+    print_json(result | {"exit_accuracy": exits, "full_depth_accuracy": exits[-1]})
+
+
+def _rows(schedules: Sequence[Schedule], calibration_set: Predictions) -> list[dict[str, object]]:
+    return [
+        {
+            "policy": s.policy,
+            "budget": s.budget,
+            "margin": s.margin,
+            "calibration_samples": s.calibration_samples,
+            "calibration_shares": list(s.calibration_shares),
+            "accuracy": evaluate(calibration_set, s.exit_policy, s.costs).accuracy,
+        }
+        for s in schedules
+    ]
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    predictions = Predictions.load(arguments.predictions)
+    path = arguments.schedule
+    file = eenet_rt.read_schedules(str(path / SCHEDULES if (path / MANIFEST).is_file() else path))
+    expected = {(s.exit_policy.num_exits, s.exit_policy.num_classes) for s in file.schedules}
+    came = (predictions.num_exits, predictions.num_classes)
+    if expected != {came}:
+        raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
+    chosen = file.schedules
+    if arguments.budget:
+        chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
+    check_report(predictions, str(arguments.predictions))
+    results = [evaluate(predictions, s.exit_policy, s.costs) for s in chosen]
+    for schedule, result in zip(chosen, results, strict=True):
+        check_spending(schedule, result, str(arguments.predictions))
+    if arguments.json:
+        print_json({"schedules": [_evaluated(s, predictions) for s in chosen]})
+        return
+    accuracies = exit_accuracies(predictions)
+    print(f"{len(predictions)} samples, full depth is right on {100 * accuracies[-1]:.2f} %")
+    for schedule, result in zip(chosen, results, strict=True):
+        shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
+        print(
+            f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, spent {result.mean_cost:.4g}, "
+            f"accuracy {100 * result.accuracy:.2f} %, exit shares {shares} %"
+        )
+
+
+def _evaluated(schedule: eenet_rt.Schedule, predictions: Predictions) -> dict[str, object]:
+    result = evaluate(predictions, schedule.exit_policy, schedule.costs)
+    quality = evaluate_exit_quality(predictions, schedule.exit_policy)
+    return {
+        "policy": schedule.policy,
+        "budget": schedule.budget,
+        "unit": schedule.unit,
+        "accuracy": result.accuracy,
+        "mean_cost": result.mean_cost,
+        "exit_shares": result.exit_shares.tolist(),
+        "exit_accuracy": _or_none(result.exit_accuracy),
+        "all_samples": {
+            "accuracy": quality.accuracy.tolist(),
+            "calibration_error": quality.calibration_error.tolist(),
+            "failure_auroc": _or_none(quality.failure_auroc),
+        },
+    }
+
+
+def _or_none(values: NDArray[np.float64]) -> list[float | None]:
+    """JSON knows no NaN."""
+    return [None if math.isnan(value) else value for value in values.tolist()]
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
+    for path in (table, figure):
+        check_replaceable(path, folder=False)
+    check_counts(arguments, "repeats")
+    validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
+    check_validation(validation, (), str(arguments.val))
+    check_report(report, str(arguments.report))
+    check_apart(report, [validation], str(arguments.report), str(arguments.val))
+    budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
+    policies = [
+        (policy, combine)
+        for policy in arguments.policies or [*POLICIES, ORACLE]
+        for combine in arguments.combine or ("none", "exits")
+    ]
+    width = max(len(policy) + len(combine) for policy, combine in policies) + 2
+    if not arguments.json:
+        print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {len(report)} samples")
+        print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit, " overspent")
+
+    def say(one: ComparedPolicy) -> None:
+        if not arguments.json:
+            cells = zip(100 * one.accuracy.mean(axis=0), 100 * one.accuracy.std(axis=0), strict=True)
+            row = (f"{mean:6.2f} ±{deviation:4.2f}" for mean, deviation in cells)
+            overspent = f"{one.overspent(budgets)} of {one.mean_cost.size}"
+            print(f"{one.name:<{width}}", *row, f"{overspent:>{len(arguments.unit) + 11}}", flush=True)
+
+    compared = compare_policies(
+        validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=say
+    )
+    write_csv(table, compared, budgets)
+    write_figure(figure, compared, arguments.unit)
+    if arguments.json:
+        print_json({"budgets": budgets, "policies": [_row(one, budgets) for one in compared]})
+    else:
+        print(f"wrote {table} and {figure}")
+
+
+def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
+    return {
+        "policy": one.policy,
+        "combine": one.combine,
+        "accuracy": one.accuracy.mean(axis=0).tolist(),
+        "accuracy_deviation": one.accuracy.std(axis=0).tolist(),
+        "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),
+        "overspent": one.overspent(budgets),
+    }
+
+
+def _refit(arguments: argparse.Namespace) -> None:
+    check_counts(arguments, "threads", "repeats")
+    options = RefitOptions(
+        budgets=tuple(given_budgets(arguments)),
+        costs=None if arguments.costs is None else tuple(arguments.costs),
+        measure=arguments.measure,
+        profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
+    )
+    say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
+    result = refit_bundle(arguments.bundle, arguments.out, options, say)
+    if arguments.json:
+        rows, profile = _rows(result.schedules, result.calibration_set), result.profile.to_json()
+        print_json({"bundle": str(result.bundle), "profile": profile, "active": result.active, "schedules": rows})
+    else:
+        print(f"wrote {result.bundle}, active budget {result.schedules[result.active].budget:g} ms")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""``eenet-train``: images to a trained network and its predictions."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from eenet.cli.command_warnings import print_json
+from eenet.cli.commands import ArgumentParser, run_command
+from eenet.data.split import SPLITS
+from eenet.errors import UserError
+from eenet.models import list_models
+from eenet.models.heads import HEADS
+from eenet.training.config import TrainingConfig
+from eenet.workflows.train import RunOptions, train_run
+
+_SETTINGS = (
+    "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "trunk_share", "distillation", "averaging",
+    "teacher_share", "compile", "seed",
+)  # fmt: skip
+_BUSY = 1.5  # processes that want to run, per core
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    return run_command(
+        _parser(),
+        _train,
+        argv,
+        interrupted="at most two minutes of work are lost; the same command goes on from there",
+    )
+
+
+def _parser() -> ArgumentParser:
+    defaults = TrainingConfig()
+    by_count = "(default: by the number of images)"
+    parser = ArgumentParser("eenet-train", "Train a multi-exit network (paper, section 3.1), resumably.")
+    parser.add_argument("--model", required=True, help=f"one of {', '.join(list_models())}")
+    parser.add_argument("--data", required=True, type=Path, help="training images: a folder of class folders, or .npz")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        nargs="+",
+        action="extend",
+        metavar="N",
+        help="side, or height and width, that images are resized to (default: the network's)",
+    )
+    sources = parser.add_mutually_exclusive_group()
+    sources.add_argument("--validation", type=Path, help="validation images, as --data (default: some of --data)")
+    sources.add_argument(
+        "--validation-size",
+        metavar="N",
+        help="how many of --data: a count as 400, or a share as 0.2 or 20%% (default: a fifth, at most 5000)",
+    )
+    parser.add_argument(
+        "--split",
+        choices=SPLITS,
+        default=SPLITS[0],
+        help="which of --data: some of every class at random, or the last ones",
+    )
+    parser.add_argument("--test", type=Path, help="test images, as --data: predictions are written in the end")
+    parser.add_argument("--out", required=True, type=Path, help="folder of weights, predictions, log and state")
+    parser.add_argument(
+        "--start",
+        metavar="WEIGHTS",
+        help="weights to start from: a .safetensors or .pt file, or the name of a network that ships",
+    )
+    parser.add_argument("--heads", choices=HEADS, help="of the early exits (default: the network's own)")
+    parser.add_argument("--teacher", type=Path, help="checkpoint of the same classes, whose last exit is imitated")
+    parser.add_argument("--teacher-share", type=float, default=defaults.teacher_share, help="its part in every loss")
+    parser.add_argument("--epochs", type=int, help=f"passes over the images {by_count}")
+    parser.add_argument("--batch-size", type=int, help=f"images a step {by_count}")
+    parser.add_argument("--learning-rate", type=float, help="peak of one cycle (default: by the batch size)")
+    parser.add_argument("--weight-decay", type=float, default=defaults.weight_decay)
+    parser.add_argument("--warmup", type=float, default=defaults.warmup, help="share of the steps before the peak")
+    parser.add_argument(
+        "--trunk-share",
+        type=float,
+        help=f"first share without exits (default: {defaults.trunk_share:g}, with --start 0)",
+    )
+    parser.add_argument("--distillation", type=float, default=defaults.distillation)
+    parser.add_argument(
+        "--loss-weights", type=float, nargs="+", action="extend", help="of the exits (default: 1 2 .. K)"
+    )
+    parser.add_argument("--averaging", type=float, default=defaults.averaging, help="decay of averaged weights")
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="auto: bfloat16 where the processor has it",
+    )
+    parser.add_argument("--compile", action="store_true", help="use torch.compile")
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            raise UserError(f"--threads: got {arguments.threads}, expected at least 1")
+        torch.set_num_threads(arguments.threads)
+    elif os.getloadavg()[0] > _BUSY * len(os.sched_getaffinity(0)) and torch.get_num_threads() > 1:
+        _log.warning(
+            "the machine is busy (load %.1f): threads that wait for each other may be many times slower than one, "
+            "--threads 1", os.getloadavg()[0],
+        )  # fmt: skip
+    result = train_run(_options(arguments), lambda line: print(line, flush=True))
+    if arguments.json:
+        print_json({"weights": str(result.weights), "accuracy": result.accuracy})
+        return
+    for name, values in result.accuracy.items():
+        print(f"{name} accuracy per exit: {' '.join(f'{100 * a:.2f}' for a in values)} %")
+    print(f"wrote {result.weights}; next: eenet-export --model {arguments.model} --checkpoint {result.weights}")
+
+
+def _options(arguments: argparse.Namespace) -> RunOptions:
+    settings = {name: getattr(arguments, name) for name in _SETTINGS}
+    if arguments.loss_weights:
+        settings["loss_weights"] = tuple(arguments.loss_weights)
+    if arguments.precision != "auto":
+        settings["precision"] = arguments.precision
+    return RunOptions(
+        model=arguments.model,
+        data=arguments.data,
+        out=arguments.out,
+        settings=settings,
+        validation=arguments.validation,
+        validation_size=arguments.validation_size,
+        split=arguments.split,
+        test=arguments.test,
+        image_size=_image_size(arguments.image_size),
+        start=arguments.start,
+        teacher=arguments.teacher,
+        model_options={"heads": arguments.heads} if arguments.heads else {},
+    )
+
+
+def _image_size(numbers: Sequence[int] | None) -> tuple[int, int] | None:
+    if numbers is None:
+        return None
+    if len(numbers) > 2:
+        raise UserError(f"--image-size: got {len(numbers)} numbers, expected a side, or height and width")
+    return numbers[0], numbers[-1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""Keeping a budget on samples never seen: the dearest policy of a family that stays within it, margin included."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.bundles.reference import reference_of
+from eenet.errors import UserError
+from eenet.predictions import Predictions
+
+Floats = NDArray[np.float64]
+
+# One-sided 95 % quantile of the normal distribution.
+_Z95 = 1.6448536269514722
+_BISECTIONS = 40
+
+
+class Family(Protocol):
+    """Policies in a row: the higher the tilt, the later samples leave and the more they cost.
+
+    Attributes:
+        low: the tilt at which every sample leaves at exit 0.
+        high: a tilt at which the cost is as high as it gets.
+    """
+
+    low: float
+    high: float
+
+    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
+        """The policy, and the K exit shares that it takes of the calibration set."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A policy and what it does on the calibration set.
+
+    Attributes:
+        exit_policy: the policy.
+        shares: K realised exit shares.
+        mean_cost: of the calibration samples, in the unit of the costs.
+        margin: see `budget_margin`; ``mean_cost + margin`` is at most the budget.
+    """
+
+    exit_policy: eenet_rt.ExitPolicy
+    shares: Floats
+    mean_cost: float
+    margin: float
+
+
+def budget_margin(shares: Floats, costs: Floats, samples: int) -> float:
+    """What is held back of a budget, for two samples of the same size never cost the same.
+
+    A policy was chosen on ``samples`` calibration samples. The mean cost of as many new samples exceeds theirs by
+    more than ``1.645 * sd * sqrt(2 / samples)`` in 5 % of cases, sd being the deviation of the cost of one sample.
+    """
+    mean = shares @ costs
+    deviation = math.sqrt(max(0.0, float(shares @ (costs - mean) ** 2)))
+    return _Z95 * deviation * math.sqrt(2 / samples)
+
+
+def calibrate(family: Family, costs: Floats, budget: float, samples: int) -> Calibrated:
+    """The policy of a family whose realised cost is the largest that keeps the budget, margin included.
+
+    Args:
+        family: its shares are those of the calibration set.
+        costs: K costs.
+        budget: at least ``costs[0]``.
+        samples: size of the calibration set.
+    """
+
+    def attempt(tilt: float) -> Calibrated:
+        policy, shares = family.at(tilt)
+        return Calibrated(policy, shares, float(shares @ costs), budget_margin(shares, costs, samples))
+
+    low, high = family.low, family.high
+    best = attempt(low)
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        candidate = attempt(middle)
+        if candidate.mean_cost + candidate.margin <= budget:
+            low = middle
+            if candidate.mean_cost >= best.mean_cost:
+                best = candidate
+        else:
+            high = middle
+    return best
+
+
+def with_thresholds(policy: eenet_rt.ExitPolicy, thresholds: Sequence[float] | Floats) -> eenet_rt.ExitPolicy:
+    """The same scorers and combiner with other thresholds."""
+    return eenet_rt.ExitPolicy(
+        policy.num_classes,
+        policy.scorers,
+        [float(t) for t in thresholds],
+        combiner=policy.combiner,
+        clamp=policy.clamp,
+    )
+
+
+def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> None:
+    """Whether a schedule that was read back treats the calibration set as it says, and keeps its budget there.
+
+    Raises:
+        UserError: it does not.
+    """
+    exits = eenet_rt.replay(calibration_set.logits, schedule.exit_policy).exits
+    shares = np.bincount(exits, minlength=calibration_set.num_exits) / len(exits)
+    if not np.allclose(shares, schedule.calibration_shares, atol=1e-12):
+        raise UserError(
+            f"verify: schedule for budget {schedule.budget:g} leaves the calibration set in shares {shares.tolist()}, "
+            f"stored are {list(schedule.calibration_shares)}"
+        )
+    bound = min(schedule.budget, schedule.costs[-1]) * (1 + 1e-12)
+    if float(shares @ np.array(schedule.costs)) + schedule.margin > bound:
+        raise UserError(
+            f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
+        )
+    reference = reference_of(schedule.exit_policy, calibration_set.logits)
+    for name in ("score_edges", "score_shares", "agreement"):
+        stored = getattr(schedule, name)
+        if stored is not None and not np.array_equal(stored, getattr(reference, name)):
+            raise UserError(f"verify: schedule for budget {schedule.budget:g} has a {name} of another calibration set")

@@ -1,0 +1,66 @@
+"""Fits the combiners of `eenet.policies.combining`: the part of it that needs PyTorch."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from eenet.policies.combining import Combiner
+from eenet.predictions import Predictions
+from eenet.threads import one_thread
+
+_BIAS_PENALTY = 20.0
+_WEIGHT_PENALTY = 1.0
+
+
+def mixing_combiner(predictions: Predictions) -> Combiner:
+    """See `eenet.policies.combining.fit_combiner`."""
+    exits, classes = predictions.num_exits, predictions.num_classes
+    weights, biases = np.zeros((exits, exits), np.float32), np.zeros((exits, classes), np.float32)
+    log_p = F.log_softmax(torch.from_numpy(predictions.logits), dim=2)
+    labels = torch.from_numpy(predictions.labels)
+    with one_thread():
+        for k in range(exits):
+            weights[k, : k + 1], biases[k] = _fit_exit(log_p[:, : k + 1], labels)
+    return weights, biases
+
+
+def temperature_combiner(predictions: Predictions) -> Combiner:
+    """See `eenet.policies.combining.fit_temperatures`."""
+    exits, classes = predictions.num_exits, predictions.num_classes
+    log_p = F.log_softmax(torch.from_numpy(predictions.logits), dim=2)
+    labels = torch.from_numpy(predictions.labels)
+    logarithm = torch.zeros(exits, requires_grad=True)  # of the inverse temperatures, which so stay positive
+    optimiser = torch.optim.LBFGS([logarithm], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        scaled = log_p * logarithm.exp()[:, None]
+        value = sum((F.cross_entropy(scaled[:, k], labels) for k in range(exits)), start=torch.zeros(()))
+        value.backward()
+        return value
+
+    with one_thread():
+        optimiser.step(loss)
+    return np.diag(logarithm.detach().exp().numpy()), np.zeros((exits, classes), np.float32)
+
+
+def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    samples, inputs, classes = log_p.shape
+    alone = torch.eye(inputs)[-1]
+    weight = alone.clone().requires_grad_()
+    bias = torch.zeros(classes, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=100, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimiser.zero_grad()
+        combined = torch.einsum("njc,j->nc", log_p, weight) + bias
+        penalty = _BIAS_PENALTY * bias.square().sum() + _WEIGHT_PENALTY * (weight - alone).square().sum()
+        value = F.cross_entropy(combined, labels) + penalty / samples
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    return weight.detach().numpy(), bias.detach().numpy()

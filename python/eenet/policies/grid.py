@@ -1,0 +1,65 @@
+"""Schedules of one policy for several budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from eenet.bundles.schedules import Schedule
+from eenet.errors import UserError
+from eenet.policies.combining import Combiner, fit_combiner, fit_temperatures
+from eenet.policies.registry import create_scheduler
+from eenet.predictions import Predictions
+
+FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
+UNITS = ("ms", "flops", "params")
+COMBINE = ("none", "temperature", "exits")
+
+# The winner of benchmarks/schedulers.py; what commands take when they are not told.
+DEFAULT_POLICY, DEFAULT_COMBINE = "learned-stopping", "exits"
+
+
+def fit_schedules(
+    policy: str,
+    validation: Predictions,
+    costs: Sequence[float],
+    budgets: Sequence[float],
+    *,
+    unit: str,
+    combine: str = "none",
+    seed: int = 0,
+) -> Iterator[Schedule]:
+    """Fits budget after budget, each when it is asked for.
+
+    Args:
+        policy: a name of `eenet.policies.POLICIES`.
+        validation: predictions on images that the network was not trained on; a seeded half fits, the other calibrates.
+        costs: K costs.
+        budgets: in the unit of the costs.
+        unit: ``ms``, ``flops`` or ``params``.
+        combine: what the answers are made of: ``none``, each exit as it is; ``temperature``, see `fit_temperatures`;
+            ``exits``, see `fit_combiner`.
+        seed: of the split and of what is random in the scheduler.
+
+    Raises:
+        UserError: as `create_scheduler` and `Scheduler.fit`, or ``combine`` is none of the three.
+    """
+    fit_set, calibration_set = validation.split(FIT_SHARE, seed)
+    combiner = combiner_of(combine, fit_set)
+    scheduler = create_scheduler(policy, seed, combiner)
+    for budget in budgets:
+        yield scheduler.fit(fit_set, calibration_set, costs, budget).schedule(unit)
+
+
+def combiner_of(combine: str, fit_set: Predictions) -> Combiner | None:
+    """Fits what ``combine`` names, see `fit_schedules`.
+
+    Raises:
+        UserError: it names nothing.
+    """
+    if combine == "none":
+        return None
+    if combine == "temperature":
+        return fit_temperatures(fit_set)
+    if combine == "exits":
+        return fit_combiner(fit_set)
+    raise UserError(f"combine: got {combine!r}, expected one of {', '.join(COMBINE)}")

@@ -1,0 +1,197 @@
+"""Learned stopping: leave where stopping is worth more than going on, found by backward induction over the exits.
+
+A score that estimates correctness sends the samples on that every exit gets wrong; they should leave early. This one
+estimates the *advantage of stopping*. With a price lambda of cost in accuracy, stopping at exit k is worth
+``correct_k - lambda c_k`` and going on is worth what the rules of the later exits then earn, ``V_{k+1}``; the
+difference is regressed on the scorer's inputs, from the last exit but one backwards, and a sample leaves where the
+estimate is at least 0. The budget sets lambda.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.policies.base import Scheduler
+from eenet.policies.calibration import Family, Floats
+from eenet.policies.combining import Combiner
+from eenet.predictions import Predictions
+
+# Penalties to choose from, times the number of samples. The confidence measures vary more than the class
+# probabilities and there are few of them: theirs is lighter.
+_PENALTIES = np.geomspace(1e-4, 3, 12)
+_CONFIDENCE_PENALTY = 0.01
+
+
+class LearnedStoppingScheduler(Scheduler):
+    """Estimates of the advantage of stopping by ridge regression, linear or with one hidden layer.
+
+    One scheduler that is fitted for budget after budget on the same sets and costs does most of its work once.
+
+    Args:
+        soft_targets: how far the last exit's probability of an answer takes the place of whether the answer is right,
+            0 to 1. It is a less noisy witness of the same thing.
+        knots: hidden ReLU units for each of the four confidence measures, which make the estimate piecewise linear in
+            them; 0: linear scorers.
+        combiner: see `Scheduler`.
+    """
+
+    policy = "learned-stopping"
+
+    def __init__(self, *, soft_targets: float = 0.75, knots: int = 0, combiner: Combiner | None = None) -> None:
+        super().__init__(combiner=combiner)
+        self.soft_targets = soft_targets
+        self.knots = knots
+        self._rules: _StoppingRules | None = None
+
+    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
+        if self._rules is None or not self._rules.made_of(fit_set, calibration_set, costs):
+            self._rules = _StoppingRules(self, fit_set, calibration_set, costs)
+        return self._rules
+
+
+class _StoppingRules:
+    """The family of stopping rules whose price of cost is ``-tilt``. A negative price spends for its own sake."""
+
+    def __init__(
+        self,
+        scheduler: LearnedStoppingScheduler,
+        fit_set: Predictions,
+        calibration_set: Predictions,
+        costs: Floats,
+    ) -> None:
+        self._sets = fit_set, calibration_set
+        self._costs = costs
+        self._combiner = scheduler.combiner
+        self._num_classes = fit_set.num_classes
+        features = eenet_rt.features(fit_set.logits, self._combiner)
+        answers = eenet_rt.answers(fit_set.logits, self._combiner)
+        believed = features[-1][np.arange(len(answers))[:, None], answers]
+        soft = scheduler.soft_targets
+        self._value = (1 - soft) * (answers == fit_set.labels[:, None]) + soft * believed
+        self._inputs = [_Inputs(x, self._num_classes, scheduler.knots) for x in features[:-1]]
+        self._regressions = [
+            _Ridge(inputs(x), self._num_classes) for inputs, x in zip(self._inputs, features[:-1], strict=True)
+        ]
+        calibration = eenet_rt.features(calibration_set.logits, self._combiner)
+        self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
+        steps = np.diff(costs)
+        # At a price of 1 for the smallest step not even certainty is worth going on.
+        self.high = 1.5 / float(steps[steps > 0].min())
+        self.low = -self.high
+
+    def made_of(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> bool:
+        """Whether these are the very sets and costs."""
+        return self._sets[0] is fit_set and self._sets[1] is calibration_set and np.array_equal(self._costs, costs)
+
+    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
+        exits = len(self._costs)
+        rules = [x.rounded(weight, bias) for x, (weight, bias) in zip(self._inputs, self._rules_at(-tilt), strict=True)]
+        left = np.full(len(self._sets[1]), exits - 1)
+        for k in reversed(range(exits - 1)):
+            weight, bias = rules[k]
+            left[self._calibration[k] @ weight + bias >= 0] = k
+        thresholds = np.zeros(exits)
+        if tilt <= self.low:
+            thresholds[:], left[:] = -math.inf, 0
+        scorers = [self._inputs[k].scorer(k, weight, bias) for k, (weight, bias) in enumerate(rules)]
+        policy = eenet_rt.ExitPolicy(self._num_classes, scorers, thresholds.tolist(), combiner=self._combiner)
+        return policy, np.bincount(left, minlength=exits) / len(left)
+
+    def _rules_at(self, price: float) -> list[tuple[Floats, float]]:
+        """Weight and bias of every exit but the last, by backward induction."""
+        worth = self._value - price * self._costs
+        rules: list[tuple[Floats, float]] = []
+        going_on = worth[:, -1]
+        for k in range(len(self._costs) - 2, -1, -1):
+            regression = self._regressions[k]
+            weight, bias = regression.fit(worth[:, k] - going_on)
+            going_on = np.where(regression.predict(weight, bias) >= 0, worth[:, k], going_on)
+            rules.append((weight, bias))
+        return rules[::-1]
+
+
+class _Inputs:
+    """What an exit's regression sees: the features, and a hidden ReLU unit for each knot of a confidence measure.
+
+    Args:
+        features: of the fit set, ``(N, C + 4)``; the knots of a measure are its quantiles.
+        num_classes: C.
+        knots: of each measure.
+    """
+
+    def __init__(self, features: NDArray[np.float32], num_classes: int, knots: int) -> None:
+        self._columns = np.repeat(np.arange(num_classes, num_classes + 4), knots)
+        levels = np.arange(1, knots + 1) / (knots + 1)
+        self._knots = np.quantile(features[:, num_classes:], levels, axis=0).T.reshape(-1).astype(np.float32)
+
+    def __call__(self, features: NDArray[np.float32]) -> Floats:
+        """Inputs ``(N, C + 4 + 4 knots)``."""
+        x = features.astype(np.float64)
+        return np.concatenate([x, np.maximum(x[:, self._columns] - self._knots, 0)], axis=1)
+
+    def rounded(self, weight: Floats, bias: float) -> tuple[Floats, float]:
+        """A rule on these inputs as the runtime has it in float32, so that the same samples leave here as there."""
+        weight = weight.astype(np.float32).astype(np.float64)
+        lift = self._lift(weight)
+        return weight, float(np.float32(bias - lift)) + lift
+
+    def scorer(self, exit: int, weight: Floats, bias: float) -> tuple[NDArray[np.float32], ...]:
+        """A rounded rule as the runtime takes it: a linear scorer, or one with a hidden layer."""
+        units = len(self._knots)
+        direct, steps = np.split(weight.astype(np.float32), [len(weight) - units])
+        # Earlier scores are inputs too (feature spec 1); they say nothing that their exits' features do not.
+        direct = np.concatenate([direct, np.zeros(exit, np.float32)])
+        if units == 0:
+            return direct[None], np.array([bias], np.float32)
+        lift = self._lift(weight)
+        hidden = np.zeros((1 + units, len(direct)), np.float32)
+        hidden[0] = direct
+        hidden[1 + np.arange(units), self._columns] = 1
+        return (
+            hidden,
+            np.concatenate([[lift], -self._knots]).astype(np.float32),
+            np.concatenate([[1], steps]).astype(np.float32)[None],
+            np.array([bias - lift], np.float32),
+        )
+
+    def _lift(self, weight: Floats) -> float:
+        """What the linear part, a hidden unit like the others, needs to be positive for all inputs in [0, 1]."""
+        if len(self._knots) == 0:
+            return 0.0
+        direct = weight[: len(weight) - len(self._knots)]
+        return float(np.float32(1 - direct[direct < 0].sum()))
+
+
+class _Ridge:
+    """Ridge regression of many targets on the same inputs; the penalty is chosen by generalised cross-validation."""
+
+    def __init__(self, inputs: Floats, num_classes: int) -> None:
+        self._inputs = inputs
+        self._mean = self._inputs.mean(axis=0)
+        scale = np.ones(inputs.shape[1])
+        scale[num_classes:] = 1 / math.sqrt(_CONFIDENCE_PENALTY)
+        centred = (self._inputs - self._mean) * scale
+        self._eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
+        self._eigenvalues = np.maximum(self._eigenvalues, 0)
+        self._components = centred @ vectors
+        self._back = scale[:, None] * vectors
+
+    def fit(self, target: Floats) -> tuple[Floats, float]:
+        samples = len(target)
+        centred = target - target.mean()
+        projected = self._components.T @ centred
+        damped = self._eigenvalues + samples * _PENALTIES[:, None]
+        coefficients = projected / damped
+        residual = centred @ centred - 2 * coefficients @ projected + coefficients**2 @ self._eigenvalues
+        freedom = (self._eigenvalues / damped).sum(axis=1)
+        best = int(np.argmin(residual / (1 - np.minimum(freedom, samples - 1) / samples) ** 2))
+        weight = self._back @ coefficients[best]
+        return weight, float(target.mean() - self._mean @ weight)
+
+    def predict(self, weight: Floats, bias: float) -> Floats:
+        prediction: Floats = self._inputs @ weight + bias
+        return prediction

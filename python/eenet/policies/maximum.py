@@ -1,0 +1,15 @@
+"""The maximum-score policy of MSDNet (Huang et al., 2018)."""
+
+from __future__ import annotations
+
+from eenet.policies.confidence import ConfidenceScheduler
+
+
+class MaximumScheduler(ConfidenceScheduler):
+    """Score = the highest class probability."""
+
+    policy = "maximum"
+
+    @staticmethod
+    def confidence_weights(num_exits: int) -> tuple[float, float, float, float]:
+        return 1.0, 0.0, 0.0, 0.0

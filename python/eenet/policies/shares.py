@@ -1,0 +1,152 @@
+"""From a plan of exit shares to thresholds (paper, Algorithm 1, lines 8 to 19), and plans that are not learned."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.policies.calibration import Floats, with_thresholds
+from eenet.predictions import Predictions
+
+_FIRST_STEP, _LAST_STEP = 1.0, 0.1
+
+
+class SharePlan:
+    """The family of policies whose exit shares are proportional to ``plan * exp(tilt * direction)``.
+
+    A plan is bent as little as a budget needs. With a plan of ones and the exit indices for direction the shares are
+    geometric.
+
+    Args:
+        predictions: of the calibration set.
+        policy: its scorers and combiner are used, its thresholds are not.
+        plan: K positive shares to start from.
+        direction: K increasing numbers.
+    """
+
+    def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy, plan: Floats, direction: Floats) -> None:
+        self._quota = Quota(predictions.logits, policy)
+        self._policy = policy
+        self._log_plan = np.log(np.maximum(plan, 1e-12))
+        self._direction = direction
+        self.high = 60 / float(np.diff(direction).min())
+        self.low = -self.high
+
+    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
+        thresholds, exits = self._quota.fill(_normalised(self._log_plan + tilt * self._direction))
+        shares = np.bincount(exits, minlength=len(thresholds)) / len(exits)
+        return with_thresholds(self._policy, thresholds), shares
+
+
+class Quota:
+    """Turns exit shares into thresholds; scores are computed anew only where another set of exits is disabled."""
+
+    def __init__(self, logits: NDArray[np.float32], policy: eenet_rt.ExitPolicy) -> None:
+        self._logits = logits
+        self._policy = policy
+        self._scores: dict[tuple[int, ...], NDArray[np.float32]] = {}
+
+    def fill(self, shares: Floats) -> tuple[Floats, NDArray[np.int64]]:
+        """Thresholds by which at most ``round(N * shares[k])`` samples leave at exit k, and where each sample leaves.
+
+        Samples with the highest scores leave first. A group of tied scores leaves whole or stays whole. A threshold
+        is +inf where nobody may leave, -inf where everybody does.
+        """
+        samples, last = len(self._logits), len(shares) - 1
+        thresholds = np.full(last + 1, -np.inf)
+        exits = np.full(samples, last)
+        staying = np.arange(samples)
+        disabled: tuple[int, ...] = ()
+        for k in range(last):
+            scores = self._scores_without(disabled)[staying, k]
+            thresholds[k], leaves = threshold(scores, round(samples * float(shares[k])))
+            if math.isinf(thresholds[k]) and thresholds[k] > 0:
+                disabled += (k,)
+            exits[staying[leaves]] = k
+            staying = staying[~leaves]
+        return thresholds, exits
+
+    def _scores_without(self, disabled: tuple[int, ...]) -> NDArray[np.float32]:
+        # A disabled exit's score reads as 0 in the inputs of later exits (feature spec 1).
+        if disabled not in self._scores:
+            thresholds = np.zeros(self._logits.shape[1])
+            thresholds[list(disabled)] = np.inf
+            self._scores[disabled] = eenet_rt.scores(self._logits, with_thresholds(self._policy, thresholds))
+        return self._scores[disabled]
+
+
+def threshold(scores: NDArray[np.float32], quota: int) -> tuple[float, NDArray[np.bool_]]:
+    """The threshold by which at most ``quota`` of the scores leave, and which do."""
+    if quota <= 0 or len(scores) == 0:
+        return math.inf, np.zeros(len(scores), bool)
+    if quota >= len(scores):
+        return -math.inf, np.ones(len(scores), bool)
+    descending = np.sort(scores)[::-1].astype(np.float64)
+    count = quota
+    while count > 0 and descending[count - 1] == descending[count]:
+        count = int(np.searchsorted(-descending, -descending[count], side="left"))
+    if count == 0:
+        return math.inf, np.zeros(len(scores), bool)
+    # Half way between neighbours: on another machine, whose logits differ in the last bits, these samples still go
+    # the same way.
+    middle = (descending[count - 1] + descending[count]) / 2
+    return middle, scores.astype(np.float64) >= middle
+
+
+def tuned_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Floats, budget: float) -> Floats:
+    """Exit shares of mean cost ``budget`` that are most accurate on these samples: K positive numbers.
+
+    A pattern search over the logarithms of the shares, from geometric ones: deterministic, a few hundred evaluations.
+
+    Args:
+        predictions: of the fit set.
+        policy: its scorers and combiner are used.
+        costs: K costs.
+        budget: between the first and the last of them.
+    """
+    quota = Quota(predictions.logits, policy)
+    right = eenet_rt.answers(predictions.logits, policy.combiner) == predictions.labels[:, None]
+    rows = np.arange(len(predictions))
+
+    def accuracy(log_shares: Floats) -> float:
+        _, exits = quota.fill(_normalised(log_shares))
+        return float(right[rows, exits].mean())
+
+    exits = len(costs)
+    best = _bent(np.zeros(exits), np.arange(exits, dtype=np.float64), costs, budget)
+    best_accuracy = accuracy(best)
+    step = _FIRST_STEP
+    while step > _LAST_STEP:
+        before = best_accuracy
+        for k in range(exits):
+            for sign in (-1, 1):
+                moved = best.copy()
+                moved[k] += sign * step
+                moved = _bent(moved, costs / costs[-1], costs, budget)
+                if (moved_accuracy := accuracy(moved)) > best_accuracy:
+                    best, best_accuracy = moved, moved_accuracy
+        if best_accuracy == before:
+            step /= 2
+    return _normalised(best)
+
+
+def _bent(log_plan: Floats, direction: Floats, costs: Floats, budget: float) -> Floats:
+    """``log_plan + tilt * direction`` such that the shares cost the budget."""
+    high = 60 / float(np.diff(direction).min())
+    low = -high
+    for _ in range(60):
+        tilt = (low + high) / 2
+        if _normalised(log_plan + tilt * direction) @ costs <= budget:
+            low = tilt
+        else:
+            high = tilt
+    bent: Floats = log_plan + low * direction
+    return bent
+
+
+def _normalised(exponent: Floats) -> Floats:
+    shares: Floats = np.exp(exponent - exponent.max())
+    return shares / float(shares.sum())

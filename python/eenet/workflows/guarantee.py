@@ -1,0 +1,167 @@
+"""The cheapest schedule whose loss of accuracy against full depth is bounded with high probability.
+
+Learn then Test (Angelopoulos et al., 2021, arXiv 2110.01052) with fixed-sequence testing: candidates are fitted
+without the calibration set and tested on it from the dearest to the cheapest, each at level delta, up to the first
+that fails; the last that passed is taken. The chance that any candidate passes wrongly is at most delta, whatever the
+network, the policy and the number of samples. The test is the betting test of Waudby-Smith and Ramdas (2024, arXiv
+2010.09686) for the mean of a bounded variable, which knows small variances.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.bundles.reference import reference_of
+from eenet.bundles.schedules import Schedule
+from eenet.errors import UserError
+from eenet.policies.base import check_costs
+from eenet.policies.calibration import Floats, budget_margin
+from eenet.policies.confidence import confidence_policy
+from eenet.policies.grid import FIT_SHARE, combiner_of
+from eenet.policies.registry import create_scheduler
+from eenet.predictions import Predictions
+
+CANDIDATES = 40
+_SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
+_LARGEST_BET = 0.75  # share of the capital that one sample may cost
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Guaranteed:
+    """A schedule, and what the calibration set says of it.
+
+    Attributes:
+        schedule: its budget is what it is expected to cost at most: mean cost on the calibration set plus margin.
+        accuracy_drop: accuracy of full depth minus that of the schedule on the calibration set; what is guaranteed is
+            its expectation.
+        tested: candidates tested, the failed one included.
+    """
+
+    schedule: Schedule
+    accuracy_drop: float
+    tested: int
+
+
+def fit_within_accuracy_drop(
+    policy: str,
+    validation: Predictions,
+    costs: Sequence[float],
+    max_accuracy_drop: float,
+    delta: float,
+    *,
+    unit: str,
+    combine: str = "none",
+    seed: int = 0,
+) -> Guaranteed:
+    """Fits the cheapest schedule of a policy with ``P(expected accuracy drop > max_accuracy_drop) <= delta``.
+
+    The drop is against full depth, where the last exit answers alone. The probability is that of the calibration set;
+    it holds for samples of the same distribution. Where no candidate passes, the schedule is full depth itself.
+
+    Args:
+        policy: a name of `eenet.policies.POLICIES`.
+        validation: predictions on images that the network was not trained on; a seeded half fits candidates, the other
+            half tests them.
+        costs: K costs.
+        max_accuracy_drop: a fraction, as 0.005 for half a point.
+        delta: between 0 and 1.
+        unit: ``ms``, ``flops`` or ``params``.
+        combine: see `eenet.policies.grid.fit_schedules`.
+        seed: of the splits, of the order of the test and of what is random in the scheduler.
+
+    Raises:
+        UserError: as `Scheduler.fit`, or a drop or delta that is not above 0 and below 1.
+    """
+    for name, value in (("max accuracy drop", max_accuracy_drop), ("delta", delta)):
+        if not 0 < value < 1:
+            raise UserError(f"{name}: got {value:g}, expected a fraction above 0 and below 1")
+    table = check_costs(costs, validation.num_exits)
+    fit_set, calibration_set = validation.split(FIT_SHARE, seed)
+    scorer_set, threshold_set = fit_set.split(_SCORERS_SHARE, seed)
+    combiner = combiner_of(combine, scorer_set)
+    scheduler = create_scheduler(policy, seed, combiner)
+    order = np.random.default_rng(seed).permutation(len(calibration_set))
+    full_depth = eenet_rt.replay(calibration_set.logits, None).labels == calibration_set.labels
+
+    best, best_drop, tested = _full_depth(table, len(calibration_set), calibration_set.num_classes, unit), 0.0, 0
+    for budget in np.linspace(table[-1], table[0], CANDIDATES):
+        candidate = scheduler.fit(scorer_set, threshold_set, table, float(budget)).schedule(unit)
+        replay = eenet_rt.replay(calibration_set.logits, candidate.exit_policy)
+        drop = full_depth.astype(np.float64) - (replay.labels == calibration_set.labels)
+        tested += 1
+        if drop_p_value(drop[order], max_accuracy_drop, delta) > delta:
+            break
+        best, best_drop = _priced(candidate, replay.exits, calibration_set), float(drop.mean())
+    if tested == 1:
+        _log.warning(
+            "no schedule of %s could be shown to lose at most %g points with probability %g on %d calibration samples, "
+            "so the schedule is full depth; were not one answer lost, it would take some %d of them",
+            policy, 100 * max_accuracy_drop, 1 - delta, len(calibration_set), least_samples(max_accuracy_drop, delta),
+        )  # fmt: skip
+    return Guaranteed(best, best_drop, tested)
+
+
+def least_samples(max_drop: float, delta: float) -> int:
+    """Calibration samples below which no candidate can pass, not even one that never loses an answer."""
+    most = 1
+    while drop_p_value(np.zeros(most), max_drop, delta) > delta:
+        most *= 2
+    return most // 2 + bisect_left(
+        range(most // 2, most), True, key=lambda n: drop_p_value(np.zeros(n), max_drop, delta) <= delta
+    )
+
+
+def drop_p_value(drops: Floats, max_drop: float, delta: float) -> float:
+    """P-value of "the mean of the drops is above ``max_drop``", at its sharpest near ``delta``.
+
+    A gambler bets sample after sample that the drop is smaller, a share of the capital that only earlier samples
+    decide. Were the hypothesis true, the capital would be a supermartingale, and by Ville's inequality reach 1/p with
+    a probability of at most p.
+
+    Args:
+        drops: in [-1, 1], in an order that has nothing to do with their values.
+        max_drop: above -1 and below 1.
+        delta: level at which the test will be read; bets are sized for it.
+    """
+    gain = (1 - drops) / 2
+    mean = (1 - max_drop) / 2
+    samples = np.arange(1, len(gain) + 1)
+    # Estimates start at 1/2 and at the variance of a fair coin, and each knows the samples before it alone.
+    means = (0.5 + np.cumsum(gain)) / (samples + 1)
+    variances = (0.25 + np.cumsum((gain - means) ** 2)) / (samples + 1)
+    before = np.concatenate([[0.25], variances[:-1]])
+    bets = np.minimum(np.sqrt(2 * math.log(1 / delta) / (before * len(gain))), _LARGEST_BET / mean)
+    log_capital = np.cumsum(np.log1p(bets * (gain - mean)))
+    return math.exp(-max(0.0, float(log_capital.max())))
+
+
+def _full_depth(costs: Floats, samples: int, num_classes: int, unit: str) -> Schedule:
+    exits = len(costs)
+    policy = confidence_policy(exits, num_classes, (1.0, 0.0, 0.0, 0.0))
+    shares = tuple(float(k == exits - 1) for k in range(exits))
+    return Schedule("full-depth", float(costs[-1]), unit, tuple(map(float, costs)), 0.0, samples, shares, policy)
+
+
+def _priced(candidate: Schedule, exits: NDArray[np.int64], calibration_set: Predictions) -> Schedule:
+    """The schedule with what the calibration set, which none of it was fitted on, says of it."""
+    costs = np.array(candidate.costs)
+    shares = np.bincount(exits, minlength=len(costs)) / len(exits)
+    margin = budget_margin(shares, costs, len(exits))
+    return replace(
+        candidate,
+        budget=float(shares @ costs) + margin,
+        margin=margin,
+        calibration_samples=len(exits),
+        calibration_shares=tuple(map(float, shares)),
+        reference=reference_of(candidate.exit_policy, calibration_set.logits),
+    )

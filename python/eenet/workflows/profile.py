@@ -1,0 +1,212 @@
+"""Measures the cost of each exit with the runtime itself, in a process of its own.
+
+The process holds no PyTorch and no other copy of ONNX Runtime, whose threads would disturb the figures.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# Not np.random, which is imported when it is first used and swallows a Ctrl-C that comes meanwhile.
+from numpy.random import default_rng
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.errors import UserError
+
+# What a measured profile may be for: the short names that eenet_rt.load takes.
+PROVIDERS = ("cpu", "openvino", "cuda", "tensorrt", "nv_tensorrt_rtx")
+
+_KEY = ("device", "provider", "precision", "threads", "batch")
+_ERROR = "measure: error: "  # how the measuring process begins its message
+_WARM_UP = 20
+_NOISE_SAMPLES = 8
+_LITTLE_LOAD = 0.3
+_UNSTEADY = 1.3  # median over the fastest tenth, above which a machine was busy
+
+_log = logging.getLogger(__name__)
+
+Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class CostProfile:
+    """Measured or computed cost of each exit; see ``docs/spec/format.md`` for the fields."""
+
+    unit: str
+    costs: tuple[float, ...]
+    static: float | None = None
+    device: str | None = None
+    provider: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    batch: int | None = None
+
+    @classmethod
+    def of_this_device(
+        cls, costs: Sequence[float], threads: int, static: float | None = None, provider: str = "cpu"
+    ) -> CostProfile:
+        """Milliseconds, under the key by which the runtime finds them on this device."""
+        device = eenet_rt.device_name()
+        return cls("ms", tuple(map(float, costs)), static, device, provider, "float32", threads, 1)
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> CostProfile:
+        """A profile of a manifest.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is malformed.
+        """
+        static = entry["static"]
+        costs = tuple(float(cost) for cost in entry["costs"])
+        profile = cls(str(entry["unit"]), costs, None if static is None else float(static))
+        if profile.unit != "ms":
+            return profile
+        device, provider, precision = (str(entry[name]) for name in ("device", "provider", "precision"))
+        threads, batch = int(entry["threads"]), int(entry["batch"])
+        return replace(profile, device=device, provider=provider, precision=precision, threads=threads, batch=batch)
+
+    def same_key(self, entry: dict[str, Any]) -> bool:
+        """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""
+        return all(entry.get(name) == getattr(self, name) for name in ("unit", *_KEY))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the manifest; a profile that holds everywhere has no key."""
+        value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
+        return value | {name: getattr(self, name) for name in _KEY if getattr(self, name) is not None}
+
+
+@dataclass(frozen=True)
+class MachineLoad:
+    """What else a machine does.
+
+    Attributes:
+        load: processes that had or wanted a core, mean of the last minute (load average).
+        cores: that this process may use.
+    """
+
+    load: float
+    cores: int
+
+    @classmethod
+    def now(cls) -> MachineLoad:
+        """Before anything is measured, for what is measured is load as well."""
+        return cls(os.getloadavg()[0], len(os.sched_getaffinity(0)))
+
+    def busy(self, threads: int) -> bool:
+        """Whether work beside so many threads leaves them less than all of their cores."""
+        return self.load + threads > self.cores + _LITTLE_LOAD
+
+    def __str__(self) -> str:
+        return f"load average {self.load:.1f} on {self.cores} core(s)"
+
+
+@dataclass(frozen=True)
+class ProfileOptions:
+    """How to measure.
+
+    Attributes:
+        threads: of the runtime.
+        repeats: runs of each exit; the cost is their median.
+        provider: one of `PROVIDERS`, with its default options.
+    """
+
+    threads: int = 1
+    repeats: int = 300
+    provider: str = "cpu"
+
+
+def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bundle: Path | None = None) -> CostProfile:
+    """Median time of ``infer`` forced to each exit, heads and scoring included, made non-decreasing, in milliseconds.
+
+    Args:
+        bundle: whose exits to measure; its active schedule is the scoring that is timed.
+        inputs: samples, ``{name: (N, ...)}``; runs go through them in turn.
+        options: how to measure.
+        static_bundle: the network without early exits, as a bundle of one segment; None leaves its cost out.
+
+    Raises:
+        UserError: the measuring process failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        samples = Path(folder) / "inputs.npz"
+        arrays: dict[str, Any] = {**inputs}  # numpy's stubs take any keyword for its one option
+        np.savez(samples, **arrays)
+        command = [sys.executable, "-m", "eenet.cli.measure", str(samples), str(options.threads)]
+        command += [
+            str(options.repeats),
+            options.provider,
+            *(str(path) for path in (bundle, static_bundle) if path is not None),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        # The last line is the error, be it one that the process knows or the end of a traceback.
+        reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
+        raise UserError(f"{bundle.name} cannot be measured: {reason.removeprefix(_ERROR)}")
+    medians, fast = json.loads(done.stdout)
+    _warn_if_unsteady(medians, fast)
+    static = None if static_bundle is None else medians.pop()
+    costs = np.maximum.accumulate(medians).tolist()
+    return CostProfile.of_this_device(costs, options.threads, static, options.provider)
+
+
+def _warn_if_unsteady(medians: Sequence[float], fast: Sequence[float]) -> None:
+    """Where runs differ, it is not for what they compute: they take the same way through the network every time."""
+    worst = max(range(len(medians)), key=lambda i: medians[i] / fast[i])
+    if medians[worst] > _UNSTEADY * fast[worst]:
+        _log.warning(
+            "measure: the median of %.3g ms is %.1f times the fastest tenth of the same runs (%.3g ms): other work ran "
+            "beside it; costs and budgets in ms are those of a busy machine, measure again on a quiet one",
+            medians[worst], medians[worst] / fast[worst], fast[worst],
+        )  # fmt: skip
+
+
+def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inputs:
+    """Seeded samples in the shapes of a manifest, free dimensions at their maxima.
+
+    They do for measuring: forced to an exit, a network takes the same time whatever it sees.
+
+    Raises:
+        KeyError, TypeError, ValueError: the manifest is malformed.
+    """
+    random = default_rng(0)
+    inputs: Inputs = {}
+    for name in manifest["inputs"]:
+        tensor = manifest["tensors"][name]
+        dims = [d if isinstance(d, int) else manifest["symbols"][d]["max"] for d in tensor["shape"][1:]]
+        shape = (samples, *dims)
+        if tensor["dtype"] == "int64":
+            # 0 and 1 are tokens of every vocabulary, and what masks consist of.
+            inputs[name] = random.integers(0, 2, shape)
+        else:
+            inputs[name] = random.standard_normal(shape, np.float32)
+    return inputs
+
+
+def measure_here(samples: str, threads: int, repeats: int, provider: str, *bundles: str) -> list[list[float]]:
+    """Medians and 10 % quantiles in milliseconds: of each exit of the first bundle, of full depth of the others."""
+    exits, *whole = (eenet_rt.load(bundle, threads=threads, providers=[provider]) for bundle in bundles)
+    with np.load(samples) as file:
+        inputs = {name: np.ascontiguousarray(file[name]) for name in file.files}
+    count = len(next(iter(inputs.values())))
+    times = np.zeros((_WARM_UP + repeats, exits.num_exits + len(whole)))
+    for i in range(len(times)):
+        sample = {name: array[i % count] for name, array in inputs.items()}
+        # Interleaved, so that a change of the clock or of the load meets all exits alike.
+        for k in range(exits.num_exits):
+            times[i, k] = exits.infer(sample, forced_exit=k).latency_ms
+        for j, runtime in enumerate(whole, start=exits.num_exits):
+            times[i, j] = runtime.infer(sample, policy=None).latency_ms
+    quantiles: list[list[float]] = np.quantile(times[_WARM_UP:], (0.5, 0.1), axis=0).tolist()
+    return quantiles

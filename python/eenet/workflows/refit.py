@@ -1,0 +1,209 @@
+"""Fits the schedules of a bundle anew on the device that runs it: no PyTorch, no images, no weights."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import eenet_rt
+from eenet.budgets import Budget, budget_cost
+from eenet.bundles.bundle import (
+    CALIBRATION,
+    MANIFEST,
+    SCHEDULES,
+    Bundle,
+    file_entry,
+    listed_files,
+    reading,
+    save_manifest,
+)
+from eenet.bundles.calibration import parse_calibration
+from eenet.bundles.schedules import Schedule, save_schedules
+from eenet.errors import UserError
+from eenet.files import check_replaceable, replacing_folder
+from eenet.policies.base import check_budget, check_costs
+from eenet.policies.calibration import Floats, check_schedule
+from eenet.policies.registry import create_scheduler
+from eenet.prediction_checks import check_predictions
+from eenet.predictions import Predictions
+from eenet.workflows.profile import CostProfile, ProfileOptions, measure, noise_inputs
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
+
+
+@dataclass(frozen=True)
+class RefitOptions:
+    """What to refit to.
+
+    Attributes:
+        budgets: at least one, the first one active; in ms, or as shares of full cost, as ``"65%"``.
+        costs: K costs of this device in ms; None: those of the bundle's profile, measured where it has none that fits.
+        measure: measure even so.
+        profile: how to measure; its threads and provider are part of the key of a profile.
+    """
+
+    budgets: tuple[Budget, ...]
+    costs: tuple[float, ...] | None = None
+    measure: bool = False
+    profile: ProfileOptions = field(default_factory=ProfileOptions)
+
+
+@dataclass(frozen=True)
+class RefitResult:
+    """What came of it; ``active`` is an index into the schedules, which are in the order of budgets."""
+
+    bundle: Path
+    profile: CostProfile
+    schedules: list[Schedule]
+    active: int
+    calibration_set: Predictions
+
+
+def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Callable[[str], None]) -> RefitResult:
+    """Writes a bundle with the schedules of another for other costs and budgets: complete and checked, or not at all.
+
+    Args:
+        path: the bundle.
+        out: the folder to write, a new one or another bundle; None replaces ``path``.
+        options: what to refit to.
+        say: takes one line for each step.
+
+    Raises:
+        UserError: not a bundle, or one that cannot be refitted; costs or budgets that do not fit.
+        eenet_rt.EenetError: the bundle is damaged.
+    """
+    bundle = Bundle.open(path.resolve())
+    bundle.require_whole()
+    target = bundle.folder if out is None else out.resolve()
+    if target.is_dir() and not (target / MANIFEST).is_file():
+        raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
+    check_replaceable(target, folder=True)
+    fitted = _read_schedules(bundle)
+    fit_set, calibration_set = _read_calibration(bundle)
+    for part, samples in (("fit", fit_set), ("calibration", calibration_set)):
+        check_predictions(samples, f"{bundle.folder.name}: {part} set")
+    say(exits_line(calibration_set))
+    profile = _profile(bundle, options, say)
+    costs = check_costs(profile.costs, bundle.num_exits)
+    wanted = [budget_cost(budget, costs[-1]) for budget in options.budgets]
+    budgets = _check_budgets(wanted, costs)
+    schedules = []
+    for budget in budgets:
+        schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
+        say(f"refit {schedule_line(schedules[-1], calibration_set)}")
+    warn_of_margins(schedules)
+    active = budgets.index(wanted[0])
+    with replacing_folder(target, ours=listed_files(target).__contains__) as folder:
+        _copy(bundle, folder, link=target == bundle.folder)
+        save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
+        _save_manifest(bundle, folder, profile)
+        _check(folder, calibration_set, options.profile, wanted[0], say)
+    return RefitResult(target, profile, schedules, active, calibration_set)
+
+
+def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
+    file = eenet_rt.parse_schedules(bundle.read(SCHEDULES))
+    expected = (bundle.id, bundle.num_exits, len(bundle.class_names))
+    if (file.network, file.num_exits, file.num_classes) != expected or not file.schedules:
+        raise UserError(
+            f"{bundle.folder}: {SCHEDULES}: {len(file.schedules)} schedules of network {file.network} with "
+            f"{file.num_exits} exits and {file.num_classes} classes came, at least one of {expected[0]} with "
+            f"{expected[1]} and {expected[2]} expected"
+        )
+    return file.schedules
+
+
+def _read_calibration(bundle: Bundle) -> tuple[Predictions, Predictions]:
+    data = bundle.read(CALIBRATION)
+    try:
+        fit_set, calibration_set = parse_calibration(data, bundle.class_names)
+    except UserError as error:
+        raise UserError(f"{bundle.folder}: {CALIBRATION}: {error}") from error
+    if fit_set.num_exits != bundle.num_exits:
+        raise UserError(
+            f"{bundle.folder}: {CALIBRATION}: logits of {fit_set.num_exits} exits came, "
+            f"{bundle.num_exits} expected by the manifest"
+        )
+    return fit_set, calibration_set
+
+
+def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) -> CostProfile:
+    """Costs of this device: given, the bundle's, or measured."""
+    threads, provider = options.profile.threads, options.profile.provider
+    here = CostProfile.of_this_device(options.costs or (), threads, provider=provider)
+    if options.costs is not None:
+        return here
+    with reading(bundle.folder / MANIFEST):
+        known = next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
+    if known is not None and not options.measure:
+        say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device")
+        return known
+    repeats = options.profile.repeats
+    say(f"measure: {repeats} runs to each exit")
+    with reading(bundle.folder / MANIFEST):
+        inputs = noise_inputs(bundle.manifest)
+    measured = measure(bundle.folder, inputs, options.profile)
+    say(f"costs: exits at {_listed(measured.costs)} ms ({provider}, {threads} thread(s), median of {repeats})")
+    # The network without early exits is not in the bundle.
+    return replace(measured, static=None if known is None else known.static)
+
+
+def _listed(costs: Sequence[float]) -> str:
+    return " ".join(f"{cost:.3f}" for cost in costs)
+
+
+def _check_budgets(budgets: Sequence[float], costs: Floats) -> list[float]:
+    """Budgets in ascending order."""
+    ordered = sorted(check_budget(budget, costs) for budget in budgets)
+    for first, second in itertools.pairwise(ordered):
+        if first == second:
+            raise UserError(f"budget {first:g} came twice, expected different ones")
+    return ordered
+
+
+def _refit(
+    fitted: Sequence[eenet_rt.Schedule],
+    fit_set: Predictions,
+    calibration_set: Predictions,
+    costs: Floats,
+    budget: float,
+) -> Schedule:
+    """A schedule by the policy, and with the combiner, of the one whose budget is nearest as a share of full cost."""
+    share = budget / costs[-1]
+    nearest = min(fitted, key=lambda schedule: abs(schedule.budget / schedule.costs[-1] - share))
+    scheduler = create_scheduler(nearest.policy, combiner=nearest.exit_policy.combiner)
+    return scheduler.refit(nearest, fit_set, calibration_set, costs, budget).schedule("ms")
+
+
+def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:
+    """Makes the folder and brings every file of the bundle into it but those that are written anew."""
+    folder.mkdir()
+    for name in bundle.files:
+        if name != SCHEDULES:
+            # Linked where the old bundle is about to go: its segments need not be written again.
+            bundle.copy(name, folder, link=link)
+
+
+def _save_manifest(bundle: Bundle, folder: Path, profile: CostProfile) -> None:
+    others = [entry for entry in bundle.profiles if not profile.same_key(entry)]
+    files = {**bundle.files, SCHEDULES: file_entry((folder / SCHEDULES).read_bytes())}
+    save_manifest(folder, {**bundle.manifest, "profiles": [profile.to_json(), *others], "files": files})
+
+
+def _check(
+    folder: Path, calibration_set: Predictions, profile: ProfileOptions, active: float, say: Callable[[str], None]
+) -> None:
+    """Reads back what was written; ``active`` is the budget in force."""
+    file = eenet_rt.read_schedules(str(folder / SCHEDULES))
+    for schedule in file.schedules:
+        check_schedule(schedule, calibration_set)
+    try:
+        runtime = eenet_rt.load(folder, threads=profile.threads, providers=[profile.provider])
+    except eenet_rt.BackendError as error:
+        # Not the fault of anything written here: the segments are those of the old bundle.
+        say(f"check: schedules; segments could not be opened here: {error}")
+        return
+    if runtime.schedule is None or runtime.schedule.budget != active:
+        raise UserError(f"verify: the schedule in force is {runtime.schedule!r}, expected that for {active:g} ms")
+    say("check: the bundle loads, its schedules keep their budgets on the calibration set")

@@ -1,0 +1,60 @@
+"""What is said of schedules when they have been fitted: where the calibration set leaves, and how often it is right."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+import eenet_rt
+from eenet.bundles.schedules import Schedule
+from eenet.policies.calibration import Floats
+from eenet.predictions import Predictions
+from eenet.workflows.evaluate import evaluate
+
+_LARGE_MARGIN = 0.05  # of a budget
+
+_log = logging.getLogger(__name__)
+
+
+def exit_accuracies(predictions: Predictions) -> Floats:
+    """K shares of right answers of the exits as they are, each on all samples; the last is that of full depth."""
+    accuracy: Floats = (eenet_rt.answers(predictions.logits) == predictions.labels[:, None]).mean(axis=0)
+    return accuracy
+
+
+def exits_line(calibration_set: Predictions) -> str:
+    """A line for people: accuracy of each exit and of full depth."""
+    accuracies = [f"{100 * a:.1f}" for a in exit_accuracies(calibration_set)]
+    return (
+        f"accuracy of the exits, each on all {len(calibration_set)} calibration samples: {' '.join(accuracies)} %, "
+        f"so full depth has {accuracies[-1]} %"
+    )
+
+
+def schedule_line(schedule: Schedule, calibration_set: Predictions) -> str:
+    """A line for people: what the budget is, where the calibration set leaves and how often it is right."""
+    shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
+    accuracy = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
+    full = "" if schedule.budget < schedule.costs[-1] else ", which is full depth"
+    return (
+        f"{schedule.policy}: budget {schedule.budget:.4g} {schedule.unit}{full}, accuracy {100 * accuracy:.1f} %, exit "
+        f"shares {shares} %"
+    )
+
+
+def warn_of_margins(schedules: Sequence[Schedule]) -> None:
+    """Says how much of the budgets few calibration samples cost, and how many would do."""
+    worst = max(schedules, key=lambda schedule: schedule.margin / schedule.budget)
+    share = worst.margin / worst.budget
+    if share <= _LARGE_MARGIN:
+        return
+    needed = 2 * math.ceil(worst.calibration_samples * (share / _LARGE_MARGIN) ** 2)
+    rounded = int(np.ceil(needed / 10 ** (len(str(needed)) - 2))) * 10 ** (len(str(needed)) - 2)
+    _log.warning(
+        "%d calibration samples are few: of a budget of %.4g %s, %.1f %% is held back as a margin, lest other samples "
+        "overspend it; some %d validation samples in all would make that %.0f %%",
+        worst.calibration_samples, worst.budget, worst.unit, 100 * share, rounded, 100 * _LARGE_MARGIN,
+    )  # fmt: skip
