@@ -49,10 +49,11 @@ $(VENV)/.created: requirements/constraints.txt
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# One wheel, built once, installed as a user would; everything below runs against it.
+# One wheel, built once, from the sdist, installed as a user would; everything below runs against it.
 $(VENV)/.wheel: $(VENV)/.created $(PACKAGE_SOURCES)
-	@echo "== build the wheel and install it with its export and cpu extras (PyTorch, ONNX, ONNX Runtime)"
-	@rm -rf dist && $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@echo "== build sdist and wheel, and install it with its export and cpu extras (PyTorch, ONNX, ONNX Runtime)"
+	@$(PIP) build
+	@$(BIN)/python tools/build_wheel.py dist
 	@$(PIP) "$$(ls dist/eenet-*.whl)[cpu,export]"
 	@$(PIP) --force-reinstall --no-deps dist/eenet-*.whl
 	@touch $@
@@ -106,11 +107,9 @@ test-aarch64: $(BUNDLE) $(VENV)/.dev build/tests/.built
 	@echo "== cross-build for aarch64, C++ tests and eenet-run under qemu"
 	@tools/test_aarch64.sh $(CURDIR)/$(BIN)/python $(BUNDLE) build/tests/cpp/tools/eenet-run
 
-test-sdist: $(VENV)/.dev
-	@echo "== build an sdist, and a wheel from it"
-	@rm -rf build/sdist && $(BIN)/python -m build --sdist --outdir build/sdist . >build/sdist.log
-	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/sdist build/sdist/eenet-*.tar.gz
-	@$(BIN)/python tools/compare_wheels.py dist/eenet-*.whl build/sdist/eenet-*.whl
+test-sdist: $(VENV)/.wheel
+	@echo "== files of the wheel, which was built from the sdist"
+	@$(BIN)/python tools/check_wheel.py dist/eenet-*.whl
 
 # Run from another folder, so that the installed wheel is imported and never the source tree.
 test-python: $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
