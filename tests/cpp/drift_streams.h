@@ -49,11 +49,13 @@ class Stream {
 
   explicit Stream(std::uint64_t seed = 0) : random_(seed) {}
 
-  Sample next(const ExitPolicy& policy, double power = 1) {
+  Sample next(const ExitPolicy& policy, double power = 1) { return next(policy, power, power); }
+  /// @param later The power at exits after the first.
+  Sample next(const ExitPolicy& policy, double power, double later) {
     Sample sample{0, {}};
     for (;; ++sample.exit) {
       const bool last = sample.exit + 1 == policy.num_exits();
-      const double score = last ? 0 : std::pow(uniform_(random_), power);
+      const double score = last ? 0 : std::pow(uniform_(random_), sample.exit == 0 ? power : later);
       sample.scores.push_back(policy.disabled(sample.exit) ? 0.0F : static_cast<float>(score));
       if (last || (!policy.disabled(sample.exit) && score >= policy.thresholds()[sample.exit])) {
         return sample;

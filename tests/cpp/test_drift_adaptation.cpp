@@ -20,14 +20,19 @@ constexpr std::size_t kWindow = Adaptation::kWindow;
 
 /// Runs samples through what is in force.
 /// @return Their mean cost.
-double run(Adaptation& adaptation, Stream& stream, std::size_t samples, double power) {
+double run(Adaptation& adaptation, Stream& stream, std::size_t samples, double power,
+           double later) {
   double cost = 0;
   for (std::size_t i = 0; i < samples; ++i) {
-    const Stream::Sample sample = stream.next(*adaptation.policy(), power);
+    const Stream::Sample sample = stream.next(*adaptation.policy(), power, later);
     adaptation.record(sample.exit, sample.scores);
     cost += static_cast<double>(sample.exit + 1);
   }
   return cost / static_cast<double>(samples);
+}
+
+double run(Adaptation& adaptation, Stream& stream, std::size_t samples, double power) {
+  return run(adaptation, stream, samples, power, power);
 }
 
 /// Has an alarm come, and thresholds set anew by the window after it.
@@ -91,27 +96,32 @@ TEST(Adaptation, KeepsThePlanAndComesBack) {
 TEST(Adaptation, ComesBackFromADriftThatOnlyALaterExitShows) {
   Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
   Stream stream;
-  const auto run_at_last = [&](double power) {
-    for (std::size_t i = 0; i < kWindow; ++i) {
-      Stream::Sample sample = stream.next(*adaptation.policy());
-      if (sample.exit > 0) {
-        sample.scores[1] = std::pow(sample.scores[1], static_cast<float>(power));
-        const bool leaves = sample.scores[1] >= adaptation.policy()->thresholds()[1];
-        sample.exit = leaves ? 1 : 2;
-      }
-      sample.scores.resize(3);
-      adaptation.record(sample.exit, sample.scores);
-    }
-  };
   adaptation.advance(true, true);
-  run_at_last(4);
+  run(adaptation, stream, kWindow, 1, 4);
   ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
-  run_at_last(4);
+  run(adaptation, stream, kWindow, 1, 4);
   ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
   EXPECT_NEAR(adaptation.policy()->thresholds()[0], 0.7, 0.05);
   EXPECT_NEAR(adaptation.policy()->thresholds()[1], std::pow(0.6, 4), 0.07);
   for (int i = 0; i < 3 && adaptation.adapted(); ++i) {
-    run_at_last(1);
+    run(adaptation, stream, kWindow, 1);
+    adaptation.advance(false, true);
+  }
+  EXPECT_FALSE(adaptation.adapted());
+}
+
+TEST(Adaptation, StaysWhileALaterExitIsOffThoughTheFirstLooksAsPlannedAgain) {
+  Adaptation adaptation(test::uniform_schedule(), {1, 2, 3});
+  Stream stream;
+  adaptation.advance(true, true);
+  run(adaptation, stream, kWindow, 1.4, 4);  // 22 % leave at the first exit, 30 % are planned.
+  ASSERT_EQ(adaptation.advance(false, true), Step::kAdapted);
+  for (int window = 0; window < 8; ++window) {
+    run(adaptation, stream, kWindow, 1, 4);
+    EXPECT_EQ(adaptation.advance(false, true), Step::kAdapted) << window;
+  }
+  for (int i = 0; i < 3 && adaptation.adapted(); ++i) {
+    run(adaptation, stream, kWindow, 1);
     adaptation.advance(false, true);
   }
   EXPECT_FALSE(adaptation.adapted());

@@ -219,13 +219,7 @@ def test_an_audited_batch_answers_as_before(runtime: eenet_rt.Runtime, streams: 
 # --- adapting ---
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "negative",
-        pytest.param("faded", marks=pytest.mark.xfail(reason="adapts, but rolls back within the stream", strict=False)),
-    ],
-)
+@pytest.mark.parametrize("kind", ["negative", "faded"])
 def test_adapted_thresholds_bring_the_cost_back(runtime: eenet_rt.Runtime, streams: Streams, kind: str) -> None:
     drifted = getattr(streams, kind)
     plan = planned_cost(runtime)

@@ -116,6 +116,24 @@ std::vector<float> Adaptation::scores_at(const Window& window, std::size_t exit,
   return out;
 }
 
+/// How many may come to this exit by the schedule's own thresholds, and left before it by others.
+std::size_t Adaptation::count_unseen(const Window& window, std::size_t exit) const {
+  const std::span<const double> own = schedule_->exit_policy->thresholds();
+  const std::size_t width = costs_.size() - 1;
+  std::size_t count = 0;
+  for (std::size_t row = 0; row < kWindow; ++row) {
+    const std::size_t left = window.exits[row];
+    if (left >= exit) continue;
+    const float* const scores = window.scores.data() + row * width;
+    bool comes = true;
+    for (std::size_t k = 0; k <= left; ++k) {
+      comes = comes && !(static_cast<double>(scores[k]) >= own[k]);
+    }
+    count += comes ? 1U : 0U;
+  }
+  return count;
+}
+
 double Adaptation::mean_cost(const Window& window) const {
   double sum = 0;
   for (const std::size_t exit : window.exits) sum += costs_[exit];
@@ -128,20 +146,24 @@ double Adaptation::distance(double cost) const {
 }
 
 bool Adaptation::Share::off() const noexcept {
-  return std::abs(seen - planned) > tolerance;
+  return planned < lowest - tolerance || planned > highest + tolerance;
 }
 
-/// Of samples that come to this exit by the schedule's own thresholds, as far as they came to it.
 Adaptation::Share Adaptation::own_share(const Window& window, std::size_t exit) const {
   const std::span<const double> own = schedule_->exit_policy->thresholds();
   const std::vector<float> scores = scores_at(window, exit, own);
   const auto coming = static_cast<double>(scores.size());
   const auto leaves = [&](float score) { return static_cast<double>(score) >= own[exit]; };
   const auto leaving = static_cast<double>(std::ranges::count_if(scores, leaves));
+  const auto unseen = static_cast<double>(count_unseen(window, exit));
   const std::span<const double> from = std::span(schedule_->calibration_shares).subspan(exit);
   const double reached = std::accumulate(from.begin(), from.end(), 0.0);
   if (scores.size() < kFewest || reached <= 0) return {};
-  Share share{leaving / coming, from[0] / reached, 0};
+  Share share;
+  share.seen = leaving / coming;
+  share.lowest = leaving / (coming + unseen);
+  share.highest = (leaving + unseen) / (coming + unseen);
+  share.planned = from[0] / reached;
   const double calibration = reached * static_cast<double>(schedule_->calibration_samples);
   share.tolerance =
       2 * std::sqrt(share.planned * (1 - share.planned) * (1 / calibration + 1 / coming));
@@ -155,12 +177,13 @@ std::optional<std::size_t> Adaptation::first_off(const Window& window) const {
   return std::nullopt;
 }
 
-/// Whether the schedule's own thresholds would let as many leave as planned where they did not.
-/// The exits before that one were as planned, so that the samples that come to it are the same.
+/// Whether the schedule's own thresholds would let as many leave as planned: at the first exit
+/// where they did not, and as far as can be seen at every other, for a drift may show at one more
+/// than at another.
 bool Adaptation::own_would_do(const Window& window) const {
   if (!off_) return false;
   const Share now = own_share(window, *off_);
-  return !now.off() && std::abs(now.seen - now.planned) < std::abs(now.seen - off_share_);
+  return !first_off(window) && std::abs(now.seen - now.planned) < std::abs(now.seen - off_share_);
 }
 
 }  // namespace eenet

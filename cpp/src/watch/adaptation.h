@@ -19,7 +19,8 @@ double quota_threshold(std::vector<float> scores, std::size_t quota);
 
 /// Keeps the exit shares of one schedule as planned on samples that are not like those of the
 /// calibration set: sets thresholds anew by the scores of the latest samples, again and again, and
-/// goes back to the schedule's own when they would do, or when the new ones do no better.
+/// goes back to the schedule's own when they would do at every exit, or when the new ones do no
+/// better.
 class Adaptation {
  public:
   /// Samples that thresholds are set by, and from one time to the next.
@@ -57,6 +58,10 @@ class Adaptation {
   /// What the schedule's own threshold of an exit lets leave, of the samples that come to it.
   struct Share {
     double seen = 0;
+    // Samples that left earlier by the thresholds in force may come to it by the own ones, too:
+    // the share if none of them left here, and if all did.
+    double lowest = 0;
+    double highest = 0;
     double planned = 0;
     double tolerance = 0;  // How far apart they may be by chance, in 19 of 20 cases.
 
@@ -67,6 +72,7 @@ class Adaptation {
   void adapt(const Window& window);
   std::vector<float> scores_at(const Window& window, std::size_t exit,
                                std::span<const double> thresholds) const;
+  std::size_t count_unseen(const Window& window, std::size_t exit) const;
   double mean_cost(const Window& window) const;
   double distance(double cost) const;
   Share own_share(const Window& window, std::size_t exit) const;
