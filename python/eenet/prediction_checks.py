@@ -206,9 +206,12 @@ def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int
     """Rows that are among the known ones, up to what another engine or storage in float16 does to logits."""
     rows, others = logits.reshape(len(logits), -1), known.reshape(len(known), -1)
     scale = float(others.std()) or 1.0
-    # With next to no logits other samples come close by chance.
-    free = logits.shape[1] * (logits.shape[2] - 1)
-    tolerance = scale * (_SAME_LOGITS if free >= _LEAST_FREE else _SAME_FEW_LOGITS)
+    tolerance = scale * _SAME_LOGITS
+    if logits.shape[1] * (logits.shape[2] - 1) < _LEAST_FREE:
+        # With next to no logits other samples come close by chance: twins of another engine are not told from them.
+        tolerance = scale * _SAME_FEW_LOGITS
+        if _were_float16(rows) or _were_float16(others):
+            rows, others = _as_float16(rows), _as_float16(others)
     directions = np.random.default_rng(0).normal(size=(rows.shape[1], _PROJECTIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=0)
     keys, other_keys = rows @ directions, others @ directions
@@ -223,6 +226,15 @@ def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int
         near = a + np.flatnonzero((np.abs(other_keys[a:b] - key) <= window).all(axis=1))
         count += bool((np.abs(others[near] - row) <= tolerance).all(axis=1).any())
     return count
+
+
+def _as_float16(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return logits.astype(np.float16).astype(np.float32)
+
+
+def _were_float16(logits: NDArray[np.float32]) -> bool:
+    return np.array_equal(_as_float16(logits), logits)
 
 
 def _check_logits(predictions: Predictions, name: str) -> None:

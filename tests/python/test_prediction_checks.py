@@ -150,6 +150,18 @@ def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> No
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("classes", [2, 3, 5])
+@pytest.mark.parametrize("stored", ["none", "report", "fitted", "both"])
+def test_twins_of_few_logits(good: Predictions, classes: int, stored: str) -> None:
+    """Of two exits: those of float16 are found, and no others."""
+    few = good[good.labels < classes]
+    few = replace(few, logits=few.logits[:, :2, :classes].copy(), class_names=few.class_names[:classes])
+    half = replace(few, logits=few.logits.astype(np.float16).astype(np.float32))
+    report, fitted = half if stored in ("report", "both") else few, half if stored in ("fitted", "both") else few
+    assert check_apart(report[290:], [fitted[:300]], "r", "f") == 10
+    assert check_apart(report[300:], [fitted[:300]], "r", "f") == 0
+
+
 def test_label_shift() -> None:
     labels = np.arange(1000) % 10
     assert label_shift(labels, labels) == (0, 1)
