@@ -73,7 +73,7 @@ def test_name_is_taken(tiny: TrainedBundle, head: Path) -> None:
 
 
 def test_no_folder_to_write_in(tiny: TrainedBundle, tmp_path: Path) -> None:
-    with pytest.raises(eenet_rt.BundleError, match=r"absent/no.*: cannot be written: No such file"):
+    with pytest.raises(eenet_rt.BundleError, match=r"absent/no\.eenet': cannot be written: No such file"):
         eenet_rt.slice_bundle(tiny.path, 0, 1, tmp_path / "absent" / "no.eenet")
 
 
