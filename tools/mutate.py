@@ -34,7 +34,7 @@ SOURCES = ("cpp/src", "python/eenet", "export")
 TESTS: dict[str, tuple[str, ...]] = {
     "cpp/src": ("test_bad_bundles", "test_batch", "test_handoff", "test_live_control", "test_runtime", "test_slices"),
     "cpp/src/watch": ("test_drift",),
-    "cpp/src/backends/ort": ("test_providers", "test_runtime", "test_threads"),
+    "cpp/src/backends/ort": ("test_onnxruntime", "test_providers", "test_runtime", "test_threads"),
     "cpp/src/bundle": ("test_bad_bundles", "test_golden", "test_runtime"),
     "cpp/src/util": ("test_bad_bundles", "test_files", "test_golden", "test_slices"),
     "export": ("test_export", "test_files", "test_slices"),
@@ -45,7 +45,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "python/eenet/cli": ("test_bench_command", "test_commands", "test_refit_refusals", "test_schedule_command"),
     "python/eenet/data": ("test_damaged_files", "test_data", "test_image_folders", "test_splits"),
     "python/eenet/models": ("test_models", "test_training"),
-    "python/eenet/report": ("test_report",),
+    "python/eenet/report": ("test_report", "test_report_refusals"),
     "python/eenet/policies": (
         "test_evaluation", "test_guarantee", "test_prediction_checks", "test_reference", "test_refit",
         "test_refit_refusals", "test_schedule_command", "test_schedule_file", "test_scheduling", "test_stream",
