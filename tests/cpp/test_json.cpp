@@ -77,6 +77,15 @@ TEST(ParseJson, RefusesWhatIsNoJson) {
 }
 
 // Time in the square of their number would show as minutes.
+TEST(ParseJson, RefusesWhatReadersTakeForTheEndOrForNothing) {
+  using namespace std::string_literals;
+  expect_refused("{}\0"s, {"document: a NUL byte came at 2"});
+  expect_refused("{}\0, 3"s, {"document: a NUL byte came at 2"});
+  expect_refused("{\"a\": \"b\0\"}"s, {"document: a NUL byte came at 8"});
+  expect_refused("\xEF\xBB\xBF{}", {"document: a byte order mark came"});
+  EXPECT_EQ(parse(R"(["\u0000", "\ufeff"])").size(), 2U);
+}
+
 TEST(ParseJson, TakesManyObjects) {
   const int count = 400'000;
   const std::string list = cat('[', repeat("{},", count), "{}]");

@@ -13,6 +13,8 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from eenet.bundle import Bundle
+from eenet.errors import UserError
 from support.bundles import edit_manifest, list_files
 
 Manifest = dict[str, Any]
@@ -171,6 +173,22 @@ def test_wrong_manifest(copy: Path, change: Callable[[Manifest], None], words: t
 def test_manifest_that_is_no_object(copy: Path, text: str) -> None:
     (copy / "manifest.json").write_text(text, encoding="latin-1")
     refused(copy, "manifest.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda text: text + b"\0", "a NUL byte came"),
+        (lambda text: b"\xef\xbb\xbf" + text, "a byte order mark came"),
+        (lambda text: text.decode().encode("utf-16"), "manifest.json"),
+    ],
+)
+def test_manifest_in_another_encoding(copy: Path, change: Callable[[bytes], bytes], word: str) -> None:
+    path = copy / "manifest.json"
+    path.write_bytes(change(path.read_bytes()))
+    refused(copy, "manifest.json", word)
+    with pytest.raises(UserError, match=r"manifest\.json: malformed"):
+        Bundle.open(copy)
 
 
 def test_manifest_that_is_too_large(copy: Path) -> None:

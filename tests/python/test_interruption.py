@@ -128,6 +128,8 @@ def test_load_timeout(tmp_path: Path) -> None:
     assert isinstance(caught.value, eenet_rt.LoadTimeoutError)
     assert time.monotonic() - start < 60
     assert eenet_rt.load(golden.GOLDEN, load_timeout=60).infer(golden.INPUTS[1]).label == 1
+    with pytest.raises(TimeoutError, match=r"load_timeout: it was not loaded within 1e-06 s"):
+        eenet_rt.load(golden.GOLDEN, load_timeout=1e-6)  # over before anybody looks at the clock beside it
 
 
 def test_load_timeout_in_another_thread(tmp_path: Path) -> None:

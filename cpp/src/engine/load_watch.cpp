@@ -66,12 +66,11 @@ LoadWatch::LoadWatch(const LoadOptions& options)
 }
 
 void LoadWatch::watch(const std::stop_token& over) {
-  const auto start = Clock::now();
   std::mutex mutex;
   std::condition_variable_any ended;
   std::unique_lock lock(mutex);
   while (!ended.wait_for(lock, over, kTick, [&over] { return over.stop_requested(); })) {
-    if (options_.timeout && Clock::now() - start >= *options_.timeout) end(Reason::kTimeout);
+    if (late()) end(Reason::kTimeout);
     if (!options_.memory_limit) continue;
     const std::uint64_t size = resident_size();
     if (size <= size_before_ || size - size_before_ <= *options_.memory_limit) continue;
@@ -85,8 +84,14 @@ void LoadWatch::end(Reason reason) noexcept {
   if (reason_.compare_exchange_strong(none, reason)) stop_.request_stop();
 }
 
+bool LoadWatch::late() const {
+  return options_.timeout && Clock::now() - start_ >= *options_.timeout;
+}
+
 void LoadWatch::check() const {
-  switch (reason_.load()) {
+  const Reason reason = reason_.load();
+  // What ends between two looks of the watcher is late all the same.
+  switch (reason == Reason::kNone && late() ? Reason::kTimeout : reason) {
     case Reason::kNone:
       return;
     case Reason::kCaller:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <stop_token>
@@ -47,7 +48,10 @@ class LoadWatch {
   void watch(const std::stop_token& over);
   void end(Reason reason) noexcept;
 
+  bool late() const;
+
   const LoadOptions& options_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::uint64_t size_before_;
   std::atomic<Reason> reason_{Reason::kNone};
   std::atomic<std::uint64_t> growth_{0};

@@ -107,6 +107,13 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
 
 template <typename Json>
 Json parse(std::string_view text, const std::string& what, ErrorCode code) {
+  // The library takes a NUL for the end of the text, and leaves a mark of the byte order out.
+  if (const std::size_t nul = text.find('\0'); nul != text.npos) {
+    throw Error(code, cat(what, ": a NUL byte came at ", nul, ", JSON expected"));
+  }
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    throw Error(code, cat(what, ": a byte order mark came, JSON without one expected"));
+  }
   DocumentBuilder<Json> builder(what, code);
   Json::sax_parse(text, &builder);
   return builder.finish();

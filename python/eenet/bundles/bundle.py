@@ -59,6 +59,15 @@ def listed_files(folder: Path) -> set[str]:
         return {MANIFEST}
 
 
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder has the manifest of a bundle, be the rest in order or not."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError, MemoryError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and {"format_version", "segments"} <= manifest.keys()
+
+
 class _Directory:
     """A folder that stays open: its files are found in it wherever its name leads meanwhile."""
 
@@ -141,7 +150,7 @@ class Bundle:
         except OSError as error:
             raise UserError(f"{folder} is not a bundle: {MANIFEST}: {error.strerror}") from error
         with reading(path):
-            manifest = json.loads(data)
+            manifest = json.loads(data.decode("utf-8"))  # no other encoding, which json would guess
             version = manifest["format_version"]
             if version != FORMAT_VERSION:
                 raise UserError(f"{path}: format version {version} came, {FORMAT_VERSION} expected")
