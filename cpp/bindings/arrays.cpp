@@ -6,6 +6,7 @@
 
 #include "eenet/error.h"
 
+#include "arguments.h"
 #include "util/context.h"
 #include "util/text.h"
 
@@ -16,10 +17,6 @@ static_assert(std::is_same_v<py::ssize_t, std::int64_t>, "numpy's shapes are cop
 
 [[noreturn]] void refuse(const std::string& came, const std::string& expected) {
   throw Error(ErrorCode::kInput, cat(came, " came, ", expected, " expected"));
-}
-
-std::string type_name(py::handle object) {
-  return py::str(py::type::handle_of(object).attr("__qualname__"));
 }
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -96,7 +93,9 @@ CheckedImages check_images(const ImagesArgument& images, std::size_t channels) {
       refuse(shape_text(shape), cat("(H, W, ", channels, ") or (N, H, W, ", channels, ")"));
     }
     CheckedImages checked;
-    checked.array = py::array_t<std::uint8_t, py::array::c_style>::ensure(array);
+    const auto packed = py::array_t<std::uint8_t, py::array::c_style>::ensure(array);
+    if (!packed) refuse(shape_text(shape), "what there is memory for");
+    checked.array = packed;
     checked.batch = ndim == 4;
     if (checked.batch) checked.count = static_cast<std::size_t>(shape[0]);
     checked.height = static_cast<std::size_t>(shape[ndim - 3]);
@@ -137,27 +136,32 @@ std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
 }
 
 Budget check_budget(const BudgetArgument& budget) {
-  return in_context("budget", [&] {
-    if (py::isinstance<py::str>(budget)) return Budget::parse(budget.cast<std::string>());
-    const double number = py::isinstance<py::bool_>(budget) ? -1 : PyFloat_AsDouble(budget.ptr());
-    if (py::isinstance<py::bool_>(budget) || PyErr_Occurred() != nullptr) {
-      PyErr_Clear();
-      refuse(type_name(budget), "a number or a share of full cost, as '65%',");
+  if (!py::isinstance<py::str>(budget)) {
+    try {
+      return Budget(check_number(budget, "budget"));
+    } catch (const py::type_error&) {
+      refuse(cat("budget: ", type_name(budget)), "a number or a share of full cost, as '65%',");
     }
-    return Budget(number);
-  });
+  }
+  const std::string share = check_text(budget, "budget");
+  return in_context("budget", [&share] { return Budget::parse(share); });
 }
 
-std::filesystem::path check_path(const PathArgument& path) {
+std::filesystem::path check_path(const PathArgument& path, const char* name) {
   const py::module_ os = py::module_::import("os");
-  const py::object text = os.attr("fspath")(path);
+  const auto text = py::reinterpret_steal<py::object>(PyOS_FSPath(path.ptr()));
+  if (!text) {
+    py::error_already_set error;
+    if (!error.matches(PyExc_TypeError)) throw error;
+    throw py::type_error(cat(name, ": ", type_name(path), " came, text or a path expected"));
+  }
   try {
     const std::string bytes = os.attr("fsencode")(text).cast<std::string>();
     if (bytes.find('\0') == std::string::npos) return bytes;
   } catch (const py::error_already_set& error) {
     if (!error.matches(PyExc_UnicodeError)) throw;
   }
-  refuse(cat("path: ", std::string(py::repr(text))), "a name that a file can have");
+  refuse(cat(name, ": ", std::string(py::repr(text))), "a name that a file can have");
 }
 
 }  // namespace eenet::python

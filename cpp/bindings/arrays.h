@@ -33,6 +33,7 @@ inline bool any_object(PyObject*) {
 
 EENET_ARGUMENT(InputArgument);     ///< An array, or one per name.
 EENET_ARGUMENT(ImagesArgument);    ///< uint8 (H, W, C) or (N, H, W, C).
+EENET_ARGUMENT(HandoffArgument);   ///< What has the buffer protocol.
 EENET_ARGUMENT(LogitsArgument);    ///< float32 (N, K, C).
 EENET_ARGUMENT(CombinerArgument);  ///< None or (weight, bias).
 EENET_ARGUMENT(ScorersArgument);   ///< A tuple of arrays per exit but the last.
@@ -106,7 +107,7 @@ Budget check_budget(const BudgetArgument& budget);
 
 /// @throws py::error_already_set (TypeError) if it is not a path, Error(kInput) if no file can have
 /// it.
-std::filesystem::path check_path(const PathArgument& path);
+std::filesystem::path check_path(const PathArgument& path, const char* name = "path");
 
 /// A new array that owns a copy.
 template <typename T>
@@ -133,6 +134,7 @@ EENET_ARGUMENT_TYPE(InputArgument,
                     "numpy.typing.NDArray[typing.Any] | "
                     "dict[str, numpy.typing.NDArray[typing.Any]]");
 EENET_ARGUMENT_TYPE(ImagesArgument, "numpy.typing.NDArray[numpy.uint8]");
+EENET_ARGUMENT_TYPE(HandoffArgument, "bytes | bytearray | memoryview");
 EENET_ARGUMENT_TYPE(LogitsArgument, "numpy.typing.NDArray[numpy.float32]");
 EENET_ARGUMENT_TYPE(CombinerArgument,
                     "tuple[numpy.typing.NDArray[numpy.float32], "

@@ -34,6 +34,12 @@ void def_infer(RuntimeClass& cls);
 /// Adds the methods that watch samples for drift.
 void def_watch(RuntimeClass& cls);
 
+/// Sees to it, when all classes are there, that no object of one exists without its value.
+void guard_classes(const py::module_& module);
+
+/// Makes one line of pybind11's complaints about arguments, when all functions are there.
+void shorten_complaints(const py::module_& module);
+
 /// Issues a Python warning of the named class of this module.
 /// @throws py::error_already_set if the caller has turned warnings into errors.
 void warn(const char* category, const char* message);

@@ -10,6 +10,7 @@
 
 #include "eenet/error.h"
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "util/text.h"
@@ -79,6 +80,13 @@ std::shared_ptr<ExitPolicy> make_policy(std::size_t num_classes, const ScorersAr
   return std::make_shared<ExitPolicy>(std::move(parts));
 }
 
+std::shared_ptr<ExitPolicy> new_policy(const Given<"num_classes", std::size_t>& num_classes,
+                                       const ScorersArgument& scorers,
+                                       Given<"thresholds", std::vector<double>> thresholds,
+                                       const CombinerArgument& combiner, bool clamp) {
+  return make_policy(num_classes, scorers, std::move(thresholds.value), combiner, clamp);
+}
+
 using FloatArrays = py::typing::Tuple<py::array_t<float>, py::ellipsis>;
 
 py::typing::List<FloatArrays> get_scorers(const ExitPolicy& policy) {
@@ -133,15 +141,15 @@ std::shared_ptr<ExitPolicy> set_state(const PickledState& state) {
 }  // namespace
 
 void register_exit_policy(py::module_& module) {
-  py::class_<ExitPolicy, std::shared_ptr<ExitPolicy>>(
-      module, "ExitPolicy",
+  py::class_<ExitPolicy, std::shared_ptr<ExitPolicy>> cls(
+      module, "ExitPolicy", py::is_final(),
       R"(When to stop: a combiner, a confidence scorer and a threshold per exit.
 
 Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
-exit, the last exit always accepts. See docs/spec/decision-core.md.)")
-      .def(py::init(&make_policy), "num_classes"_a, "scorers"_a, "thresholds"_a, py::kw_only(),
-           "combiner"_a = py::none(), "clamp"_a = false,
-           R"(Assemble a policy; arrays are copied.
+exit, the last exit always accepts. See docs/spec/decision-core.md.)");
+  cls.def(py::init(&new_policy), "num_classes"_a, "scorers"_a, "thresholds"_a, py::kw_only(),
+          "combiner"_a = py::none(), "clamp"_a = false,
+          R"(Assemble a policy; arrays are copied.
 
 Args:
     num_classes: Number of classes C.
@@ -166,8 +174,8 @@ Raises:
           "Threshold of each exit, float64 (K,).")
       .def_property_readonly("combiner", &get_combiner, "`(weight, bias)`, or None.")
       .def_property_readonly("clamp", &ExitPolicy::clamp, "Whether scores are clamped to [0, 1].")
-      .def("__repr__", &repr)
-      .def(py::pickle(&get_state, &set_state));
+      .def("__repr__", &repr);
+  def_state(cls, &get_state, &set_state);
 }
 
 }  // namespace eenet::python

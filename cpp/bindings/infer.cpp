@@ -11,6 +11,7 @@
 #include "eenet/handoff.h"
 #include "eenet/runtime.h"
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "gil.h"
@@ -66,9 +67,12 @@ std::optional<const ExitPolicy*> check_policy(const PolicyArgument& policy) {
   return policy.cast<const ExitPolicy*>();
 }
 
-using Exit = std::optional<std::int64_t>;
+using ForcedExit = std::optional<Given<"forced_exit", std::int64_t>>;
+using MaxExit = std::optional<Given<"max_exit", std::int64_t>>;
+using DeadlineMs = std::optional<Given<"deadline_ms", double>>;
+using HandoffDtype = Given<"handoff_dtype", std::string>;
 
-std::optional<std::size_t> check_exit(const char* what, Exit exit) {
+std::optional<std::size_t> check_exit(const char* what, std::optional<std::int64_t> exit) {
   if (!exit) return std::nullopt;
   if (*exit < 0) {
     throw Error(ErrorCode::kInput, cat(what, ": ", *exit, " came, an exit from 0 on expected"));
@@ -85,9 +89,9 @@ bool check_half(const std::string& dtype) {
 }
 
 /// The options of a call, checked.
-InferOptions check_options(const PolicyArgument& policy, Exit forced_exit, Exit max_exit,
-                           std::optional<double> deadline_ms, bool return_logits, bool explain,
-                           const std::string& handoff_dtype) {
+InferOptions check_options(const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
+                           DeadlineMs deadline_ms, bool return_logits, bool explain,
+                           const HandoffDtype& handoff_dtype) {
   InferOptions options;
   options.policy = check_policy(policy);
   options.forced_exit = check_exit("forced_exit", forced_exit);
@@ -97,6 +101,19 @@ InferOptions check_options(const PolicyArgument& policy, Exit forced_exit, Exit 
   options.explain = explain;
   options.half_handoff = check_half(handoff_dtype);
   return options;
+}
+
+/// The same bytes, which Python never changes; a copy of a buffer that it may.
+py::bytes check_handoff(const HandoffArgument& handoff) {
+  if (py::isinstance<py::bytes>(handoff)) return py::reinterpret_borrow<py::bytes>(handoff);
+  if (PyObject_CheckBuffer(handoff.ptr()) == 0) {
+    const char* const result =
+        py::isinstance<Answer>(handoff) ? " (see its attribute handoff)" : "";
+    throw py::type_error(cat("handoff: ", type_name(handoff), " came, bytes expected", result));
+  }
+  const auto copy = py::reinterpret_steal<py::bytes>(PyBytes_FromObject(handoff.ptr()));
+  if (!copy) throw py::error_already_set();
+  return copy;
 }
 
 /// The inputs of a call, checked; keeps the caller's arrays.
@@ -129,8 +146,8 @@ BatchAnswers named(const Runtime& runtime, BatchResult result) {
 }
 
 Answer infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-             Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms, bool return_logits,
-             bool explain, const std::string& handoff_dtype) {
+             ForcedExit forced_exit, MaxExit max_exit, DeadlineMs deadline_ms, bool return_logits,
+             bool explain, const HandoffDtype& handoff_dtype) {
   const Inputs inputs(runtime, x);
   InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms, return_logits,
                                        explain, handoff_dtype);
@@ -141,12 +158,13 @@ Answer infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& pol
   return named(runtime, std::move(result));
 }
 
-Answer resume(Runtime& runtime, const py::bytes& handoff, const PolicyArgument& policy,
-              Exit forced_exit, Exit max_exit, std::optional<double> deadline_ms,
-              bool return_logits, bool explain, const std::string& handoff_dtype) {
+Answer resume(Runtime& runtime, const HandoffArgument& handoff, const PolicyArgument& policy,
+              ForcedExit forced_exit, MaxExit max_exit, DeadlineMs deadline_ms, bool return_logits,
+              bool explain, const HandoffDtype& handoff_dtype) {
   InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms, return_logits,
                                        explain, handoff_dtype);
-  const std::string_view bytes = handoff;  // Which Python never changes.
+  const py::bytes data = check_handoff(handoff);
+  const std::string_view bytes = data;
   Result result = interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
     return runtime.resume(std::as_bytes(std::span(bytes)), options);
@@ -155,8 +173,8 @@ Answer resume(Runtime& runtime, const py::bytes& handoff, const PolicyArgument& 
 }
 
 BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-                         Exit forced_exit, Exit max_exit, bool return_logits, bool explain,
-                         const std::string& handoff_dtype) {
+                         ForcedExit forced_exit, MaxExit max_exit, bool return_logits, bool explain,
+                         const HandoffDtype& handoff_dtype) {
   const Inputs inputs(runtime, x);
   InferOptions options = check_options(policy, forced_exit, max_exit, std::nullopt, return_logits,
                                        explain, handoff_dtype);

@@ -24,4 +24,6 @@ PYBIND11_MODULE(_core, module) {
   register_runtime(module);
   module.def("device_name", &eenet::device_name,
              "Name of this machine's processor: the `device` of a measured cost profile.");
+  guard_classes(module);
+  shorten_complaints(module);
 }

@@ -4,6 +4,7 @@
 
 #include "eenet/error.h"
 
+#include "arguments.h"
 #include "bindings.h"
 #include "util/text.h"
 
@@ -11,15 +12,13 @@ namespace eenet::python {
 namespace {
 
 [[noreturn]] void fail(const std::string& where, py::handle came, const char* expected) {
-  throw Error(
-      ErrorCode::kInput,
-      cat(where, ": ", py::str(py::type::handle_of(came).attr("__name__")).cast<std::string>(),
-          " came, ", expected, " expected"));
+  throw Error(ErrorCode::kInput,
+              cat(where, ": ", type_name(came), " came, ", expected, " expected"));
 }
 
 std::string check_name(const std::string& where, py::handle object) {
   if (!py::isinstance<py::str>(object)) fail(where, object, "a name or (name, options)");
-  return object.cast<std::string>();
+  return check_text(object, where);
 }
 
 std::map<std::string, std::string> check_options(const std::string& where, py::handle object) {
@@ -27,13 +26,12 @@ std::map<std::string, std::string> check_options(const std::string& where, py::h
   std::map<std::string, std::string> out;
   for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(object)) {
     if (!py::isinstance<py::str>(key)) fail(cat(where, ": name of an option"), key, "str");
-    const auto name = key.cast<std::string>();
+    const std::string name = check_text(key, cat(where, ": name of an option"));
     // True would be "True", which some providers take for false.
     const bool number = py::isinstance<py::int_>(value) && !py::isinstance<py::bool_>(value);
-    if (!number && !py::isinstance<py::str>(value)) {
-      fail(cat(where, ": option ", quote_name(name)), value, "str or int");
-    }
-    out.emplace(name, py::str(value).cast<std::string>());
+    const std::string option = cat(where, ": option ", quote_name(name));
+    if (!number && !py::isinstance<py::str>(value)) fail(option, value, "str or int");
+    out.emplace(name, check_text(py::str(value), option));
   }
   return out;
 }

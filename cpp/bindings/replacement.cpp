@@ -30,7 +30,7 @@ bool put_back_path(const PathArgument& path) {
 }  // namespace
 
 void register_replacement(py::module_& module) {
-  py::class_<Replacement>(module, "Replacement",
+  py::class_<Replacement>(module, "Replacement", py::is_final(),
                           R"(For the tools that write files, not part of the runtime's interface.
 
 A file or folder that is written under a temporary name and takes its place whole or not at all,

@@ -211,6 +211,7 @@ void check(const BatchResult& result, std::size_t names) {
 }
 
 BatchAnswers set_batch_state(const PickledState& state) {
+  expect(state.size() == 2 && py::isinstance<py::tuple>(state[0]), "BatchResult");
   auto result = std::apply(
       [&](auto... members) {
         return unpack<BatchResult>(state[0].cast<PickledState>(), "BatchResult", members...);
@@ -266,8 +267,8 @@ a BatchResult of some of the samples. Can be copied and pickled.)");
       .def("__getitem__", &get_slice, "index"_a,
            "The answers for some samples; the times are those of the batch.")
       .def("__iter__", &iterate)
-      .def("__repr__", &batch_repr)
-      .def(py::pickle(&get_batch_state, &set_batch_state));
+      .def("__repr__", &batch_repr);
+  def_state(cls, &get_batch_state, &set_batch_state);
   def_to_dict(cls);
 }
 
@@ -326,8 +327,8 @@ void register_result(py::module_& module) {
                     "Wall time from the input check to the answer, without the Python call; in a "
                     "batch, that of the batch.")
       .def_readonly("backend_ms", &Result::backend_ms, "The part of it inside ONNX Runtime.")
-      .def("__repr__", &repr)
-      .def(py::pickle(&get_state, &set_state));
+      .def("__repr__", &repr);
+  def_state(cls, &get_state, &set_state);
   def_to_dict(cls);
   register_batch_result(module);
 }

@@ -13,6 +13,7 @@
 #include "eenet/error.h"
 #include "eenet/preprocessing.h"
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "gil.h"
@@ -46,26 +47,29 @@ void warn_full_depth(const Runtime& runtime) {
   warn("BudgetWarning", message.c_str());
 }
 
-std::optional<std::uint64_t> check_memory_limit(std::optional<std::int64_t> limit) {
-  if (limit && *limit <= 0) {
-    throw Error(ErrorCode::kInput, cat("memory_limit: ", *limit, " came, above 0 expected"));
+using MemoryLimit = std::optional<Given<"memory_limit", std::int64_t>>;
+
+std::optional<std::uint64_t> check_memory_limit(const MemoryLimit& limit) {
+  if (limit && limit->value <= 0) {
+    throw Error(ErrorCode::kInput, cat("memory_limit: ", limit->value, " came, above 0 expected"));
   }
-  return limit ? std::optional(static_cast<std::uint64_t>(*limit)) : std::nullopt;
+  return limit ? std::optional(static_cast<std::uint64_t>(limit->value)) : std::nullopt;
 }
 
 std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<BudgetArgument> budget,
-                                    int threads, std::optional<std::vector<double>> cost_profile,
+                                    const Given<"threads", int>& threads,
+                                    std::optional<Given<"cost_profile", std::vector<double>>> costs,
                                     const ProvidersArgument& providers,
-                                    std::optional<double> load_timeout,
-                                    std::optional<std::int64_t> memory_limit) {
+                                    const std::optional<Given<"load_timeout", double>>& timeout,
+                                    const MemoryLimit& memory_limit) {
   const std::filesystem::path folder = check_path(path);
   LoadOptions options;
   options.threads = threads;
-  options.cost_profile = std::move(cost_profile);
+  options.cost_profile = std::move(costs);
   options.providers = check_providers(providers);
   options.files = find_onnxruntime();
   const auto wanted = budget ? std::optional(check_budget(*budget)) : std::nullopt;
-  if (load_timeout) options.timeout = std::chrono::duration<double>(*load_timeout);
+  if (timeout) options.timeout = std::chrono::duration<double>(timeout->value);
   options.memory_limit = check_memory_limit(memory_limit);
   const auto runtime = interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
@@ -86,9 +90,9 @@ std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<Budg
 // --- properties -----------------------------------------------------------------------------
 
 std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const BudgetArgument& budget,
-                                                    std::optional<std::int64_t> horizon,
-                                                    std::optional<std::int64_t> window,
-                                                    std::optional<std::int64_t> neighbours) {
+                                                    std::optional<Horizon> horizon,
+                                                    std::optional<Window> window,
+                                                    std::optional<Neighbours> neighbours) {
   const auto& schedules = runtime.model().budgets().schedules();
   const Budget wanted = check_budget(budget);
   if (horizon || window) {

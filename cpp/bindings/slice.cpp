@@ -6,6 +6,7 @@
 
 #include "eenet/error.h"
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "gil.h"
@@ -21,10 +22,10 @@ std::size_t check_bound(const char* what, std::int64_t exit) {
   return static_cast<std::size_t>(exit);
 }
 
-void slice(const PathArgument& path, std::int64_t begin, std::int64_t end,
-           const PathArgument& out) {
+void slice(const PathArgument& path, const Given<"begin", std::int64_t>& begin,
+           const Given<"end", std::int64_t>& end, const PathArgument& out) {
   const std::filesystem::path from = check_path(path);
-  const std::filesystem::path to = check_path(out);
+  const std::filesystem::path to = check_path(out, "out");
   const ReleasedGil released;
   slice_bundle(from, check_bound("begin", begin), check_bound("end", end), to);
 }

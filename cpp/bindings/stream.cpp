@@ -11,6 +11,7 @@
 #include "eenet/error.h"
 #include "eenet/replay.h"
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "bundle/costs.h"
@@ -57,10 +58,9 @@ BudgetTable make_table(const Schedules& schedules,
 
 StreamReplay py_replay_stream(const LogitsArgument& logits, const Schedules& schedules,
                               const BudgetArgument& budget,
-                              const std::optional<std::vector<double>>& costs,
-                              std::optional<std::int64_t> horizon,
-                              std::optional<std::int64_t> window,
-                              std::optional<std::int64_t> neighbours) {
+                              const std::optional<Given<"costs", std::vector<double>>>& costs,
+                              std::optional<Horizon> horizon, std::optional<Window> window,
+                              std::optional<Neighbours> neighbours) {
   const CheckedLogits checked = check_logits(logits);
   const BudgetTable table = make_table(schedules, costs);
   const ControllerOptions options{check_budget(budget), horizon, window, neighbours};

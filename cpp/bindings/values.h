@@ -130,12 +130,28 @@ T unpack(const PickledState& state, const char* name, Members... members) {
   return value;
 }
 
-/// Makes a class of plain members picklable, and so copyable.
+/// Makes a class picklable, by every protocol, and so copyable.
+///
+/// Not by `py::pickle`, for which an object has to exist before its value does.
+/// @param get_state Of a value, a PickledState.
+/// @param set_state Of a PickledState, a value or the holder of one.
+template <typename T, typename... Options, typename Get, typename Set>
+void def_state(py::class_<T, Options...>& cls, Get get_state, Set set_state) {
+  cls.def("__reduce__", [get_state](const py::object& self) {
+    const py::object restore = py::module_::import("eenet_rt._pickling").attr("restore");
+    const py::tuple arguments =
+        py::make_tuple(py::type::of(self), get_state(self.cast<const T&>()));
+    return PickledState(py::make_tuple(restore, arguments));
+  });
+  cls.def_static("_from_state", set_state, py::arg("state"), "What `__reduce__` took apart.");
+}
+
+/// As def_state(), of a class of plain members.
 template <typename T, typename... Options, typename... Members>
 void def_pickle(py::class_<T, Options...>& cls, const char* name, Members... members) {
-  cls.def(
-      py::pickle([=](const T& value) { return pack(value, members...); },
-                 [=](const PickledState& state) { return unpack<T>(state, name, members...); }));
+  def_state(
+      cls, [=](const T& value) { return pack(value, members...); },
+      [=](const PickledState& state) { return unpack<T>(state, name, members...); });
 }
 
 }  // namespace eenet::python

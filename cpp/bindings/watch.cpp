@@ -10,6 +10,7 @@
 #include "eenet/drift.h"
 #include "eenet/runtime.h"
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "gil.h"
@@ -83,8 +84,9 @@ std::function<void(const Alarm&)> callback_of(const std::optional<Callback>& on_
   };
 }
 
-void watch(Runtime& runtime, double false_alarm_interval, double audit_share,
-           const std::optional<Callback>& on_alarm, bool adapt, std::uint64_t seed) {
+void watch(Runtime& runtime, const Given<"false_alarm_interval", double>& false_alarm_interval,
+           const Given<"audit_share", double>& audit_share, const std::optional<Callback>& on_alarm,
+           bool adapt, const Given<"seed", std::uint64_t>& seed) {
   WatchOptions options;
   options.false_alarm_interval = false_alarm_interval;
   options.audit_share = audit_share;

@@ -112,7 +112,11 @@ class ExitPolicy:
     Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
     exit, the last exit always accepts. See docs/spec/decision-core.md.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> ExitPolicy:
+        """
+        What `__reduce__` took apart.
+        """
     def __init__(
         self,
         num_classes: typing.SupportsInt | typing.SupportsIndex,
@@ -139,8 +143,8 @@ class ExitPolicy:
             ScheduleError: If a size is wrong, a weight not finite or a threshold NaN.
             InputError: If an array is not a C-contiguous float32 array.
         """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
     def clamp(self) -> bool:
         """
@@ -176,9 +180,13 @@ class Schedule:
     """
     An exit policy fitted for one budget, and how it was fitted. Immutable.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> Schedule:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
     def agreement(self) -> numpy.typing.NDArray[numpy.float64] | None:
         """
@@ -244,9 +252,13 @@ class ScheduleFile:
     """
     The content of a scheduler file.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> ScheduleFile:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     @property
     def active(self) -> int | None:
         """
@@ -293,6 +305,7 @@ class Replacement:
             InputError: If something is there that cannot be replaced, as a device or a mount point, or
                 nothing can be written beside it.
         """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def discard(self) -> None:
         """
         Remove what is unfinished.
@@ -315,9 +328,13 @@ class Replay:
     """
     Where logged samples leave under a policy.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> Replay:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -344,9 +361,13 @@ class StreamReplay:
     """
     Where logged samples leave under schedules that a controller switches.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> StreamReplay:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -381,9 +402,13 @@ class ExitExplanation:
     The score before it is clamped is the sum of the contributions, `others` and `bias`. With a hidden
     layer they are those of the linear map that holds around this sample.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> ExitExplanation:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -440,9 +465,13 @@ class Result:
     """
     The answer for one sample. Arrays are copies. Can be copied and pickled.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> Result:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -537,6 +566,11 @@ class BatchResult:
     A sequence of one `Result` a sample, and arrays over all of them. The arrays are copies. A slice is
     a BatchResult of some of the samples. Can be copied and pickled.
     """
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> BatchResult:
+        """
+        What `__reduce__` took apart.
+        """
     @typing.overload
     def __getitem__(self, index: typing.SupportsInt | typing.SupportsIndex) -> Result:
         """
@@ -547,11 +581,10 @@ class BatchResult:
         """
         The answers for some samples; the times are those of the batch.
         """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
     def __iter__(self) -> collections.abc.Iterator[Result]: ...
     def __len__(self) -> int: ...
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -633,9 +666,13 @@ class LatencySummary:
     """
     Wall times of one kind; None where there are no records.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> LatencySummary:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -672,9 +709,13 @@ class Stats:
     """
     What a Runtime has done since it was loaded or reset. Runs with a `forced_exit` are left out.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> Stats:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -731,9 +772,13 @@ class Alarm:
     """
     Samples are not, or no longer, like those that a schedule was calibrated on. `str()` says it in one line.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> Alarm:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def __str__(self) -> str: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
@@ -791,9 +836,13 @@ class Health:
     """
     What a watch has seen since it began.
     """
-    def __getstate__(self) -> tuple[typing.Any, ...]: ...
+    @staticmethod
+    def _from_state(state: tuple[typing.Any, ...]) -> Health:
+        """
+        What `__reduce__` took apart.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
-    def __setstate__(self, arg0: tuple[typing.Any, ...]) -> None: ...
     def to_dict(self) -> dict[str, typing.Any]:
         """
         Every property by its name, as plain Python values: arrays become lists, numbers that are not finite None.
@@ -885,6 +934,7 @@ class Runtime:
     """
     def __enter__(self) -> Runtime: ...
     def __exit__(self, kind: typing.Any, error: typing.Any, traceback: typing.Any) -> None: ...
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
     def close(self) -> None:
         """
@@ -1006,7 +1056,7 @@ class Runtime:
         """
     def resume(
         self,
-        handoff: bytes,
+        handoff: bytes | bytearray | memoryview,
         *,
         policy: ExitPolicy | None = ...,
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,

@@ -71,6 +71,10 @@ def test_any_strides(runtime: eenet_rt.Runtime) -> None:
         (np.zeros((3, 12, 20), np.uint8), "images: shape (3, 12, 20) came, (H, W, 3)"),
         (np.zeros((0, 12, 20, 3), np.uint8), "images: shape (0, 12, 20, 3) came"),
         (np.zeros((0, 20, 3), np.uint8), "images: shape (0, 20, 3) came"),
+        (
+            np.broadcast_to(np.zeros((1, 12, 20, 3), np.uint8), (2**40, 12, 20, 3)),
+            "images: shape (1099511627776, 12, 20, 3) came, what there is memory for expected",
+        ),
         (np.ma.zeros((12, 20, 3), np.uint8), "images: MaskedArray, of which not all values count, came"),
         ([[[0, 0, 0]]], "images: list came, a numpy array expected"),
         (None, "images: NoneType came, a numpy array expected"),

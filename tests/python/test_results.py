@@ -19,7 +19,7 @@ from support import golden
 ROUND_TRIPS = [
     copy.copy,
     copy.deepcopy,
-    *(lambda value, p=p: pickle.loads(pickle.dumps(value, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)),
+    *(lambda value, p=p: pickle.loads(pickle.dumps(value, p)) for p in range(pickle.HIGHEST_PROTOCOL + 1)),
 ]
 
 
@@ -122,21 +122,16 @@ def test_pickles_of_other_versions_are_refused(runtime: eenet_rt.Runtime, name: 
 
 def test_inconsistent_states_are_refused(runtime: eenet_rt.Runtime, batch: eenet_rt.BatchResult) -> None:
     result = runtime.infer(golden.INPUTS[0])
-    state = list(result.__getstate__())
+    restore, (kind, state) = result.__reduce__()
     for item, value in ((1, 3), (3, 9), (8, np.zeros(0, np.float32))):
-        wrong = type(result).__new__(type(result))
         with pytest.raises(eenet_rt.InputError, match="Result: its pickled state is inconsistent"):
-            wrong.__setstate__(tuple(value if i == item else kept for i, kept in enumerate(state)))
-    packed, names = batch.__getstate__()
+            restore(kind, tuple(value if i == item else kept for i, kept in enumerate(state)))
+    restore, (kind, (packed, names)) = batch.__reduce__()
+    with pytest.raises(eenet_rt.InputError, match="BatchResult: its pickled state is inconsistent"):
+        restore(kind, ())
     for item, value in ((1, 1), (2, 4), (4, np.array([0, 0, 0, 7])), (5, np.zeros(3, np.int64))):
-        wrong = type(batch).__new__(type(batch))
         with pytest.raises(eenet_rt.InputError, match="BatchResult: its pickled state is inconsistent"):
-            wrong.__setstate__((tuple(value if i == item else kept for i, kept in enumerate(packed)), names))
-
-
-def test_a_runtime_cannot_be_pickled(runtime: eenet_rt.Runtime) -> None:
-    with pytest.raises(TypeError, match="Runtime"):
-        pickle.dumps(runtime)
+            restore(kind, (tuple(value if i == item else kept for i, kept in enumerate(packed)), names))
 
 
 # --- names and slices ---
