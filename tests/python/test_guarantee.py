@@ -8,7 +8,7 @@ import pytest
 import eenet_rt
 from eenet.errors import UserError
 from eenet.predictions import Predictions
-from eenet.workflows.guarantee import drop_p_value, fit_within_accuracy_drop
+from eenet.workflows.guarantee import drop_p_value, fit_within_accuracy_drop, least_samples
 from eenet.zoo import zoo_folder
 
 COSTS = [0.83, 1.69, 2.46]
@@ -102,9 +102,25 @@ def test_full_depth_where_nothing_can_be_promised(population: Predictions) -> No
     assert np.array_equal(left.labels, eenet_rt.replay(population.logits, None).labels)
 
 
+@pytest.mark.parametrize("drop", [0.5, 0.1, 0.02, 0.005, 0.0007])
+@pytest.mark.parametrize("delta", [0.5, 0.05, 1e-6])
+def test_least_samples_is_the_first_number_that_passes(drop: float, delta: float) -> None:
+    least = least_samples(drop, delta)
+    assert drop_p_value(np.zeros(int(least)), drop, delta) <= delta
+    assert drop_p_value(np.zeros(int(least) - 1), drop, delta) > delta
+
+
+def test_least_samples_of_any_bound_takes_no_time() -> None:
+    # The same sum over places of a sequence, as for numbers that can be counted.
+    assert least_samples(1e-9, 0.05) == pytest.approx(1000 * least_samples(1e-6, 0.05), rel=1e-3)
+    assert least_samples(2e-5, 0.05) == pytest.approx(5 * least_samples(1e-4, 0.05), rel=1e-3)
+    assert 0 < least_samples(5e-324, 0.05) < np.inf
+
+
 @pytest.mark.parametrize(("drop", "delta", "message"), [
-    (0.0, 0.05, "max accuracy drop: got 0, expected a fraction above 0 and below 1"),
-    (0.01, 1.0, "delta: got 1, expected a fraction above 0 and below 1"),
+    (0.0, 0.05, "max accuracy drop: got 0 points, expected more than 0 and less than 100"),
+    (2.0, 0.05, "max accuracy drop: got 200 points, expected more than 0 and less than 100"),
+    (0.01, 1.0, "delta: got 1, expected more than 0 and less than 1"),
     (float("nan"), 0.05, "max accuracy drop: got nan"),
 ])  # fmt: skip
 def test_bad_bounds(population: Predictions, drop: float, delta: float, message: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,6 +32,7 @@ from eenet.predictions import Predictions
 
 CANDIDATES = 40
 _SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
+_MOST_COUNTED, _PLACES = 1_000_000, 1000
 _LARGEST_BET = 0.75  # share of the capital that one sample may cost
 
 _log = logging.getLogger(__name__)
@@ -82,9 +84,11 @@ def fit_within_accuracy_drop(
     Raises:
         UserError: as `Scheduler.fit`, or a drop or delta that is not above 0 and below 1.
     """
-    for name, value in (("max accuracy drop", max_accuracy_drop), ("delta", delta)):
-        if not 0 < value < 1:
-            raise UserError(f"{name}: got {value:g}, expected a fraction above 0 and below 1")
+    if not 0 < max_accuracy_drop < 1:
+        points = 100 * max_accuracy_drop
+        raise UserError(f"max accuracy drop: got {points:g} points, expected more than 0 and less than 100")
+    if not 0 < delta < 1:
+        raise UserError(f"delta: got {delta:g}, expected more than 0 and less than 1")
     table = check_costs(costs, validation.num_exits)
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     scorer_set, threshold_set = fit_set.split(_SCORERS_SHARE, seed)
@@ -105,20 +109,26 @@ def fit_within_accuracy_drop(
     if tested == 1:
         _log.warning(
             "no schedule of %s could be shown to lose at most %g points with probability %g on %d calibration samples, "
-            "so the schedule is full depth; were not one answer lost, it would take some %d of them",
+            "so the schedule is full depth; were not one answer lost, it would take some %.6g of them",
             policy, 100 * max_accuracy_drop, 1 - delta, len(calibration_set), least_samples(max_accuracy_drop, delta),
         )  # fmt: skip
     return Guaranteed(best, best_drop, tested)
 
 
-def least_samples(max_drop: float, delta: float) -> int:
-    """Calibration samples below which no candidate can pass, not even one that never loses an answer."""
-    most = 1
-    while drop_p_value(np.zeros(most), max_drop, delta) > delta:
-        most *= 2
-    return most // 2 + bisect_left(
-        range(most // 2, most), True, key=lambda n: drop_p_value(np.zeros(n), max_drop, delta) <= delta
-    )
+def least_samples(max_drop: float, delta: float) -> float:
+    """Calibration samples below which no candidate can pass, not even one that never loses an answer.
+
+    Exact up to a million; what is beyond, nobody has, and it is told to some digits.
+    """
+    # Without a loss bets depend on the place in the sequence alone, and the logarithm of the capital is the number of
+    # samples times a mean over places.
+    place = (np.arange(_PLACES) + 0.5) / _PLACES
+    bets = np.minimum(np.sqrt(8 * math.log(1 / delta) * place), 2 * _LARGEST_BET / (1 - max_drop))
+    estimate = math.log(1 / delta) / max(float(np.log1p(bets * max_drop / 2).mean()), sys.float_info.min)
+    if estimate > _MOST_COUNTED:
+        return estimate
+    most = 2 * math.ceil(estimate)
+    return bisect_left(range(most), True, lo=1, key=lambda n: drop_p_value(np.zeros(n), max_drop, delta) <= delta)
 
 
 def drop_p_value(drops: Floats, max_drop: float, delta: float) -> float:
