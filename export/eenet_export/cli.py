@@ -14,6 +14,7 @@ from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, given_
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
+from eenet.outputs import check_spared
 from eenet.policies import POLICIES
 from eenet.policies.grid import COMBINE, UNITS
 from eenet.predictions import Predictions
@@ -104,6 +105,8 @@ def _export(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads", "repeats")
     budgets = given_budgets(arguments)
     sources = _sources(arguments)
+    out = arguments.out / f"{entry.name}.eenet"
+    check_spared(out, {f"--{option}": path for option, path in vars(sources).items()}, folder=True)
     checkpoint = load_checkpoint(sources.checkpoint)
     if checkpoint.model != entry.name:
         raise UserError(f"--checkpoint: {sources.checkpoint} holds {checkpoint.model}, expected {entry.name}")
@@ -121,7 +124,7 @@ def _export(arguments: argparse.Namespace) -> None:
         checkpoint,
         Predictions.load(sources.predictions),
         load_images(sources.images).images,
-        arguments.out / f"{entry.name}.eenet",
+        out,
         options,
         say,
     )

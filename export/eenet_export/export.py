@@ -18,8 +18,9 @@ from eenet.bundles.bundle import CALIBRATION, SCHEDULES, listed_files
 from eenet.bundles.calibration import save_calibration
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
-from eenet.files import check_replaceable, replacing_folder
+from eenet.files import naming, replacing_folder
 from eenet.models import MultiExitNetwork
+from eenet.outputs import check_replaceable
 from eenet.policies import Schedule, save_schedules
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
@@ -135,7 +136,7 @@ def export_bundle(
     for path in (out, *slices):
         check_replaceable(path, folder=True)
     content = _content(checkpoint, inputs, say)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, naming(scratch):
         exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), options)
         logits, errors = verify_logits(exits, network, inputs, options.profile)
         listed = " ".join(f"{error:.1e}" for error in errors)

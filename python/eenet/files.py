@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +16,35 @@ from numpy.typing import NDArray
 from eenet.errors import UserError
 from eenet_rt._core import Replacement
 
+_ZIP, _NPY = b"PK", b"\x93NUMPY"  # what files begin with
 _MOST_TEXT = 300  # characters of what a library says
 
 
-def check_replaceable(path: str | Path, *, folder: bool) -> None:
-    """To be asked before long work whose result `replacing`, or `replacing_folder`, will write.
+def require_regular(path: str | Path) -> None:
+    """To be asked before a file is opened, which for a pipe waits until somebody writes to it.
 
     Raises:
-        eenet_rt.InputError: something is there that cannot be replaced, or nothing can be written beside it.
+        UserError: it is a folder, a pipe, a device or a socket.
+        OSError: there is nothing of the name.
     """
-    with _replacement(path, folder=folder):
-        pass
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        came = "a folder" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+        raise UserError(f"{path}: {came} came, a regular file expected")
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those that it is in, where they are not there.
+
+    Raises:
+        UserError: a file is where one of them should be.
+        OSError: it cannot be made; names it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        file = next(each for each in (path, *path.parents) if os.path.lexists(each))
+        raise UserError(f"{file} is not a folder, expected one or a new name") from error
 
 
 @contextmanager
@@ -38,10 +57,25 @@ def replacing(path: str | Path) -> Iterator[Path]:
     Raises:
         eenet_rt.InputError: a folder, a device or a mount point is there, or nothing can be written beside it.
     """
-    with _replacement(path, folder=False) as (replacement, temporary):
+    with preparing(path, folder=False) as (replacement, temporary):
         yield temporary
         _apply_umask(temporary)
         replacement.publish()
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Goes around what writes a file, for a full disk does not say which file it has no room for.
+
+    Raises:
+        OSError: with the path, where the one that came has no name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
 
 
 @contextmanager
@@ -53,7 +87,7 @@ def replacing_folder(path: str | Path, *, ours: Callable[[str], bool]) -> Iterat
         ours: whether a file of that name in the old folder goes with it; all others are carried over into the new one
             unless that has a file of the name.
     """
-    with _replacement(path, folder=True) as (replacement, temporary):
+    with preparing(path, folder=True) as (replacement, temporary):
         yield temporary
         _apply_umask(temporary)
         # Before others' files are looked for: it may take long, and none is to be missed.
@@ -64,11 +98,13 @@ def replacing_folder(path: str | Path, *, ours: Callable[[str], bool]) -> Iterat
 
 
 @contextmanager
-def _replacement(path: str | Path, *, folder: bool) -> Iterator[tuple[Replacement, Path]]:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
+def preparing(path: str | Path, *, folder: bool) -> Iterator[tuple[Replacement, Path]]:
+    """What `replacing` and `replacing_folder` share: a replacement to publish, and where to write."""
+    make_folder(Path(path).parent)
     replacement = Replacement(path, folder=folder)
     try:
-        yield replacement, Path(replacement.temporary)
+        with naming(path):
+            yield replacement, Path(replacement.temporary)
     finally:
         replacement.discard()
 
@@ -117,7 +153,12 @@ class Archive:
             UserError: what is there is no array, or damaged.
         """
         with _damage(f"{key}: "):
-            array = self._archive[key]
+            try:
+                array = self._archive[key]
+            except ValueError as error:
+                if "allow_pickle" not in str(error):
+                    raise
+                raise UserError("holds objects of Python, expected numbers or texts") from error
             if not isinstance(array, np.ndarray):
                 raise UserError("is not an array in the .npy format")
             return np.asarray(array, array.dtype.newbyteorder("="), order="C")
@@ -143,8 +184,14 @@ def open_npz(path: str | Path) -> Iterator[Archive]:
         UserError: naming the file, for whatever is wrong with it, `UserError` in the block included.
     """
     try:
+        require_regular(path)
         # Opened here, for np.load leaves its file open where the archive is malformed.
         with open(path, "rb") as file:
+            # Of anything else numpy thinks that it is a pickle, and how one is loaded all the same.
+            start = file.read(len(_NPY))
+            if start != _NPY and not start.startswith(_ZIP):
+                raise UserError("is no .npz archive")
+            file.seek(0)
             with _damage(""):
                 archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -152,9 +199,21 @@ def open_npz(path: str | Path) -> Iterator[Archive]:
             with archive:
                 yield Archive(archive)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+        name = f"{path}: "
+        raise UserError(name + str(error).removeprefix(name)) from error
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
+
+
+def as_int64(numbers: NDArray[np.integer[Any]], name: str) -> NDArray[np.int64]:
+    """Integers of any kind.
+
+    Raises:
+        UserError: one is too large.
+    """
+    if numbers.size and int(numbers.max()) > np.iinfo(np.int64).max:
+        raise UserError(f"{name}: got {numbers.max()}, expected at most {np.iinfo(np.int64).max}")
+    return numbers.astype(np.int64)
 
 
 @contextmanager

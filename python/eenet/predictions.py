@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.errors import UserError
-from eenet.files import open_npz, replacing
+from eenet.files import as_int64, open_npz, replacing
 from eenet.splits import stratified_mask
+
+_MOST_LOGIT = 1e6  # beyond, float32 holds no tenths, and what policies are fitted by overflows
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Predictions:
         finite = np.isfinite(logits).all(axis=(1, 2))
         if not finite.all():
             raise UserError(f"logits: row {int(np.argmin(finite))} is not finite")
+        low, high = float(logits.min()), float(logits.max())
+        if max(-low, high) > _MOST_LOGIT:
+            raise UserError(
+                f"logits: got {low:g} to {high:g}, expected at most {_MOST_LOGIT:g} by size: are they logits?"
+            )
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -103,4 +110,4 @@ class Predictions:
                     logits = np.ascontiguousarray(logits, np.float32)
             if logits.ndim == 3 and not names:
                 names = [str(c) for c in range(logits.shape[2])]
-            return cls(logits, labels.astype(np.int64), index.astype(np.int64), tuple(names))
+            return cls(logits, as_int64(labels, "labels"), as_int64(index, "index"), tuple(names))

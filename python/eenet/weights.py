@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from eenet.errors import UserError, shorten
-from eenet.files import replacing
+from eenet.files import replacing, require_regular
 
 _NESTED = ("state_dict", "model_state_dict", "model", "net", "weights")  # where training scripts put weights
 _PREFIXES = ("module.", "_orig_mod.")  # what wrappers of PyTorch put in front of names
@@ -34,8 +34,11 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         UserError: it cannot be read, or is none.
     """
     try:
+        require_regular(path)
         with safetensors.safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in sorted(file.keys())}, dict(file.metadata() or {})
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     except Exception as error:  # safetensors' own, and what torch says of types that it has not
@@ -51,7 +54,10 @@ def read_state_dict(path: str | Path) -> tuple[dict[str, Tensor], dict[str, str]
     if Path(path).suffix == ".safetensors":
         return read_tensors(path)
     try:
+        require_regular(path)
         loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:

@@ -13,7 +13,7 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.bundle import Bundle
+from eenet.bundles.bundle import Bundle
 from eenet.errors import UserError
 from support.bundles import edit_manifest, list_files
 

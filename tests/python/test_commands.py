@@ -72,8 +72,14 @@ def test_a_reader_that_goes_loses_no_file(folder: Path, unbuffered: str) -> None
 def test_full_output_loses_no_file_and_is_an_error(folder: Path) -> None:
     done = start(folder, (*FIT, "--budget", "2", "--out", "s.safetensors"), ">/dev/full")
     assert done.returncode == 2
-    assert done.stderr == "eenet-schedule: error: [Errno 28] No space left on device: '<stdout>'\n"
+    assert done.stderr == "eenet-schedule: error: <stdout>: No space left on device\n"
     assert (folder / "s.safetensors").is_file()
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_full_output_of_help_is_an_error(folder: Path, option: str) -> None:
+    done = start(folder, (option,), ">/dev/full")
+    assert (done.returncode, done.stderr) == (2, "eenet-schedule: error: <stdout>: No space left on device\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import resource
 import signal
 import struct
@@ -87,9 +88,23 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "nested": (lambda path: archive(path, with_header("(" * 9000 + ")" * 9000)), "logits: "),
     "no array": (lambda path: archive(path, b"hello"), "logits: is not an array"),
     "empty": (lambda path: zipfile.ZipFile(path, "w").close(), "has [], expected logits and labels"),
-    "no bytes": (lambda path: path.touch(), "No data left in file"),
+    "no bytes": (lambda path: path.touch(), "is no .npz archive"),
+    "a pickle": (lambda path: path.write_bytes(pickle.dumps({"logits": 1})), "is no .npz archive"),
+    "a script": (lambda path: path.write_text("import numpy"), "is no .npz archive"),
+    "a pipe": (os.mkfifo, "a pipe came, a regular file expected"),
+    "a device": (lambda path: path.symlink_to("/dev/zero"), "a device or socket came, a regular file expected"),
+    "labels beyond int64": (
+        lambda path: np.savez(path, logits=LOGITS, labels=np.full(40, 2**64 - 1, np.uint64)),
+        "labels: got 18446744073709551615, expected at most 9223372036854775807",
+    ),
+    "logits beyond use": (
+        lambda path: np.savez(path, logits=LOGITS * np.float32(1e30), labels=LABELS), "expected at most 1e+06 by size",
+    ),
     "single": (lambda path: path.write_bytes(array_bytes(LABELS)), "is a single array"),
-    "objects": (lambda path: np.savez(path, logits=np.array([{}]), labels=LABELS), "allow_pickle"),
+    "objects": (
+        lambda path: np.savez(path, logits=np.array([{}]), labels=LABELS),
+        "logits: holds objects of Python, expected numbers or texts",
+    ),
     "labels of no dimension": (lambda path: np.savez(path, logits=LOGITS, labels=np.int64(3)), "labels: got int64"),
     "names of no dimension": (
         lambda path: np.savez(path, logits=LOGITS, labels=LABELS, class_names=np.array("x")),
@@ -99,7 +114,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: np.savez(path, logits=LOGITS, labels=LABELS, index=np.int64(1)), "index: got int64 of shape ()",
     ),
     "structured": (lambda path: np.savez(path, logits=LOGITS, labels=np.zeros(40, "i4,i4")), "labels and index: got"),
-    "folder": (lambda path: path.mkdir(), "Is a directory"),
+    "folder": (lambda path: path.mkdir(), "a folder came, a regular file expected"),
 }  # fmt: skip
 
 
@@ -220,7 +235,7 @@ def test_full_disk_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(command, preexec_fn=lambda: limited(1000), capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
     # Warnings of so few samples come before.
-    assert done.stderr.splitlines()[-1].startswith("eenet-schedule: error: [Errno 27] File too large")
+    assert done.stderr.splitlines()[-1].startswith(f"eenet-schedule: error: {out}: File too large")
     assert "Traceback" not in done.stderr
     assert os.listdir(tmp_path) == ["val.npz"]
 
@@ -246,10 +261,12 @@ for name, save in (
     try:
         save(sys.argv[2] + "/" + name)
     except OSError as error:
-        print(name, error.errno)
+        print(name, error.errno, error.filename == sys.argv[2] + "/" + name)
 """
     command = [sys.executable, "-c", script, str(Path(__file__).parents[1]), str(tmp_path)]
     done = subprocess.run(command, preexec_fn=lambda: limited(3000), capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["checkpoint 27", "images 27", "predictions 27", "calibration 27"]
+    assert done.stdout.splitlines() == [
+        f"{name} 27 True" for name in ("checkpoint", "images", "predictions", "calibration")
+    ]
     assert done.stderr == ""
     assert os.listdir(tmp_path) == []

@@ -195,7 +195,7 @@ def test_long_work_says_so_before_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert predict([str(golden.GOLDEN), "--data", str(tmp_path / "nothing yet"), "--out", str(tmp_path / "out")]) == 2
     assert "is a pipe, a file expected" in capsys.readouterr().err
     with pytest.raises(eenet_rt.InputError, match="is a pipe, a file expected"):
-        check_output(tmp_path / "out")
+        check_output(tmp_path / "out", {})
 
 
 def test_standard_output_that_is_a_pipe(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
         (replacing_argument("--schedule", "6"), "--schedule: got 6, the bundle has schedules 0 to"),
         (replacing_argument("--schedule", "first"), "argument --schedule: invalid int value: 'first'"),
         (replacing_argument("--budget", "1e-6"), "--budget: got 1e-06, the smallest of the schedules is"),
-        (replacing_argument("--out", "{folder}/test.npz/report.html"), "--out: cannot write in"),
+        (replacing_argument("--out", "{folder}/test.npz/report.html"), "test.npz is not a folder, expected"),
         (replacing_argument("--out", "{folder}"), "is a folder, expected a file name such as report.html"),
         (other_files_beside, "report_figures holds thesis.tex, which a report would replace"),
         (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -85,9 +86,7 @@ def run_command(
         argv: the arguments; None: those of the process.
         interrupted: what to say after Ctrl-C, of what is left and how to go on.
     """
-    with standard_streams():
-        arguments = parser.parse_args(argv)
-    return guarded(parser.prog, lambda: command(arguments), interrupted=interrupted)
+    return guarded(parser.prog, lambda: command(parser.parse_args(argv)), interrupted=interrupted)
 
 
 def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
@@ -95,8 +94,11 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     try:
         with standard_streams(), warnings_shown(name):
             work()
-    except (UserError, eenet_rt.EenetError, OSError) as error:
+    except (UserError, eenet_rt.EenetError) as error:
         return fail(name, str(error))
+    except OSError as error:
+        named = error.filename is not None and error.strerror
+        return fail(name, f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error))
     except KeyboardInterrupt:
         fail(name, f"interrupted; {interrupted}", begin="\n", kind="")
         return 130

@@ -68,7 +68,11 @@ def standard_streams() -> Iterator[None]:
         output, error = _Output(old[0] or null), _Output(old[1] or null)
         sys.stdout, sys.stderr = output, error
         try:
-            yield
+            try:
+                yield
+            except SystemExit:  # what was asked for was a text, as --help
+                output.check()
+                raise
             output.check()
         finally:
             output.flush()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, run_command
-from eenet.files import check_replaceable
+from eenet.outputs import check_replaceable
 from eenet.prediction_checks import check_predictions
 from eenet.workflows.predict import bundle_images, predict_images
 from eenet.workflows.profile import PROVIDERS
@@ -40,7 +40,7 @@ def _parser() -> ArgumentParser:
 
 def _predict(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads")
-    check_replaceable(arguments.out, folder=False)
+    check_replaceable(arguments.out, folder=False, inputs={"BUNDLE": arguments.bundle, "--data": arguments.data})
     images = bundle_images(arguments.bundle, arguments.data)
     predictions = predict_images(
         arguments.bundle, images, threads=arguments.threads, provider=arguments.provider

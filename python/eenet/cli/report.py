@@ -68,8 +68,9 @@ def _report(arguments: argparse.Namespace) -> None:
     require_libraries()
     if arguments.data is not None and arguments.images is not None:
         raise UserError("--images: came with --data, which holds images")
+    options = ("data", "predictions", "images", "validation")
+    check_output(arguments.out, {"BUNDLE": arguments.bundle, **{f"--{o}": getattr(arguments, o) for o in options}})
     inputs = read_inputs(arguments)
-    check_output(arguments.out)
     simple = SimplePolicy(inputs)
     verdict = Verdict(inputs, simple.at_cost(inputs.outcome.mean_cost), measure_wall_time(inputs))
     ablation = _ablation(inputs) if arguments.ablation else None

@@ -18,7 +18,7 @@ from eenet.bundles.schedules import Schedule, save_schedules
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
 from eenet.errors import UserError
-from eenet.files import check_replaceable
+from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
 from eenet.policies.registry import POLICIES
@@ -147,7 +147,7 @@ def _numbers(text: str) -> list[float]:
 def _fit(arguments: argparse.Namespace) -> None:
     validation = Predictions.load(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
-    check_replaceable(arguments.out, folder=False)
+    check_replaceable(arguments.out, folder=False, inputs={"--predictions": arguments.predictions})
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
     if not arguments.json:
@@ -268,7 +268,7 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
 def _compare(arguments: argparse.Namespace) -> None:
     table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
     for path in (table, figure):
-        check_replaceable(path, folder=False)
+        check_replaceable(path, folder=False, inputs={"--val": arguments.val, "--report": arguments.report})
     check_counts(arguments, "repeats")
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
     check_validation(validation, (), str(arguments.val))

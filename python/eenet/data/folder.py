@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import stat
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -101,7 +102,7 @@ def _list(root: Path) -> _Listing:
     files, labels, others = [], [], []
     for label, name in enumerate(names):
         for file in _files_below(root / name):
-            if Path(file).suffix.lower() in _SUFFIXES:
+            if Path(file).suffix.lower() in _SUFFIXES and not _waits(file):
                 files.append(os.path.relpath(file, root))
                 labels.append(label)
             else:
@@ -124,6 +125,13 @@ def _files_below(folder: Path) -> Iterator[str]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (os.path.join(parent, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _waits(file: str) -> bool:
+    """Whether opening it might wait, or reading it never end: a pipe or a device."""
+    with contextlib.suppress(OSError):  # said when it is opened
+        return not stat.S_ISREG(os.stat(file).st_mode)
+    return False
 
 
 def _check_memory(root: Path, count: int, size: tuple[int, int]) -> None:

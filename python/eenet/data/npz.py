@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eenet.data.image_set import ImageSet
 from eenet.errors import UserError
 from eenet.extras import extra
-from eenet.files import Archive, open_npz
+from eenet.files import Archive, as_int64, open_npz
 
 _COLUMNS = 100  # of the grid of square tiles that a sheet is
 
@@ -42,7 +42,7 @@ def read_npz(path: str | Path, class_names: Sequence[str] | None = None) -> Imag
         names = _class_names(file) if "classes" in keys else list(class_names or map(str, range(int(labels.max()) + 1)))
         if labels.min() < 0 or labels.max() >= len(names):
             raise UserError(f"labels range from {labels.min()} to {labels.max()}, expected 0 to {len(names) - 1}")
-    return ImageSet(images, labels.astype(np.int64), tuple(names))
+    return ImageSet(images, as_int64(labels, "labels"), tuple(names))
 
 
 def _class_names(file: Archive) -> list[str]:

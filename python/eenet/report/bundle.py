@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class ReportBundle:
         model: registry name.
         parameters: K numbers of parameters up to each exit.
         profiles: costs of leaving at each exit, measured or computed.
-        preprocessing: from images to inputs.
+        preprocessing: from images to inputs; None where the bundle declares none of images.
         versions: of the tools that made it.
         schedules: by ascending budget.
         active: index of the schedule in force after loading; None is full depth.
@@ -35,7 +36,7 @@ class ReportBundle:
     model: str
     parameters: tuple[int, ...]
     profiles: tuple[CostProfile, ...]
-    preprocessing: ImagePreprocessing
+    preprocessing: ImagePreprocessing | None
     versions: dict[str, str]
     schedules: list[eenet_rt.Schedule]
     active: int | None
@@ -71,7 +72,7 @@ def read_bundle(path: Path) -> ReportBundle:
             model=str(files.manifest["model"]),
             parameters=tuple(int(count) for count in files.manifest["parameters"]),
             profiles=tuple(CostProfile.from_json(entry) for entry in files.profiles),
-            preprocessing=ImagePreprocessing.from_json(files.manifest["preprocessing"]),
+            preprocessing=_preprocessing(files.manifest["preprocessing"]),
             versions={str(name): str(version) for name, version in files.manifest["versions"].items()},
             schedules=schedules.schedules,
             active=schedules.active,
@@ -85,6 +86,10 @@ def read_bundle(path: Path) -> ReportBundle:
             f"{files.num_exits} exits, {len(bundle.parameters)} parameters and {len(files.class_names)} classes"
         )
     return bundle
+
+
+def _preprocessing(declared: dict[str, Any]) -> ImagePreprocessing | None:
+    return ImagePreprocessing.from_json(declared) if declared.get("kind") == "image" else None
 
 
 def has_calibration(bundle: ReportBundle) -> bool:

@@ -138,6 +138,10 @@ def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -
 
 
 def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> ImageSet:
+    if bundle.preprocessing is None:
+        raise UserError(
+            f"--images: {bundle.files.folder} declares no preprocessing of images, give --predictions alone"
+        )
     images = load_images(path)
     low, high = int(report.index.min()), int(report.index.max())
     if low < 0 or high >= len(images):

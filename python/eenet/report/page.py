@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from eenet.errors import UserError
-from eenet.files import check_replaceable, replacing, replacing_folder
+from eenet.files import replacing, replacing_folder
+from eenet.outputs import Sources, check_replaceable
 from eenet.report.style import DARK, LIGHT, Scheme, render
 
 if TYPE_CHECKING:
@@ -118,8 +119,12 @@ def figures_folder(out: Path) -> Path:
     return out.with_name(f"{out.stem}_figures")
 
 
-def check_output(out: Path) -> None:
+def check_output(out: Path, inputs: Sources) -> None:
     """Makes sure, before minutes of work, that a page can be written.
+
+    Args:
+        out: the page.
+        inputs: what it is made of, by option: none of it is to be replaced.
 
     Raises:
         UserError: the page is a folder, its folder cannot be made, or that of the pictures holds something else.
@@ -127,16 +132,12 @@ def check_output(out: Path) -> None:
     """
     if out.is_dir():
         raise UserError(f"--out: {out} is a folder, expected a file name such as report.html")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out: cannot write in {out.parent}: {error.strerror}") from error
-    check_replaceable(out, folder=False)
+    check_replaceable(out, folder=False, inputs=inputs)
     folder = figures_folder(out)
     foreign = [p.name for p in folder.iterdir() if p.suffix != ".png"] if folder.is_dir() else []
     if foreign or (folder.exists() and not folder.is_dir()):
         raise UserError(f"--out: {folder} holds {(foreign or ['no pictures'])[0]}, which a report would replace")
-    check_replaceable(folder, folder=True)
+    check_replaceable(folder, folder=True, inputs=inputs)
 
 
 def write_page(page: Page, out: Path) -> list[str]:

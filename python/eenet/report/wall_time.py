@@ -86,6 +86,7 @@ def _samples(inputs: Inputs) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         with reading(inputs.bundle.files.folder / MANIFEST):
             (noise,) = noise_inputs(inputs.bundle.files.manifest).values()
         return np.zeros(0, np.int64), np.resize(noise, (_SAMPLES, *noise.shape[1:])).astype(np.float32)
+    assert inputs.bundle.preprocessing is not None  # or there were no images
     count = min(_SAMPLES, len(inputs.report))
     rows = np.linspace(0, len(inputs.report) - 1, count).round().astype(np.int64)
     return rows, inputs.bundle.preprocessing(inputs.images.images[rows])

@@ -19,6 +19,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
+from eenet.files import make_folder, naming
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
@@ -27,7 +28,7 @@ from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
 from eenet.training.state import Position, image_identity, load_state, save_state, weights_identity
 
-STATE_FILE = "state.safetensors"
+STATE_FILE, LOG_FILE = "state.safetensors", "log.jsonl"
 STORE_S = 120.0  # what a kill may cost within an epoch
 
 
@@ -190,7 +191,7 @@ class Trainer:
         return [round(float(a), 4) for a in (answers == predictions.labels[:, None]).mean(axis=0)]
 
     def _log(self, line: dict[str, Any], left: float) -> None:
-        with open(self.folder / "log.jsonl", "a") as file:
+        with naming(self.folder / LOG_FILE), open(self.folder / LOG_FILE, "a") as file:
             file.write(json.dumps(line) + "\n")
         accuracy = " ".join(f"{100 * a:.2f}" for a in line["validation"])
         print(
@@ -234,7 +235,7 @@ class Trainer:
 
     def _restore(self) -> None:
         if not self._state_file.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             return
         self.position, tensors = load_state(self._state_file, self._identity(), self._tensors())
         self.network.load_state_dict(_with_prefix("network.", tensors))

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.errors import UserError
+from eenet.files import naming
 
 # What a measured profile may be for: the short names that eenet_rt.load takes.
 PROVIDERS = ("cpu", "openvino", "cuda", "tensorrt", "nv_tensorrt_rtx")
@@ -142,7 +143,8 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
     with tempfile.TemporaryDirectory() as folder:
         samples = Path(folder) / "inputs.npz"
         arrays: dict[str, Any] = {**inputs}  # numpy's stubs take any keyword for its one option
-        np.savez(samples, **arrays)
+        with naming(samples):
+            np.savez(samples, **arrays)
         command = [sys.executable, "-m", "eenet.cli.measure", str(samples), str(options.threads)]
         command += [
             str(options.repeats),

@@ -22,7 +22,9 @@ from eenet.bundles.bundle import (
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import Schedule, save_schedules
 from eenet.errors import UserError
-from eenet.files import check_replaceable, replacing_folder
+from eenet.files import replacing_folder
+from eenet.locks import undisturbed
+from eenet.outputs import check_replaceable
 from eenet.policies.base import check_budget, check_costs
 from eenet.policies.calibration import Floats, check_schedule
 from eenet.policies.registry import create_scheduler
@@ -73,12 +75,17 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
         UserError: not a bundle, or one that cannot be refitted; costs or budgets that do not fit.
         eenet_rt.EenetError: the bundle is damaged.
     """
-    bundle = Bundle.open(path.resolve())
-    bundle.require_whole()
-    target = bundle.folder if out is None else out.resolve()
+    folder = path.resolve()
+    Bundle.open(folder).require_whole()
+    target = folder if out is None else out.resolve()
     if target.is_dir() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
     check_replaceable(target, folder=True)
+    with undisturbed(folder, replaced=target == folder, say=say):
+        return _refit_undisturbed(Bundle.open(folder), target, options, say)
+
+
+def _refit_undisturbed(bundle: Bundle, target: Path, options: RefitOptions, say: Callable[[str], None]) -> RefitResult:
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
     for part, samples in (("fit", fit_set), ("calibration", calibration_set)):

@@ -15,14 +15,15 @@ from eenet.data import ImageSet, load_images
 from eenet.data.checks import check_sets
 from eenet.data.split import split_images, validation_count
 from eenet.errors import UserError
-from eenet.files import check_replaceable
+from eenet.locks import sole_writer
 from eenet.models import MultiExitNetwork, create_model
+from eenet.outputs import Sources, check_replaceable, check_spared
 from eenet.prediction_checks import check_predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.splits import stratified_mask
 from eenet.training.config import SuitedSettings, TrainingConfig
 from eenet.training.start import Start, read_start, started_network
-from eenet.training.trainer import STATE_FILE, Trainer, predict
+from eenet.training.trainer import LOG_FILE, STATE_FILE, Trainer, predict
 
 _SAMPLES = 400  # real images that go with the weights, to measure and verify an export with
 
@@ -79,7 +80,23 @@ def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
         UserError: images, settings or files that do not fit; a run of other settings in the folder; a loss that is not
             a number.
     """
-    check_replaceable(options.out / STATE_FILE, folder=False)
+    inputs = _inputs(options)
+    check_spared(options.out, inputs, folder=True)
+    sets = ("validation.npz", "test.npz") if options.test else ("validation.npz",)
+    for name in (STATE_FILE, LOG_FILE, "samples.npz", "weights.safetensors", *sets):
+        check_replaceable(options.out / name, folder=False, inputs=inputs)
+    with sole_writer(options.out):
+        return _train(options, say)
+
+
+def _inputs(options: RunOptions) -> Sources:
+    files = {"--data": options.data, "--validation": options.validation, "--test": options.test}
+    # Else it is a network that ships.
+    start = Path(options.start) if options.start and Path(options.start).is_file() else None
+    return {**files, "--teacher": options.teacher, "--start": start}
+
+
+def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     start = read_start(options.start) if options.start else None
     size = _size(options, start)
     train, others = _sets(options, size, say)
