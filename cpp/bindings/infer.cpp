@@ -142,7 +142,8 @@ BatchAnswers named(const Runtime& runtime, BatchResult result) {
   for (const std::int64_t label : result.labels) {
     names.push_back(class_name(runtime, static_cast<std::size_t>(label)));
   }
-  return {std::move(result), std::move(names)};
+  const std::size_t size = result.size();
+  return {std::move(result), std::move(names), size};
 }
 
 Answer infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,

@@ -41,11 +41,17 @@ bool known(StopReason reason) {
   return static_cast<std::size_t>(reason) < kStopReasons;
 }
 
+/// What a time is of, behind it; nothing where it is the sample's own.
+std::string of_batch(std::size_t size) {
+  return size == 1 ? std::string() : cat(" of the whole batch of ", size);
+}
+
 std::string repr(const Answer& result) {
   std::ostringstream out = text_stream();
   out << std::fixed << "Result(label=" << result.label << ", probability=" << std::setprecision(4)
       << result.probabilities[result.label] << ", exit=" << result.exit
-      << ", latency_ms=" << std::setprecision(3) << result.latency_ms << ")";
+      << ", latency_ms=" << std::setprecision(3) << result.latency_ms << of_batch(result.batch_size)
+      << ")";
   const std::string text = out.str();
   if (result.complete()) return text;
   return cat("Result(complete=False, handoff of ", result.handoff.size(), " bytes, so far ", text,
@@ -106,7 +112,9 @@ Answer get_item(const BatchAnswers& answers, py::ssize_t index) {
     throw py::index_error(cat("sample ", index, " of a batch of ", size));
   }
   const auto sample = static_cast<std::size_t>(index < 0 ? index + size : index);
-  return {answers.result.at(sample), answers.class_names[sample]};
+  Answer answer(answers.result.at(sample), answers.class_names[sample]);
+  answer.batch_size = answers.batch_size;
+  return answer;
 }
 
 BatchAnswers get_slice(const BatchAnswers& answers, const py::slice& slice) {
@@ -123,7 +131,7 @@ BatchAnswers get_slice(const BatchAnswers& answers, const py::slice& slice) {
     samples.push_back(start + i * step);  // A negative step wraps around, as unsigned numbers do.
     names.push_back(answers.class_names[samples.back()]);
   }
-  return {answers.result.select(samples), std::move(names)};
+  return {answers.result.select(samples), std::move(names), answers.batch_size};
 }
 
 /// Python's own iterator over a sequence: it asks for one item at a time.
@@ -133,13 +141,22 @@ py::typing::Iterator<Answer> iterate(py::handle answers) {
 
 std::string batch_repr(const BatchAnswers& answers) {
   const BatchResult& result = answers.result;
-  std::vector<std::size_t> left(result.num_exits);
+  std::vector<std::size_t> taken(result.num_exits);
   for (std::size_t i = 0; i < result.size(); ++i) {
     if (result.stopped_by[i] == StopReason::kHandedOn) continue;
-    ++left[static_cast<std::size_t>(result.exits[i])];
+    ++taken[static_cast<std::size_t>(result.exits[i])];
   }
-  return cat("BatchResult(samples=", result.size(), ", exits taken=[", join(left),
-             "], latency_ms=", result.latency_ms, ")");
+  std::vector<std::string> left;
+  for (std::size_t k = 0; k < taken.size(); ++k) {
+    if (taken[k] > 0) left.push_back(cat(taken[k], " left at exit ", k));
+  }
+  if (const auto rest = std::ranges::count(result.stopped_by, StopReason::kHandedOn); rest > 0) {
+    left.push_back(cat(rest, " to be handed on"));
+  }
+  const char* const colon = left.empty() ? "" : ": ";
+  return cat("BatchResult(", result.size(), " samples", colon, join(left),
+             "; latency_ms=", result.latency_ms, " of the whole batch of ", answers.batch_size,
+             ")");
 }
 
 // --- pickling ---
@@ -152,7 +169,7 @@ constexpr auto kResultMembers = std::make_tuple(
     &Result::label, &Result::exit, &Result::stopped_by, &Result::schedule, &Result::adapted,
     &Result::audit_label, &Result::handoff, &Result::probabilities, &Result::scores,
     &Result::logits, &Result::explanations, &Result::segment_ms, &Result::latency_ms,
-    &Result::backend_ms, &Answer::class_name);
+    &Result::backend_ms, &Answer::class_name, &Answer::batch_size);
 
 PickledState get_state(const Answer& answer) {
   return std::apply([&](auto... members) { return pack(answer, members...); }, kResultMembers);
@@ -163,7 +180,7 @@ Answer set_state(const PickledState& state) {
   auto answer = std::apply([&](auto... members) { return unpack<Answer>(state, name, members...); },
                            kResultMembers);
   expect(answer.label < answer.probabilities.size() && known(answer.stopped_by) &&
-             answer.logits.size() % (answer.exit + 1) == 0,
+             answer.logits.size() % (answer.exit + 1) == 0 && answer.batch_size >= 1,
          name);
   return answer;
 }
@@ -179,7 +196,8 @@ constexpr auto kBatchMembers =
 PickledState get_batch_state(const BatchAnswers& answers) {
   const py::tuple packed =
       std::apply([&](auto... members) { return pack(answers.result, members...); }, kBatchMembers);
-  return py::make_tuple(packed, State<std::vector<std::string>>::pack(answers.class_names));
+  return py::make_tuple(packed, State<std::vector<std::string>>::pack(answers.class_names),
+                        answers.batch_size);
 }
 
 void check(const BatchResult& result, std::size_t names) {
@@ -211,7 +229,9 @@ void check(const BatchResult& result, std::size_t names) {
 }
 
 BatchAnswers set_batch_state(const PickledState& state) {
-  expect(state.size() == 2 && py::isinstance<py::tuple>(state[0]), "BatchResult");
+  expect(state.size() == 3 && py::isinstance<py::tuple>(state[0]) &&
+             py::isinstance<py::int_>(state[2]),
+         "BatchResult");
   auto result = std::apply(
       [&](auto... members) {
         return unpack<BatchResult>(state[0].cast<PickledState>(), "BatchResult", members...);
@@ -219,7 +239,9 @@ BatchAnswers set_batch_state(const PickledState& state) {
       kBatchMembers);
   auto names = State<std::vector<std::string>>::unpack(state[1]);
   check(result, names.size());
-  return {std::move(result), std::move(names)};
+  const auto batch_size = state[2].cast<std::size_t>();
+  expect(batch_size >= result.size(), "BatchResult");
+  return {std::move(result), std::move(names), batch_size};
 }
 
 void register_batch_result(py::module_& module) {
@@ -230,7 +252,10 @@ A sequence of one `Result` a sample, and arrays over all of them. The arrays are
 a BatchResult of some of the samples. Can be copied and pickled.)");
   cls.def_readonly("labels", &BatchAnswers::labels, "Indices of the answered classes, int64 (N,).")
       .def_readonly("class_names", &BatchAnswers::class_names, "Names of these classes, N.")
-      .def_readonly("exits", &BatchAnswers::exits, "Indices of the exits taken, int64 (N,).")
+      .def_readonly("exits", &BatchAnswers::exits,
+                    "Index of the exit that each sample took, int64 (N,).")
+      .def_readonly("batch_size", &BatchAnswers::batch_size,
+                    "Samples of the batch that the times are of: more than N in a slice.")
       .def_readonly("complete", &BatchAnswers::complete,
                     "Whether an exit of this bundle answered each sample, bool (N,).")
       .def_property_readonly("handoffs", &get_handoffs,
@@ -256,16 +281,16 @@ a BatchResult of some of the samples. Can be copied and pickled.)");
           "Wall time of each segment that was run, exit head and decisions included.")
       .def_property_readonly(
           "latency_ms", [](const BatchAnswers& answers) { return answers.result.latency_ms; },
-          "Wall time of the batch from the input check to the last answer, without the Python "
-          "call.")
+          "Wall time of the whole batch, of `batch_size` samples, from the input check to the last "
+          "answer, without the Python call.")
       .def_property_readonly(
           "backend_ms", [](const BatchAnswers& answers) { return answers.result.backend_ms; },
           "The part of it inside ONNX Runtime.")
       .def("__len__", [](const BatchAnswers& answers) { return answers.result.size(); })
       .def("__getitem__", &get_item, "index"_a,
-           "The answer for one sample; its times are those of the batch.")
+           "The answer for one sample; its times are those of the whole batch.")
       .def("__getitem__", &get_slice, "index"_a,
-           "The answers for some samples; the times are those of the batch.")
+           "The answers for some samples; the times are those of the whole batch.")
       .def("__iter__", &iterate)
       .def("__repr__", &batch_repr);
   def_state(cls, &get_batch_state, &set_batch_state);
@@ -274,8 +299,9 @@ a BatchResult of some of the samples. Can be copied and pickled.)");
 
 }  // namespace
 
-BatchAnswers::BatchAnswers(BatchResult answers, std::vector<std::string> names)
+BatchAnswers::BatchAnswers(BatchResult answers, std::vector<std::string> names, std::size_t size)
     : result(std::move(answers)),
+      batch_size(size),
       class_names(std::move(names)),
       labels(copy_array<std::int64_t>(result.labels)),
       exits(copy_array<std::int64_t>(result.exits)),
@@ -322,10 +348,14 @@ void register_result(py::module_& module) {
                     "The decision of each exit passed, if `explain` was set; empty at full depth.")
       .def_readonly("segment_ms", &Result::segment_ms,
                     "Wall time of each segment run here, its exit head and the decision included; "
-                    "in a batch, that of the batch.")
+                    "in a batch, that of the whole batch.")
+      .def_readonly("batch_size", &Answer::batch_size,
+                    "Samples that the times are of: 1, or as many as the batch had that the sample "
+                    "was one of.")
       .def_readonly("latency_ms", &Result::latency_ms,
                     "Wall time from the input check to the answer, without the Python call; in a "
-                    "batch, that of the batch.")
+                    "batch, that of the whole batch: the samples of one ran together, so that none "
+                    "has a time of its own.")
       .def_readonly("backend_ms", &Result::backend_ms, "The part of it inside ONNX Runtime.")
       .def("__repr__", &repr);
   def_state(cls, &get_state, &set_state);

@@ -17,15 +17,18 @@ struct Answer : Result {
   Answer(Result result, std::string name)
       : Result(std::move(result)), class_name(std::move(name)) {}
 
-  std::string class_name;  ///< Of the label.
+  std::string class_name;      ///< Of the label.
+  std::size_t batch_size = 1;  ///< Samples that the times are of.
 };
 
 /// What `infer_batch` returns. The arrays are copies, made once, which the caller may write to.
 struct BatchAnswers {
   /// @param class_names Of the labels.
-  BatchAnswers(BatchResult result, std::vector<std::string> class_names);
+  /// @param batch_size Samples of the batch that these are some of.
+  BatchAnswers(BatchResult result, std::vector<std::string> class_names, std::size_t batch_size);
 
   BatchResult result;
+  std::size_t batch_size;
   std::vector<std::string> class_names;
   py::array_t<std::int64_t> labels;
   py::array_t<std::int64_t> exits;

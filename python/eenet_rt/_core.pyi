@@ -499,6 +499,11 @@ class Result:
         Its name.
         """
     @property
+    def batch_size(self) -> int:
+        """
+        Samples that the times are of: 1, or as many as the batch had that the sample was one of.
+        """
+    @property
     def complete(self) -> bool:
         """
         Whether an exit of this bundle answered. If not, answer, probabilities and scores are those of its last exit.
@@ -526,7 +531,7 @@ class Result:
     @property
     def latency_ms(self) -> float:
         """
-        Wall time from the input check to the answer, without the Python call; in a batch, that of the batch.
+        Wall time from the input check to the answer, without the Python call; in a batch, that of the whole batch: the samples of one ran together, so that none has a time of its own.
         """
     @property
     def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
@@ -551,7 +556,7 @@ class Result:
     @property
     def segment_ms(self) -> list[float]:
         """
-        Wall time of each segment run here, its exit head and the decision included; in a batch, that of the batch.
+        Wall time of each segment run here, its exit head and the decision included; in a batch, that of the whole batch.
         """
     @property
     def stopped_by(self) -> str:
@@ -574,12 +579,12 @@ class BatchResult:
     @typing.overload
     def __getitem__(self, index: typing.SupportsInt | typing.SupportsIndex) -> Result:
         """
-        The answer for one sample; its times are those of the batch.
+        The answer for one sample; its times are those of the whole batch.
         """
     @typing.overload
     def __getitem__(self, index: slice) -> BatchResult:
         """
-        The answers for some samples; the times are those of the batch.
+        The answers for some samples; the times are those of the whole batch.
         """
     def __iter__(self) -> collections.abc.Iterator[Result]: ...
     def __len__(self) -> int: ...
@@ -607,6 +612,11 @@ class BatchResult:
         Names of these classes, N.
         """
     @property
+    def batch_size(self) -> int:
+        """
+        Samples of the batch that the times are of: more than N in a slice.
+        """
+    @property
     def complete(self) -> numpy.typing.NDArray[numpy.bool]:
         """
         Whether an exit of this bundle answered each sample, bool (N,).
@@ -614,7 +624,7 @@ class BatchResult:
     @property
     def exits(self) -> numpy.typing.NDArray[numpy.int64]:
         """
-        Indices of the exits taken, int64 (N,).
+        Index of the exit that each sample took, int64 (N,).
         """
     @property
     def handoffs(self) -> list[bytes | None]:
@@ -629,7 +639,7 @@ class BatchResult:
     @property
     def latency_ms(self) -> float:
         """
-        Wall time of the batch from the input check to the last answer, without the Python call.
+        Wall time of the whole batch, of `batch_size` samples, from the input check to the last answer, without the Python call.
         """
     @property
     def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:

@@ -104,7 +104,16 @@ def test_arrays_and_sequence(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> 
     for index in (20, -21):
         with pytest.raises(IndexError, match=f"sample {index} of a batch of 20"):
             batch[index]
-    assert "samples=20" in repr(batch)
+    taken = [f"{count} left at exit {k}" for k, count in enumerate(np.bincount(batch.exits)) if count]
+    of_batch = " of the whole batch of 20)"
+    assert repr(batch).startswith(f"BatchResult(20 samples: {', '.join(taken)}; latency_ms=")
+    assert repr(batch).endswith(of_batch)
+    # A sample of a batch has no time of its own.
+    assert (batch.batch_size, batch[0].batch_size, batch[2:4].batch_size, batch[2:4][1].batch_size) == (20,) * 4
+    assert repr(batch[0]).endswith(of_batch)
+    assert repr(batch[2:4]).endswith(of_batch)
+    alone = runtime.infer(tiny.inputs[0])
+    assert (alone.batch_size, "batch" in repr(alone)) == (1, False)
     assert batch.labels is batch.labels
     label = batch[0].label
     batch.labels[0], batch.exits[0] = 99, 99  # the caller's own

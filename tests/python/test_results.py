@@ -126,12 +126,13 @@ def test_inconsistent_states_are_refused(runtime: eenet_rt.Runtime, batch: eenet
     for item, value in ((1, 3), (3, 9), (8, np.zeros(0, np.float32))):
         with pytest.raises(eenet_rt.InputError, match="Result: its pickled state is inconsistent"):
             restore(kind, tuple(value if i == item else kept for i, kept in enumerate(state)))
-    restore, (kind, (packed, names)) = batch.__reduce__()
-    with pytest.raises(eenet_rt.InputError, match="BatchResult: its pickled state is inconsistent"):
-        restore(kind, ())
+    restore, (kind, (packed, names, size)) = batch.__reduce__()
     for item, value in ((1, 1), (2, 4), (4, np.array([0, 0, 0, 7])), (5, np.zeros(3, np.int64))):
         with pytest.raises(eenet_rt.InputError, match="BatchResult: its pickled state is inconsistent"):
-            restore(kind, (tuple(value if i == item else kept for i, kept in enumerate(packed)), names))
+            restore(kind, (tuple(value if i == item else kept for i, kept in enumerate(packed)), names, size))
+    for state in ((), (packed, names), (packed, names, size - 1), (packed, names, "all")):
+        with pytest.raises(eenet_rt.InputError, match="BatchResult: its pickled state is inconsistent"):
+            restore(kind, state)
 
 
 # --- names and slices ---
