@@ -15,7 +15,7 @@ from eenet.report.wall_time import WallTime
 from eenet.workflows.evaluate import evaluate_exits
 from eenet.workflows.profile import MachineLoad
 
-WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, MachineLoad(0.0, 2))
+WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, MachineLoad(0.0, 2), 0.05)
 
 
 def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
@@ -72,8 +72,22 @@ def test_verdict_by_hand() -> None:
         ),
         ({"static_cost": 1.2}, {"static"}, "saves nothing here", "and 17 % more than the network without exits"),
         (
-            {"wall": replace(WALL, mean_ms=1.6, machine=MachineLoad(1.5, 2))}, {"clock"}, "does not keep its budget",
-            "but does not hold on the clock of this machine, beside other work: 1.60 ms, for its exits take 0.90, "
+            {"wall": replace(WALL, mean_ms=1.6, machine=MachineLoad(1.5, 2))}, set(), "for 1.00 points of accuracy",
+            "kept by the table, but the clock of this machine cannot be trusted for that: load average 1.5 on 2 "
+            "core(s). Its 1.60 ms are other work's as well; go by the table, 1.40 ms, and by the 47 % that are saved "
+        ),
+        (
+            {"wall": replace(WALL, mean_ms=1.6, spread=0.6)}, set(), "for 1.00 points of accuracy",
+            "cannot be trusted for that: the middle half of the times of an exit spreads over 60 % of their median. Its"
+        ),
+        (
+            # What holds beside other work holds.
+            {"wall": replace(WALL, machine=MachineLoad(1.5, 2))}, set(), "for 1.00 points of accuracy",
+            "is kept by the table, and holds on the clock of this machine: 1.40 ms."
+        ),
+        (
+            {"budget": 1.3, "wall": replace(WALL, spread=0.6)}, {"budget"}, "does not keep its budget",
+            "1.30 ms is overspent by 7.7 % by the table, but the clock of this machine cannot be trusted",
         ),
         ({"static_cost": 1.4}, {"static"}, "saves nothing here", "and as much as the network without exits (1.40 ms)"),
         ({"simple": 830}, {"simple_policy"}, "a simple policy does it better", "gives 3.00 points less."),

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from eenet.budgets import BUDGET_HELP, parse_budget
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, run_command
+from eenet.cli.commands import ArgumentParser, check_seed, run_command
 from eenet.errors import UserError
 from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section
@@ -27,6 +27,7 @@ from eenet.report.scores import score_section
 from eenet.report.style import require_libraries
 from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime, measure_wall_time
+from eenet.workflows.profile import MachineLoad
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,14 +66,16 @@ def _parser() -> ArgumentParser:
 
 
 def _report(arguments: argparse.Namespace) -> None:
+    machine = MachineLoad.now()
     require_libraries()
     if arguments.data is not None and arguments.images is not None:
         raise UserError("--images: came with --data, which holds images")
+    check_seed(arguments)
     options = ("data", "predictions", "images", "validation")
     check_output(arguments.out, {"BUNDLE": arguments.bundle, **{f"--{o}": getattr(arguments, o) for o in options}})
     inputs = read_inputs(arguments)
     simple = SimplePolicy(inputs)
-    verdict = Verdict(inputs, simple.at_cost(inputs.outcome.mean_cost), measure_wall_time(inputs))
+    verdict = Verdict(inputs, simple.at_cost(inputs.outcome.mean_cost), measure_wall_time(inputs, machine))
     ablation = _ablation(inputs) if arguments.ablation else None
     files = write_page(_page(verdict, simple, ablation), arguments.out)
     if arguments.json:

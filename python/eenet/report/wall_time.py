@@ -17,6 +17,7 @@ from eenet.workflows.profile import MachineLoad, noise_inputs
 
 _SAMPLES = 100
 _WARM_UP = 5
+_MOST_SPREAD = 0.2  # quartiles of an exit's times apart, as a share of their median, on a machine left alone
 _MOST_APART = 0.02  # logits seen and logged, as a share of the deviation of the exit's logits
 
 
@@ -32,7 +33,8 @@ class WallTime:
         same_exits: images that left where the replay on the given logits has them leave.
         device: this machine.
         threads: of the runtime.
-        machine: what ran beside.
+        machine: what ran beside before the report began.
+        spread: distance of the quartiles of an exit's times as a share of their median, that of the worst exit.
     """
 
     exits_ms: Floats
@@ -43,22 +45,36 @@ class WallTime:
     device: str
     threads: int
     machine: MachineLoad
+    spread: float
 
     @property
     def full_ms(self) -> float:
         """Mean of full depth."""
         return float(self.exits_ms[-1])
 
+    @property
+    def disturbed(self) -> str:
+        """Why long times may be those of other work on the machine; empty where nothing says so."""
+        reasons = [str(self.machine)] if self.machine.busy(self.threads) else []
+        if self.spread > _MOST_SPREAD:
+            reasons.append(
+                f"the middle half of the times of an exit spreads over {100 * self.spread:.0f} % of their median"
+            )
+        return " and ".join(reasons)
 
-def measure_wall_time(inputs: Inputs) -> WallTime | str:
+
+def measure_wall_time(inputs: Inputs, machine: MachineLoad) -> WallTime | str:
     """Runs samples through the runtime to every exit in turn; says why not where it cannot.
+
+    Args:
+        inputs: what is reported on.
+        machine: what ran beside before the report began, which is load as well.
 
     Raises:
         UserError: the logits of the images are not those of the predictions.
         eenet_rt.BundleError: the bundle is damaged.
     """
     threads = inputs.bundle.profile(inputs.schedule).threads or 1
-    machine = MachineLoad.now()
     try:
         with warnings.catch_warnings():
             # A device that no profile is of takes no budget in ms; a policy runs there all the same.
@@ -73,10 +89,12 @@ def measure_wall_time(inputs: Inputs) -> WallTime | str:
     # In turn, so that all exits meet the same state of the machine.
     times = [[runtime.infer(sample, forced_exit=k).latency_ms for k in exits] for sample in samples]
     exits_ms: Floats = np.maximum.accumulate(np.mean(times, axis=0))
+    low, median, high = np.quantile(times, (0.25, 0.5, 0.75), axis=0)
     same = _check_images(inputs, runtime, rows, samples[: len(rows)])
     mean = float(exits_ms @ inputs.outcome.exit_shares)
     return WallTime(
-        exits_ms, mean, len(samples), len(rows), same, eenet_rt.device_name(), threads, machine
+        exits_ms, mean, len(samples), len(rows), same, eenet_rt.device_name(), threads, machine,
+        float(((high - low) / median).max()),
     )  # fmt: skip
 
 
