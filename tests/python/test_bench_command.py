@@ -22,8 +22,8 @@ def test_on_noise(tiny: TrainedBundle, capsys: pytest.CaptureFixture[str]) -> No
     assert main([str(tiny.path), *QUICK, "--json"]) == 0
     captured = capsys.readouterr()
     result, runtime = json.loads(captured.out), eenet_rt.load(tiny.path)
-    # No progress where no terminal is; but other work on this machine is said.
-    assert all("load average" in line for line in captured.err.splitlines())
+    # Beside progress, where the machine is slow, and what is said of other work on it.
+    assert all("load average" in line or line.startswith("time: ") for line in captured.err.splitlines())
     assert result["budget"] == runtime.schedule.budget
     assert result["provider_version"] == runtime.provider_version
     for name in ("p50_ms", "p90_ms", "p99_ms"):
@@ -38,6 +38,17 @@ def test_on_noise(tiny: TrainedBundle, capsys: pytest.CaptureFixture[str]) -> No
         # The noise is gone through in turn, and leaves as planned; small batches see a part of it.
         assert batch["reached"] == pytest.approx(planned, abs=0.05 if batch["size"] == 32 else 0.6)
     assert len(result["pays_from_batch"]) == 2
+
+
+def test_progress_says_what_is_left(
+    tiny: TrainedBundle, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eenet.progress._FIRST_S", 0.0)
+    assert main([str(tiny.path), "--repeats", "8", "--batch", "1", "16"]) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("time: ")]
+    # 3 + 8 times three exits, and twice batches of 1 and 16.
+    assert lines[0].startswith("time: 3 of 407 samples, single samples, about ")
+    assert lines[-1].startswith("time: 375 of 407 samples, batches of 16, about 0 s left")
 
 
 def test_on_real_samples(tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -86,7 +97,7 @@ def test_pays_from_where_it_goes_on_paying() -> None:
         (["--batch", "0"], "--batch: got 0, expected 1 to"),
         (["--batch", "4", "99999"], "--batch: got 99999, expected 1 to"),
         (["--repeats", "0"], "--repeats: got 0, expected at least 1"),
-        (["--budget", "1e-9"], "--budget: got 1e-09, the smallest of the schedules is"),
+        (["--budget", "1e-9"], "--budget: got 1e-09 ms, the smallest of the schedules is"),
         (["--inputs", "nowhere.npz"], "nowhere.npz"),
     ],
 )

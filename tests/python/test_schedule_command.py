@@ -92,6 +92,7 @@ def test_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Captur
     assert status == 0
     result = json.loads(text)
     assert len(result["budgets"]) == 9
+    assert result["files"] == [str(tmp_path / "new" / f"comparison.{ending}") for ending in ("csv", "png")]
     assert [(row["policy"], row["combine"]) for row in result["policies"]] == [
         ("maximum", "none"), ("maximum", "exits"), ("oracle", "none"), ("oracle", "exits"),
     ]  # fmt: skip
@@ -104,14 +105,19 @@ def test_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.Captur
     assert (tmp_path / "new" / "comparison.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_text_of_compare(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, text, _ = run(
+def test_text_of_compare(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eenet.progress._FIRST_S", 0.0)
+    status, text, error = run(
         capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--policies", "entropy",
         "--budget", 1.5, "--repeats", 2, "--combine", "temperature", "--out", tmp_path,
     )  # fmt: skip
     assert status == 0
     assert "entropy, temperature" in text
     assert "±" in text
+    assert f"wrote {tmp_path / 'comparison.csv'} and {tmp_path / 'comparison.png'}" in text
+    assert "compare: 1 of 2 fits, entropy, about " in error
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,15 @@ from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
 from eenet.files import open_npz
-from eenet.workflows.bench import BatchTimes, ExitTimes, measure_batches, measure_exits, planned_policy
+from eenet.progress import Progress
+from eenet.workflows.bench import (
+    BatchTimes,
+    ExitTimes,
+    measure_batches,
+    measure_exits,
+    number_of_samples,
+    planned_policy,
+)
 from eenet.workflows.profile import PROVIDERS, Inputs, MachineLoad, noise_inputs
 
 _NOISE_SAMPLES = 128
@@ -79,17 +87,13 @@ def _bench(arguments: argparse.Namespace) -> None:
         policy = planned_policy(runtime, inputs, schedule)
     else:
         inputs, policy = _read_inputs(arguments.inputs, runtime), schedule.exit_policy
-    exits = measure_exits(runtime, inputs, arguments.repeats)
-    say = _progress if sys.stderr.isatty() else (lambda line: None)
-    batches = measure_batches(runtime, inputs, policy, sizes, arguments.repeats, say)
+    with Progress("time", number_of_samples(runtime.num_exits, sizes, arguments.repeats), "samples") as progress:
+        exits = measure_exits(runtime, inputs, arguments.repeats, progress)
+        batches = measure_batches(runtime, inputs, policy, sizes, arguments.repeats, progress)
     if arguments.json:
         print_json(_as_json(arguments.bundle, runtime, schedule, exits, batches) | {"machine": vars(machine)})
     else:
         _print(arguments.bundle, runtime, schedule, exits, batches)
-
-
-def _progress(line: str) -> None:
-    print(f"\r{line:<40}", end="", file=sys.stderr, flush=True)
 
 
 def _schedule(runtime: eenet_rt.Runtime, budget: Budget | None) -> eenet_rt.Schedule:
@@ -156,9 +160,6 @@ def _print(
     exits: ExitTimes,
     batches: Sequence[BatchTimes],
 ) -> None:
-    if sys.stderr.isatty():
-        _progress("")
-        print("\r", end="", file=sys.stderr, flush=True)
     print(f"{path.name}: {runtime.provider_version}, {runtime.threads} thread(s), {eenet_rt.device_name()}")
     print("exit    p50 ms    p90 ms    p99 ms")
     for k, times in enumerate(zip(exits.p50_ms, exits.p90_ms, exits.p99_ms, strict=True)):

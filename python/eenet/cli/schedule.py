@@ -298,7 +298,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     write_csv(table, compared, budgets)
     write_figure(figure, compared, arguments.unit)
     if arguments.json:
-        print_json({"budgets": budgets, "policies": [_row(one, budgets) for one in compared]})
+        rows = [_row(one, budgets) for one in compared]
+        print_json({"budgets": budgets, "policies": rows, "files": [str(table), str(figure)]})
     else:
         print(f"wrote {table} and {figure}")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.progress import Progress
 from eenet.workflows.profile import Inputs
 
 Floats = NDArray[np.float64]
@@ -57,13 +58,19 @@ class BatchTimes:
         return self.saved_ms[segment] > self.decision_ms
 
 
-def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, repeats: int) -> ExitTimes:
+def number_of_samples(num_exits: int, sizes: Sequence[int], repeats: int) -> int:
+    """Samples that `measure_exits` and `measure_batches` run, which is what their progress counts."""
+    return (_WARM_UP + repeats) * (num_exits + 2 * sum(sizes))
+
+
+def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, repeats: int, progress: Progress) -> ExitTimes:
     """Times of single samples, the exits in turn.
 
     Args:
         runtime: what to time.
         inputs: samples, ``{name: (N, ...)}``, gone through in turn.
         repeats: of each exit.
+        progress: is told of every sample.
     """
     times, outside = np.zeros((repeats, runtime.num_exits)), np.zeros(repeats)
     for i in range(-_WARM_UP, repeats):
@@ -74,6 +81,7 @@ def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, repeats: int) -> Ex
                 times[i, k] = result.latency_ms
         if i >= 0:
             outside[i] = result.latency_ms - result.backend_ms
+        progress.advance(runtime.num_exits, "single samples")
     p50, p90, p99 = np.percentile(times, [50, 90, 99], axis=0)
     return ExitTimes(p50.tolist(), p90.tolist(), p99.tolist(), float(1e3 * np.median(outside) / runtime.num_exits))
 
@@ -84,7 +92,7 @@ def measure_batches(
     policy: eenet_rt.ExitPolicy,
     sizes: Sequence[int],
     repeats: int,
-    say: Callable[[str], None],
+    progress: Progress,
 ) -> list[BatchTimes]:
     """Batches of several sizes.
 
@@ -94,17 +102,18 @@ def measure_batches(
         policy: which lets samples leave.
         sizes: of the batches.
         repeats: of each size.
-        say: takes one line for each size.
+        progress: is told of every sample.
     """
-    out = []
-    for size in sizes:
-        say(f"batches of {size}")
-        out.append(_measure_batch(runtime, inputs, policy, size, repeats))
-    return out
+    return [_measure_batch(runtime, inputs, policy, size, repeats, progress) for size in sizes]
 
 
 def _measure_batch(
-    runtime: eenet_rt.Runtime, inputs: Inputs, policy: eenet_rt.ExitPolicy, size: int, repeats: int
+    runtime: eenet_rt.Runtime,
+    inputs: Inputs,
+    policy: eenet_rt.ExitPolicy,
+    size: int,
+    repeats: int,
+    progress: Progress,
 ) -> BatchTimes:
     segments = runtime.num_exits
     early, full = np.zeros((repeats, segments)), np.zeros((repeats, segments))
@@ -113,6 +122,7 @@ def _measure_batch(
     for i in range(-_WARM_UP, repeats):
         batch = take(inputs, i * size, size, batch=True)
         results = runtime.infer_batch(batch, policy=policy), runtime.infer_batch(batch, policy=None)
+        progress.advance(2 * size, f"batches of {size}")
         if i < 0:
             continue
         for row, result in zip((early, full), results, strict=True):

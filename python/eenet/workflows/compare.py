@@ -16,6 +16,7 @@ from eenet.files import replacing
 from eenet.policies.base import check_budget, check_costs
 from eenet.policies.grid import FIT_SHARE, combiner_of, fit_schedules
 from eenet.predictions import Predictions
+from eenet.progress import Progress
 from eenet.workflows.evaluate import Evaluation, evaluate, evaluate_oracle
 
 ORACLE = "oracle"  # no policy: the upper bound of all
@@ -90,12 +91,17 @@ def compare_policies(
     for budget in budgets:
         check_budget(budget, table)
     compared = []
-    for policy, combine in policies:
-        rows = [_evaluate(policy, combine, seed, validation, report, costs, budgets) for seed in range(repeats)]
-        accuracy = np.array([[cell.accuracy for cell in row] for row in rows])
-        mean_cost = np.array([[cell.mean_cost for cell in row] for row in rows])
-        compared.append(ComparedPolicy(policy, combine, accuracy, mean_cost))
-        say(compared[-1])
+    with Progress("compare", len(policies) * repeats, "fits") as progress:
+        for policy, combine in policies:
+            rows = []
+            for seed in range(repeats):
+                rows.append(_evaluate(policy, combine, seed, validation, report, costs, budgets))
+                progress.advance(note=policy)
+            accuracy = np.array([[cell.accuracy for cell in row] for row in rows])
+            mean_cost = np.array([[cell.mean_cost for cell in row] for row in rows])
+            compared.append(ComparedPolicy(policy, combine, accuracy, mean_cost))
+            progress.clear()
+            say(compared[-1])
     return compared
 
 
