@@ -33,7 +33,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class BundleContent:
-    """What a manifest says, but for hashes and profiles."""
+    """What a manifest says, but for hashes and profiles; ``weights`` is the id of those it comes from."""
 
     model: str
     class_names: tuple[str, ...]
@@ -43,6 +43,7 @@ class BundleContent:
     segments: tuple[Segment, ...]
     parameters: tuple[int, ...]
     max_batch: int
+    weights: str | None = None
 
     @property
     def id(self) -> str:
@@ -65,6 +66,7 @@ def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[Cost
         "format_version": FORMAT_VERSION,
         "id": content.id,
         "parent": None,
+        **({} if content.weights is None else {"weights": content.weights}),
         "model": content.model,
         "task": "classification",
         "class_names": list(content.class_names),

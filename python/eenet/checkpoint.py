@@ -10,8 +10,9 @@ from typing import Any
 from eenet.bundles.bundle import reading
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, create_model
+from eenet.predictions import WEIGHTS_ID
 from eenet.preprocessing import ImagePreprocessing
-from eenet.weights import load_exactly, read_tensors, save_tensors
+from eenet.weights import load_exactly, read_tensors, save_tensors, weights_digest
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Checkpoint:
     class_names: tuple[str, ...]
     preprocessing: ImagePreprocessing
     training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Identity of the weights, which predictions and bundles carry."""
+        return WEIGHTS_ID + weights_digest(self.network.state_dict())
 
     def save(self, path: str | Path) -> None:
         """Writes the weights and, under ``eenet`` in the header, everything else as JSON."""

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.errors import UserError
-from eenet.predictions import Predictions
+from eenet.predictions import Predictions, of_another_network
 
 # Deviations beyond which a difference is none of chance: some dozen tests a command, no false alarm in thousands.
 _SIGNIFICANT = 4.0
-_ABOVE_CHANCE = 3.0
+_ABOVE_CHANCE = 2.0  # deviations up to which an accuracy is taken for one by chance
 _LEAST_OF_A_CLASS = 2
 _MOST_IMBALANCE = 5.0
 _MOST_FALL = 0.01  # of accuracy from an exit to the next
@@ -108,6 +108,22 @@ def check_validation(predictions: Predictions, parts: Sequence[tuple[str, Predic
     _check_balance(predictions, name)
 
 
+def check_network(predictions: Predictions, known: Sequence[str | None], name: str, expected: str) -> None:
+    """Refuses predictions that say that they are of another network.
+
+    Args:
+        predictions: with its id, or without: those are taken at their word.
+        known: ids that it may have.
+        name: of their file.
+        expected: what the known ids are of.
+
+    Raises:
+        UserError: they are of another one.
+    """
+    if of_another_network(predictions.network, known):
+        raise UserError(f"{name}: holds predictions of another network than {expected}, by the ids of the two")
+
+
 def check_apart(report: Predictions, fitted: Sequence[Predictions], name: str, fitted_name: str) -> int:
     """Warns of what two sets should not have in common, and of what they should.
 
@@ -121,11 +137,13 @@ def check_apart(report: Predictions, fitted: Sequence[Predictions], name: str, f
         How many samples of ``report`` are among those fitted on, by their logits.
 
     Raises:
-        UserError: more than a twentieth, or the sets differ in exits or classes.
+        UserError: more than a twentieth, or the sets differ in exits or classes, or are of different networks.
     """
     shapes = [predictions.logits.shape[1:] for predictions in (report, *fitted)]
     if len(set(shapes)) > 1:
         raise UserError(f"{name}: has (exits, classes) = {shapes[0]}, {fitted_name} {shapes[1]}")
+    for predictions in fitted:
+        check_network(report, [predictions.network], name, f"those of {fitted_name}")
     repeated = _count_twins(report.logits, np.concatenate([predictions.logits for predictions in fitted]))
     if repeated > _MOST_SHARED * len(report):
         raise UserError(
@@ -346,12 +364,16 @@ def _check_chance(predictions: Predictions, right: NDArray[np.bool_], name: str)
     at_chance = []
     for k in range(predictions.num_exits):
         chance = float(labels @ (np.bincount(answers[:, k], minlength=classes) / samples))
-        if right[:, k].mean() < chance + _ABOVE_CHANCE * np.sqrt(chance * (1 - chance) / samples):
-            at_chance.append(f"exit {k} is right on {100 * right[:, k].mean():.1f} %, by chance {100 * chance:.1f} %")
+        most = chance + _ABOVE_CHANCE * float(np.sqrt(chance * (1 - chance) / samples))
+        if right[:, k].mean() < most:
+            at_chance.append(
+                f"exit {k} is right on {100 * right[:, k].mean():.1f} % (chance {100 * chance:.1f} %, by luck up to "
+                f"{100 * most:.1f} %)"
+            )
     if at_chance:
         _log.warning(
-            "%s: accuracy at chance: of %d samples %s; are labels and logits of the same samples, and is the network "
-            "trained?", name, samples, "; ".join(at_chance[:_LISTED]),
+            "%s: accuracy at chance, as far as %d samples tell: %s; are labels and logits of the same samples, and is "
+            "the network trained?", name, samples, "; ".join(at_chance[:_LISTED]),
         )  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,7 @@ from eenet.files import as_int64, open_npz, replacing
 from eenet.splits import stratified_mask
 
 _MOST_LOGIT = 1e6  # beyond, float32 holds no tenths, and what policies are fitted by overflows
+WEIGHTS_ID = "weights:"  # before the id of a checkpoint's weights; that of a bundle is its manifest's, as it is
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,15 @@ class Predictions:
         labels: int64, shape ``(N,)``.
         index: int64, shape ``(N,)``: which sample of its data set each row is.
         class_names: C names.
+        network: id of the network that said it: that of its weights (`eenet.checkpoint.Checkpoint.id`), or that of a
+            bundle; None where nobody noted it.
     """
 
     logits: NDArray[np.float32]
     labels: NDArray[np.int64]
     index: NDArray[np.int64]
     class_names: tuple[str, ...]
+    network: str | None = None
 
     def __post_init__(self) -> None:
         logits, labels = self.logits, self.labels
@@ -58,7 +64,7 @@ class Predictions:
         return len(self.labels)
 
     def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Predictions:
-        return Predictions(self.logits[rows], self.labels[rows], self.index[rows], self.class_names)
+        return replace(self, logits=self.logits[rows], labels=self.labels[rows], index=self.index[rows])
 
     @property
     def num_exits(self) -> int:
@@ -80,7 +86,8 @@ class Predictions:
         return stratified_mask(self.labels, round(share * len(self)), seed)
 
     def save(self, path: str | Path) -> None:
-        """Writes an ``.npz`` file: ``logits``, ``labels``, ``index``, ``class_names``."""
+        """Writes an ``.npz`` file: ``logits``, ``labels``, ``index``, ``class_names`` and, if known, ``network``."""
+        known: dict[str, Any] = {} if self.network is None else {"network": np.array([self.network])}
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(
                 file,
@@ -88,11 +95,12 @@ class Predictions:
                 labels=self.labels,
                 index=self.index,
                 class_names=np.array(self.class_names),
+                **known,
             )
 
     @classmethod
     def load(cls, path: str | Path) -> Predictions:
-        """Reads what `save` wrote; ``index`` and ``class_names`` may be absent, logits any floats: they are rounded.
+        """Reads what `save` wrote; only logits and labels must be there. Logits may be any floats: they are rounded.
 
         Raises:
             UserError: the file cannot be read or does not hold what it should.
@@ -103,6 +111,9 @@ class Predictions:
             logits, labels = file["logits"], file["labels"]
             index = file["index"] if "index" in file.keys else np.arange(labels.size)
             names = file.names("class_names") if "class_names" in file.keys else []
+            networks = file.names("network") if "network" in file.keys else []
+            if len(networks) > 1:
+                raise UserError(f"network: got {len(networks)} ids, expected one")
             if not np.issubdtype(labels.dtype, np.integer) or not np.issubdtype(index.dtype, np.integer):
                 raise UserError(f"labels and index: got {labels.dtype} and {index.dtype}, expected integers")
             if np.issubdtype(logits.dtype, np.floating):
@@ -110,4 +121,13 @@ class Predictions:
                     logits = np.ascontiguousarray(logits, np.float32)
             if logits.ndim == 3 and not names:
                 names = [str(c) for c in range(logits.shape[2])]
-            return cls(logits, as_int64(labels, "labels"), as_int64(index, "index"), tuple(names))
+            network = networks[0] if networks else None
+            return cls(logits, as_int64(labels, "labels"), as_int64(index, "index"), tuple(names), network)
+
+
+def of_another_network(network: str | None, known: Iterable[str | None]) -> bool:
+    """Whether an id contradicts known ones: none of them is equal, and one of them says the same of something else."""
+    if network is None:
+        return False
+    alike = [other for other in known if other and other.startswith(WEIGHTS_ID) == network.startswith(WEIGHTS_ID)]
+    return bool(alike) and network not in alike

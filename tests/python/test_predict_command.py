@@ -12,9 +12,11 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.cli.predict import main
+from eenet.cli.report import main as report_main
+from eenet.cli.schedule import main as schedule_main
 from eenet.data import ImageSet
 from eenet.errors import UserError
-from eenet.predictions import Predictions
+from eenet.predictions import Predictions, of_another_network
 from eenet.workflows.predict import bundle_images, predict_images
 from support.bundles import edit_manifest
 from support.photos import write_folder
@@ -40,6 +42,7 @@ def test_logits_are_those_of_full_depth(
     accuracy = (made.logits.argmax(axis=2) == made.labels[:, None]).mean(axis=0)
     assert result["exit_accuracy"] == pytest.approx(accuracy.tolist())
     assert result["samples"] == 150
+    assert made.network == tiny.checkpoint.id == json.loads((tiny.path / "manifest.json").read_text())["weights"]
 
 
 def test_folders_in_another_order_are_matched_by_name(tiny: TrainedBundle, tmp_path: Path) -> None:
@@ -90,3 +93,38 @@ def test_refusals(tiny: TrainedBundle, spare: Path, tmp_path: Path, capsys: pyte
         assert message in error
         assert error.count("\n") == 1
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_predictions_of_another_network(
+    tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Same exits, same classes, other weights: told by the id that the file carries."""
+    fit, report = tmp_path / "fit.npz", tmp_path / "report.npz"
+    schedules, other = tmp_path / "s.safetensors", tmp_path / "other.npz"
+    dataclasses.replace(tiny.validation, network=tiny.checkpoint.id).save(fit)
+    dataclasses.replace(tiny.report, network=tiny.checkpoint.id).save(report)
+    dataclasses.replace(tiny.report, network="weights:00").save(other)
+    costs, policy = ("--costs", "1,2,3"), ("--policy", "maximum")
+    assert command("fit", "--predictions", fit, *costs, "--budget", "70%", *policy, "--out", schedules) == 0
+    evaluate = ("evaluate", "--schedule")
+    assert command(*evaluate, schedules, "--predictions", report) == 0
+    assert command(*evaluate, tiny.path, "--predictions", report) == 0
+    capsys.readouterr()
+    page = ("--out", tmp_path / "page" / "report.html")
+    for run in (
+        lambda: command(*evaluate, schedules, "--predictions", other),
+        lambda: command(*evaluate, tiny.path, "--predictions", other),
+        lambda: command("compare", "--val", fit, "--report", other, *costs, "--out", tmp_path / "compared"),
+        lambda: report_main([*map(str, (tiny.path, "--predictions", other, *page))]),
+    ):
+        assert run() == 2
+        error = capsys.readouterr().err
+        assert f"{other}: holds predictions of another network than " in error
+        assert error.count("\n") == 1
+    # An id of another kind contradicts nothing, and logits of one's own have none.
+    assert not of_another_network(tiny.checkpoint.id, ["ab" * 32])
+    assert not of_another_network(None, [tiny.checkpoint.id])
+
+
+def command(*arguments: object) -> int:
+    return schedule_main([str(argument) for argument in arguments])

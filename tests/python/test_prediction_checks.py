@@ -102,7 +102,8 @@ def test_refused(good: Predictions, change: Change, message: str) -> None:
         (with_logits(lambda x: 1 / (1 + np.exp(-x))), "all logits lie between .* as the outputs of a sigmoid do"),
         (
             with_labels(np.random.default_rng(0).permutation),
-            r"accuracy at chance: of 3000 samples exit 0 is right on \d+\.\d %, by chance 10\.\d %; exit 1",
+            r"accuracy at chance, as far as 3000 samples tell: exit 0 is right on \d+\.\d % \(chance 10\.\d %, by luck "
+            r"up to 1[01]\.\d %\); exit 1",
         ),
         (with_labels(swapped), r"right on 7\d\.\d % of 3000 samples, but on 9\d\.\d % once its answers are renumbered"),
         (with_logits(lambda x: x[:, ::-1]), r"falls from 9\d\.\d % at exit 1 to 7\d\.\d % at exit 2: are the exits in"),

@@ -244,7 +244,33 @@ def test_command_refuses(
 ) -> None:
     data = save_images(cifar10, tmp_path / "train.npz", 400)
     base = ["--model", "tiny", "--data", str(data), "--validation-size", "100", "--out", str(tmp_path / "run")]
-    assert main([*base, *arguments]) == 2
+    assert main([*base, "--threads", "1", *arguments]) == 2  # of more, a busy machine would be warned of
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "vgg", "--image-size", "32"], "model 'vgg' is not known"),
+        (["--epochs", "0"], "--epochs: got 0, expected a positive number"),
+        (["--batch-size", "0"], "--batch-size: got 0, expected a positive number"),
+        (["--learning-rate", "nan"], "--learning-rate: got nan, expected a positive number"),
+        (["--weight-decay", "-1"], "--weight-decay: got -1.0, expected 0 or more"),
+        (["--averaging", "1"], "--averaging: got 1.0, expected at least 0 and below 1"),
+        (["--warmup", "2"], "--warmup: got 2.0, expected 0 to 1"),
+        (["--loss-weights", "1", "2"], "--loss-weights: got 2 numbers, expected 3"),
+        (["--validation-size", "few"], "--validation-size: got 'few', expected a count as 400 or a share"),
+        (["--validation-size", "0"], "--validation-size: got 0, expected a count or a share above 0"),
+        (["--seed", "-1"], "--seed: got -1, expected 0 to 2^63 - 1"),
+    ],
+)
+def test_options_are_checked_before_images_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["--model", "tiny", "--data", "absent.npz", "--out", str(tmp_path / "run"), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "absent" not in error
+    assert not (tmp_path / "run").exists()

@@ -120,6 +120,7 @@ class Bundle:
         manifest: as it was read, keys that this version does not know included.
         id: of the segments that it holds.
         network: id of the whole network's bundle, which is this one's unless it is a slice.
+        weights: id of the weights that it was exported from; None: the manifest does not say.
         class_names: C names.
         num_exits: K, of the whole network.
         profiles: cost profiles, as in the manifest.
@@ -130,6 +131,7 @@ class Bundle:
     manifest: dict[str, Any]
     id: str
     network: str
+    weights: str | None
     class_names: tuple[str, ...]
     num_exits: int
     profiles: list[dict[str, Any]]
@@ -148,7 +150,8 @@ class Bundle:
             directory = _Directory(folder)
             data = directory.read(MANIFEST, _MOST_MANIFEST_BYTES)
         except OSError as error:
-            raise UserError(f"{folder} is not a bundle: {MANIFEST}: {error.strerror}") from error
+            there = f"{MANIFEST}: {error.strerror}" if folder.is_dir() else error.strerror
+            raise UserError(f"{folder} is not a bundle: {there}; expected a folder that eenet-export wrote") from error
         with reading(path):
             manifest = json.loads(data.decode("utf-8"))  # no other encoding, which json would guess
             version = manifest["format_version"]
@@ -159,6 +162,7 @@ class Bundle:
                 manifest,
                 id=str(manifest["id"]),
                 network=str(manifest["parent"] if "slice" in manifest else manifest["id"]),
+                weights=str(manifest["weights"]) if manifest.get("weights") else None,
                 class_names=tuple(map(str, manifest["class_names"])),
                 num_exits=len(manifest.get("slice", manifest)["segments"]),
                 profiles=[dict(entry) for entry in manifest["profiles"]],

@@ -33,6 +33,16 @@ def validation_count(size: str | None, total: int) -> int:
     return count
 
 
+def check_size(size: str) -> None:
+    """Refuses, without images, a size that is one of none.
+
+    Raises:
+        UserError: it is neither a count nor a share, or not above 0.
+    """
+    if _count(size, 10**12) <= 0:
+        raise UserError(f"--validation-size: got {size}, expected a count or a share above 0")
+
+
 def _count(size: str, total: int) -> int:
     try:
         if size.endswith("%"):

@@ -12,6 +12,7 @@ import eenet_rt
 from eenet.bundles.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
 from eenet.bundles.calibration import parse_calibration
 from eenet.errors import UserError
+from eenet.prediction_checks import check_network
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.workflows.profile import CostProfile
@@ -124,7 +125,7 @@ def read_calibration(bundle: ReportBundle) -> Predictions:
 
 
 def check_shape(predictions: Predictions, bundle: ReportBundle, name: str) -> None:
-    """Predictions must have the exits and classes of the bundle.
+    """Predictions must have the exits and classes of the bundle, and its network's id if they have any.
 
     Raises:
         UserError: they do not.
@@ -136,3 +137,4 @@ def check_shape(predictions: Predictions, bundle: ReportBundle, name: str) -> No
             f"{name}: got {came[0]} exits and {came[1]} classes, the bundle's {bundle.model} has {expected[0]} and "
             f"{expected[1]}"
         )
+    check_network(predictions, [bundle.files.weights, bundle.files.network], name, str(bundle.files.folder))

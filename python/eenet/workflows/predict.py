@@ -68,7 +68,8 @@ def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider
             assert result.logits is not None
             logits.append(result.logits)
             progress.advance(len(inputs))
-    return Predictions(np.concatenate(logits), images.labels, images.index, images.class_names)
+    network = manifest.weights or manifest.network
+    return Predictions(np.concatenate(logits), images.labels, images.index, images.class_names, network)
 
 
 def _preprocessing(bundle: Bundle) -> ImagePreprocessing:

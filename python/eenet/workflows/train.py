@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import torch
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.data.checks import check_sets
-from eenet.data.split import split_images, validation_count
+from eenet.data.split import check_size, split_images, validation_count
 from eenet.errors import UserError
 from eenet.locks import sole_writer
 from eenet.models import MultiExitNetwork, create_model
@@ -80,6 +81,7 @@ def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
         UserError: images, settings or files that do not fit; a run of other settings in the folder; a loss that is not
             a number.
     """
+    _check_settings(options)
     inputs = _inputs(options)
     check_spared(options.out, inputs, folder=True)
     sets = ("validation.npz", "test.npz") if options.test else ("validation.npz",)
@@ -105,7 +107,6 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     torch.manual_seed(config.seed)
     network, preprocessing = _network(options, start, train, say)
     _check_size(network, preprocessing, options.model)
-    _check_settings(config, network)
     teacher = load_checkpoint(options.teacher) if options.teacher else None
     trainer = Trainer(network, train, others["validation"], preprocessing, config, options.out, teacher)
     say(
@@ -151,10 +152,7 @@ def _sets(
 
 
 def _config(options: RunOptions, images: int, start: Start | None) -> TrainingConfig:
-    given = {name: value for name, value in options.settings.items() if value is not None}
-    for name in ("epochs", "batch_size", "learning_rate"):
-        if given.get(name, 1) <= 0:
-            raise UserError(f"--{name.replace('_', '-')}: got {given[name]}, expected a positive number")
+    given = _given(options)
     suited = SuitedSettings.of(images, batch_size=given.get("batch_size"), started=start is not None)
     config = TrainingConfig(**{**asdict(suited), **given})
     return config if start is None else replace(config, start=start.identity)
@@ -185,31 +183,56 @@ def _check_size(network: MultiExitNetwork, preprocessing: ImagePreprocessing, mo
         ) from error
 
 
-def _check_settings(config: TrainingConfig, network: MultiExitNetwork) -> None:
-    if not 0 <= config.averaging < 1:
-        raise UserError(f"--averaging: got {config.averaging}, expected at least 0 and below 1")
-    for name in ("teacher_share", "trunk_share", "warmup"):
-        if not 0 <= getattr(config, name) <= 1:
-            raise UserError(f"--{name.replace('_', '-')}: got {getattr(config, name)}, expected 0 to 1")
-    if config.loss_weights and len(config.loss_weights) != network.num_exits:
-        raise UserError(f"--loss-weights: got {len(config.loss_weights)} numbers, expected {network.num_exits}")
+def _given(options: RunOptions) -> dict[str, Any]:
+    return {name: value for name, value in options.settings.items() if value is not None}
+
+
+_POSITIVE = "a positive number", lambda value: 0 < value < math.inf
+_NOT_NEGATIVE = "0 or more", lambda value: 0 <= value < math.inf
+_A_SHARE = "0 to 1", lambda value: 0 <= value <= 1
+_RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
+    "epochs": _POSITIVE,
+    "batch_size": _POSITIVE,
+    "learning_rate": _POSITIVE,
+    "weight_decay": _NOT_NEGATIVE,
+    "distillation": _NOT_NEGATIVE,
+    "averaging": ("at least 0 and below 1", lambda value: 0 <= value < 1),
+    "teacher_share": _A_SHARE,
+    "trunk_share": _A_SHARE,
+    "warmup": _A_SHARE,
+}
+
+
+def _check_settings(options: RunOptions) -> None:
+    """Before images are read, which may take minutes."""
+    network = create_model(options.model, **(options.model_options or {}))
+    given = _given(options)
+    for name, (expected, fits) in _RANGES.items():
+        if name in given and not fits(given[name]):
+            raise UserError(f"--{name.replace('_', '-')}: got {given[name]}, expected {expected}")
+    weights = given.get("loss_weights")
+    if weights and len(weights) != network.num_exits:
+        raise UserError(f"--loss-weights: got {len(weights)} numbers, expected {network.num_exits}")
+    if options.validation_size is not None:
+        check_size(options.validation_size)
 
 
 def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, ImageSet]) -> RunResult:
     network, config, out = trainer.result, trainer.config, options.out
+    classes = trainer.train_set.class_names
+    checkpoint = Checkpoint(options.model, network, classes, trainer.preprocessing)
     accuracy, written = {}, {}
     source = list(sets.values())[-1]
     source[stratified_mask(source.labels, min(_SAMPLES, len(source)), config.seed)].save(out / "samples.npz")
     for name, images in sets.items():
-        predictions = predict(network, images, trainer.preprocessing)
+        predictions = replace(predict(network, images, trainer.preprocessing), network=checkpoint.id)
         written[out / f"{name}.npz"] = predictions
         predictions.save(out / f"{name}.npz")
         answers = predictions.logits.argmax(axis=2)
         accuracy[name] = np.mean(answers == predictions.labels[:, None], axis=0).round(4).tolist()
     record = {"config": asdict(config), "validation_accuracy": accuracy["validation"], "data": options.data.name}
     weights = out / "weights.safetensors"
-    classes = trainer.train_set.class_names
-    Checkpoint(options.model, network, classes, trainer.preprocessing, record).save(weights)
+    replace(checkpoint, training=record).save(weights)
     for path, predictions in written.items():
         check_predictions(predictions, str(path))
     return RunResult(weights, accuracy)
