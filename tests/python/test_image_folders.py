@@ -100,8 +100,8 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("folders", "message"),
     [
-        ([], "has 0 folders, expected one for each class"),
-        (["only"], "has 1 folders, expected one for each class"),
+        ([], "no folders and no images lie in it, expected a folder for each class, 2 or more"),
+        (["only"], "the only folder in it is 'only', expected a folder for each class, 2 or more"),
         (["train", "test"], "has folders 'test', 'train', which are sets and not classes"),
         (["a", "b"], "no image that can be read in the folders 'a', 'b'"),
         (["a", os.fsdecode(b"\xff")], r"the folder '\\udcff' is to be a class, expected a name that can be printed"),

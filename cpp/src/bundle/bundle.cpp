@@ -71,7 +71,9 @@ Bundle Bundle::open(const std::filesystem::path& path) {
         std::this_thread::sleep_for(kPause);
         continue;
       }
-      throw Error(ErrorCode::kBundle, cat("cannot be opened as a folder: ", std::strerror(reason)));
+      throw Error(ErrorCode::kBundle,
+                  cat("cannot be opened: ", std::strerror(reason),
+                      "; the folder of a bundle expected, as eenet-export writes it"));
     }
     Bundle bundle(directory);
     try {

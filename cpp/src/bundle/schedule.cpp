@@ -32,12 +32,12 @@ constexpr double kShareTolerance = 1e-3;
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30U;
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 
-nlohmann::json parse_metadata(const SafeTensors& tensors) {
+nlohmann::json parse_metadata(const SafeTensors& tensors, const std::string& file) {
   const std::optional<std::string> text = tensors.metadata("eenet");
   if (!text) {
-    throw Error(ErrorCode::kSchedule, cat(kFile, ": __metadata__: the key 'eenet' is missing"));
+    throw Error(ErrorCode::kSchedule, cat(file, ": __metadata__: the key 'eenet' is missing"));
   }
-  return parse_json(*text, cat(kFile, ": __metadata__.eenet"), ErrorCode::kSchedule);
+  return parse_json(*text, cat(file, ": __metadata__.eenet"), ErrorCode::kSchedule);
 }
 
 /// Whether these are shares of something: numbers >= 0 that add up to 1.
@@ -54,10 +54,12 @@ bool are_zero(std::span<const double> shares) {
 /// Walks the metadata and fetches each tensor once, however many schedules share it.
 class ScheduleReader {
  public:
-  explicit ScheduleReader(std::span<const std::byte> bytes)
-      : tensors_(bytes, kFile, ErrorCode::kSchedule),
-        document_(parse_metadata(tensors_)),
-        root_(document_, kFile, ErrorCode::kSchedule, ": ") {}
+  /// @param file What messages call it.
+  ScheduleReader(std::span<const std::byte> bytes, std::string file)
+      : file_(std::move(file)),
+        tensors_(bytes, file_, ErrorCode::kSchedule),
+        document_(parse_metadata(tensors_, file_)),
+        root_(document_, file_, ErrorCode::kSchedule, ": ") {}
 
   ScheduleFile read();
 
@@ -73,6 +75,7 @@ class ScheduleReader {
   Scorer scorer(const std::string& prefix, std::size_t exit) const;
   void check_order(const JsonNode& node) const;
 
+  std::string file_;
   SafeTensors tensors_;
   nlohmann::json document_;
   JsonNode root_;
@@ -145,7 +148,7 @@ std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
   const std::int64_t count = shape.size() == 2 ? shape[1] : 0;
   if (count < 2 || count > kMostBins) {
     throw Error(ErrorCode::kSchedule,
-                cat(kFile, ": tensor ", quote_name(shares), ": (", join(shape), ") came, (", rows,
+                cat(file_, ": tensor ", quote_name(shares), ": (", join(shape), ") came, (", rows,
                     ", 2 to ", kMostBins, ") expected"));
   }
   ScoreBins bins{static_cast<std::size_t>(count), tensors_.f32(edges, {rows, count - 1}),
@@ -154,12 +157,12 @@ std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
     const std::span<const float> at = bins.edges_at(exit);
     const bool number = std::none_of(at.begin(), at.end(), [](float e) { return std::isnan(e); });
     if (!number || !std::is_sorted(at.begin(), at.end())) {
-      throw Error(ErrorCode::kSchedule, cat(kFile, ": tensor ", quote_name(edges), "[", exit,
+      throw Error(ErrorCode::kSchedule, cat(file_, ": tensor ", quote_name(edges), "[", exit,
                                             "]: non-decreasing numbers expected"));
     }
     if (!are_shares(bins.shares_at(exit)) && !are_zero(bins.shares_at(exit))) {
       throw Error(ErrorCode::kSchedule,
-                  cat(kFile, ": tensor ", quote_name(shares), "[", exit,
+                  cat(file_, ": tensor ", quote_name(shares), "[", exit,
                       "]: shares >= 0 that add up to 1 expected, or 0 throughout"));
     }
   }
@@ -174,7 +177,7 @@ std::vector<double> ScheduleReader::agreement(std::size_t index) const {
                                  [](double share) { return share >= 0 && share <= 1; });
   if (!valid || shares.back() != 1) {
     throw Error(ErrorCode::kSchedule,
-                cat(kFile, ": tensor ", quote_name(name), ": [", join(shares),
+                cat(file_, ": tensor ", quote_name(name), ": [", join(shares),
                     "] came, shares between 0 and 1 expected, the last one 1"));
   }
   return shares;
@@ -213,7 +216,7 @@ std::shared_ptr<const Combiner> ScheduleReader::combiner(const std::string& pref
   const auto classes = static_cast<std::int64_t>(out_.num_classes);
   std::vector<float> weight = tensors_.f32(prefix + ".weight", {exits, exits});
   std::vector<float> bias = tensors_.f32(prefix + ".bias", {exits, classes});
-  known = in_context(cat(kFile, ": ", quote_name(prefix)), [&] {
+  known = in_context(cat(file_, ": ", quote_name(prefix)), [&] {
     return std::make_shared<const Combiner>(out_.num_exits, out_.num_classes, std::move(weight),
                                             std::move(bias));
   });
@@ -249,12 +252,12 @@ Scorer ScheduleReader::scorer(const std::string& prefix, std::size_t exit) const
 }  // namespace
 
 ScheduleFile parse_schedules(std::span<const std::byte> bytes) {
-  return ScheduleReader(bytes).read();
+  return ScheduleReader(bytes, kFile).read();
 }
 
 ScheduleFile read_schedules(const std::filesystem::path& path) {
   File file(AT_FDCWD, path.native(), true, quote_name(path.native()), ErrorCode::kSchedule);
-  return parse_schedules(file.read_all(kLargestFile));
+  return ScheduleReader(file.read_all(kLargestFile), quote_name(path.native())).read();
 }
 
 }  // namespace eenet

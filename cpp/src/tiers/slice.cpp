@@ -28,12 +28,14 @@ constexpr const char* kCalibration = "calibration.safetensors";
 void check_range(const Manifest& manifest, std::size_t begin, std::size_t end) {
   if (begin < manifest.first_exit() || end > manifest.end_exit() || begin >= end) {
     throw Error(ErrorCode::kInput,
-                cat("exits: ", begin, ":", end, " came, at least one of ", manifest.first_exit(),
-                    ":", manifest.end_exit(), " expected, which the bundle holds"));
+                cat("exits: ", begin, ":", end, " came, the bundle holds ", manifest.first_exit(),
+                    ":", manifest.end_exit(), ", exits ", manifest.first_exit(), " to ",
+                    manifest.end_exit() - 1, ": a part of that expected, the end not included"));
   }
   if (end - begin == manifest.num_exits()) {
-    throw Error(ErrorCode::kInput,
-                cat("exits: ", begin, ":", end, " came, which is the whole network"));
+    throw Error(ErrorCode::kInput, cat("exits: ", begin, ":", end,
+                                       " came, which is the whole network: a part of it "
+                                       "expected"));
   }
 }
 

@@ -96,7 +96,7 @@ def _list(root: Path) -> _Listing:
         if not name.isprintable():  # nor are bytes that are no UTF-8
             raise UserError(f"{root}: the folder {name!r} is to be a class, expected a name that can be printed")
     if len(names) < 2:
-        raise UserError(f"{root}: has {len(names)} folders, expected one for each class, with its images in it")
+        raise UserError(f"{root}: {_instead_of_classes(root, names)}, expected a folder for each class, 2 or more")
     if all(name.lower() in _SETS for name in names):
         raise UserError(f"{root}: has folders {shorten(names)}, which are sets and not classes: give one of them")
     files, labels, others = [], [], []
@@ -112,6 +112,13 @@ def _list(root: Path) -> _Listing:
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(_MOST_NAMED))
         _log.warning("%s: left out %d files that are no images by their name: %s", root, len(others), listed)
     return _Listing(tuple(names), tuple(files), np.array(labels, np.int64), tuple(others))
+
+
+def _instead_of_classes(root: Path, names: Sequence[str]) -> str:
+    if names:
+        return f"the only folder in it is {names[0]!r}"
+    images = sum(Path(entry.name).suffix.lower() in _SUFFIXES for entry in os.scandir(root))
+    return f"{images} images lie in it and no folders" if images else "no folders and no images lie in it"
 
 
 def _files_below(folder: Path) -> Iterator[str]:
