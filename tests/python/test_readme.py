@@ -22,7 +22,9 @@ from eenet.cli.commands import ArgumentParser
 from eenet.predictions import Predictions
 from eenet.zoo import zoo_folder
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BUNDLE = re.findall(r"^BUNDLE := (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)[0]
 
 RUN: dict[str, Callable[[Sequence[str]], int]] = {
     "eenet-schedule": eenet.cli.schedule.main,
@@ -36,7 +38,7 @@ PARSED: dict[str, Callable[[], ArgumentParser]] = {
     "eenet-report": eenet.cli.report._parser,
 }
 QUICK = {
-    "eenet-bench densenet121.eenet": ["--batch", "1", "2", "--repeats", "2"],
+    "eenet-bench build/demo/densenet121.eenet": ["--batch", "1", "2", "--repeats", "2"],
     "eenet-schedule compare": ["--repeats", "1", "--budget", "60%"],
 }
 # Run by continuous integration, or for people alone.
@@ -50,7 +52,7 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture
 def here(densenet121: TrainedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with the bundle of ``make demo``."""
-    shutil.copytree(densenet121.path, tmp_path / "densenet121.eenet")
+    shutil.copytree(densenet121.path, tmp_path / BUNDLE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -64,7 +66,7 @@ def test_python(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     printed = capsys.readouterr().out
-    assert printed.split()[0] in eenet_rt.load(here / "densenet121.eenet").class_names
+    assert printed.split()[0] in eenet_rt.load(here / BUNDLE).class_names
     assert isinstance(names["r"], eenet_rt.Result)
     assert names["r"].complete
 
