@@ -39,12 +39,8 @@ void destroy(Runtime* runtime) {
   delete runtime;
 }
 
-void warn_full_depth(const Runtime& runtime) {
-  const BudgetTable& budgets = runtime.model().budgets();
-  const std::string message =
-      cat("the budget is above the full cost of ", budgets.cost_of(Budget::share(1)), " ",
-          budgets.unit(), ": running full depth, without early exits");
-  warn("BudgetWarning", message.c_str());
+void warn_full_depth(const Runtime& runtime, const Budget& budget) {
+  warn("BudgetWarning", runtime.model().budgets().full_depth_notice(budget).c_str());
 }
 
 using MemoryLimit = std::optional<Given<"memory_limit", std::int64_t>>;
@@ -83,7 +79,7 @@ std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<Budg
          "but takes no budget in ms until it is profiled or loaded with cost_profile=; shares of "
          "full cost count by the costs that its schedules were fitted for");
   }
-  if (budget && !runtime->schedule()) warn_full_depth(*runtime);
+  if (wanted && !runtime->schedule()) warn_full_depth(*runtime, *wanted);
   return std::make_unique<RuntimeHandle>(std::move(runtime));
 }
 
@@ -100,7 +96,7 @@ std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const Budg
   }
   const std::optional<std::size_t> chosen = runtime.set_budget(wanted);
   if (chosen) return without_const(schedules[*chosen]);
-  warn_full_depth(runtime);
+  warn_full_depth(runtime, wanted);
   return std::nullopt;
 }
 
@@ -292,9 +288,10 @@ Calls of `infer` with a policy or forced exit of their own are not in its accoun
 one schedule.
 
 Args:
-    budget: Mean cost per sample: a share of full cost such as `"65%"`, which means the same on
-        every device, or a number in the unit of the schedules, ms unless they say otherwise. On a
-        device without costs shares count by those that the schedules were fitted for.
+    budget: Mean cost per sample: a share of full cost such as `"65%"`, at most `"100%"`, which
+        means the same on every device, or a number in the unit of the schedules, ms unless they
+        say otherwise. On a device without costs shares count by those that the schedules were
+        fitted for.
     horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
         surplus or debt carries over.
     window: Samples over which a surplus or debt is to be worked off.
@@ -302,8 +299,9 @@ Args:
         starts from; None: all.
 
 Returns:
-    The schedule in force, the one that a controller starts from; None if the budget is above the
-    full cost and full depth is in force, with a BudgetWarning.
+    The schedule in force, the one that a controller starts from: its `budget` and `share` may be
+    below what was asked for, as that of 65 % for "67%" where 70 % is the next. None if the budget is
+    above the full cost and full depth is in force, with a BudgetWarning.
 
 Raises:
     BudgetError: If the budget cannot be met (with the feasible range), with a controller also if it

@@ -29,9 +29,13 @@ namespace {
 
 using namespace pybind11::literals;
 
+double get_share(const Schedule& schedule) {
+  return schedule.budget / schedule.costs.back();
+}
+
 std::string repr(const Schedule& schedule) {
   return cat("Schedule(policy='", schedule.policy, "', budget=", schedule.budget, ", unit='",
-             schedule.unit, "')");
+             schedule.unit, "', share=", get_share(schedule), ")");
 }
 
 std::string repr(const ScheduleFile& file) {
@@ -115,6 +119,9 @@ void register_schedule(py::module_& module) {
                    "Name of the policy that was fitted: information only.")
       .def_readonly("budget", &Schedule::budget, "Mean cost per sample asked for, in `unit`.")
       .def_readonly("unit", &Schedule::unit, "`ms`, `flops` or `params`.")
+      .def_property_readonly("share", &get_share,
+                             "The budget as a share of full cost, by the costs that it was fitted "
+                             "for: 0.65 for \"65%\".")
       .def_readonly("costs", &Schedule::costs, "Costs of the K exits that it was fitted for.")
       .def_readonly("margin", &Schedule::margin,
                     "Part of the budget held back: one-sided 95 % margin of the mean cost.")

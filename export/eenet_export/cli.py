@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from eenet.checkpoint import load_checkpoint
+from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
+from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.models import list_models, model_entry
@@ -20,7 +19,7 @@ from eenet.policies.grid import COMBINE, UNITS
 from eenet.predictions import Predictions
 from eenet.workflows.evaluate import evaluate
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
-from eenet.workflows.summary import exit_accuracies
+from eenet.workflows.summary import budget_text, exit_accuracies
 from eenet.zoo import zoo_folder
 from eenet_export.export import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult, export_bundle
 
@@ -80,36 +79,38 @@ def _exits(text: str) -> tuple[int, int]:
     return int(begin), int(end)
 
 
-@dataclass(frozen=True)
-class _Sources:
-    checkpoint: Path
-    predictions: Path
-    images: Path
+def _checkpoint(path: Path, model: str) -> Checkpoint:
+    try:
+        checkpoint = load_checkpoint(path)
+    except UserError as error:
+        raise UserError(f"--checkpoint: {error}; expected weights.safetensors of eenet-train") from error
+    if checkpoint.model != model:
+        raise UserError(f"--checkpoint: {path} holds {checkpoint.model}, expected {model}")
+    return checkpoint
 
 
-def _sources(arguments: argparse.Namespace) -> _Sources:
-    folder = arguments.checkpoint.parent if arguments.checkpoint else zoo_folder(arguments.model)
-    sources = _Sources(
-        arguments.checkpoint or folder / "weights.safetensors",
-        arguments.predictions or folder / "validation.npz",
-        arguments.images or folder / "samples.npz",
-    )
-    for option, path in vars(sources).items():
-        if not path.is_file():
-            raise UserError(f"--{option}: {path} is not a file")
-    return sources
+def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
+    """Files to read, by option: what is not given lies beside the weights, where eenet-train writes it."""
+    weights = arguments.checkpoint or zoo_folder(arguments.model) / "weights.safetensors"
+    return {
+        "--checkpoint": weights,
+        "--predictions": arguments.predictions or weights.parent / "validation.npz",
+        "--images": arguments.images or weights.parent / "samples.npz",
+    }
 
 
 def _export(arguments: argparse.Namespace) -> None:
     entry = model_entry(arguments.model)
     check_counts(arguments, "threads", "repeats")
+    check_seed(arguments)
     budgets = given_budgets(arguments)
     sources = _sources(arguments)
     out = arguments.out / f"{entry.name}.eenet"
-    check_spared(out, {f"--{option}": path for option, path in vars(sources).items()}, folder=True)
-    checkpoint = load_checkpoint(sources.checkpoint)
-    if checkpoint.model != entry.name:
-        raise UserError(f"--checkpoint: {sources.checkpoint} holds {checkpoint.model}, expected {entry.name}")
+    check_spared(out, sources, folder=True)
+    checkpoint = _checkpoint(sources["--checkpoint"], entry.name)
+    for option in ("--predictions", "--images"):
+        if not sources[option].is_file():
+            raise UserError(f"{option}: {sources[option]} is not a file; eenet-train writes it beside the weights")
     options = ExportOptions(
         budgets=tuple(budgets),
         unit=arguments.unit,
@@ -122,8 +123,8 @@ def _export(arguments: argparse.Namespace) -> None:
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = export_bundle(
         checkpoint,
-        Predictions.load(sources.predictions),
-        load_images(sources.images).images,
+        Predictions.load(sources["--predictions"]),
+        load_images(sources["--images"]).images,
         out,
         options,
         say,
@@ -131,17 +132,17 @@ def _export(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json(_as_json(result))
     else:
-        _print_result(result, entry.paper_parameters)
+        _print_result(result, entry.paper_parameters if arguments.checkpoint is None else ())
 
 
 def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> None:
     ours = " ".join(f"{count / 1e6:.3f}" for count in result.parameters)
     paper = " ".join(f"{count:.2f}" for count in paper_parameters)
-    print(f"parameters to each exit: {ours} million (paper, Table 3: {paper})")
+    print(f"parameters to each exit: {ours} million{f' (paper, Table 3: {paper})' if paper else ''}")
     active = result.schedules[result.active]
     for budget in result.skipped:
         print(f"left out: budget {budget:.4g} {active.unit} is below the first exit's cost, {result.costs[0]:.4g}")
-    print(f"wrote {result.bundle} ({_megabytes(result.bundle)}), active budget {active.budget:.4g} {active.unit}")
+    print(f"wrote {result.bundle} ({_megabytes(result.bundle)}), active {budget_text(active)}")
     for path in result.slices:
         print(f"wrote {path} ({_megabytes(path)})")
 

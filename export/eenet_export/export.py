@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.budgets import Budget, budget_cost
+from eenet.budgets import Budget, budget_cost, feasible_budgets
 from eenet.bundles.bundle import CALIBRATION, SCHEDULES, listed_files
 from eenet.bundles.calibration import save_calibration
 from eenet.checkpoint import Checkpoint
@@ -24,17 +24,11 @@ from eenet.outputs import check_replaceable
 from eenet.policies import Schedule, save_schedules
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
-from eenet.prediction_checks import check_source, check_validation
+from eenet.prediction_checks import check_network, check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.workflows.profile import CostProfile, ProfileOptions, measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
-from eenet_export.bundle import (
-    BundleContent,
-    Segment,
-    Tensor,
-    write_manifest,
-    write_segments,
-)
+from eenet_export.bundle import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
@@ -128,6 +122,7 @@ def export_bundle(
             f"predictions: got {validation.num_exits} exits and {validation.num_classes} classes, "
             f"{checkpoint.model} has {network.num_exits} and {network.num_classes}"
         )
+    check_network(validation, [checkpoint.id], "validation predictions", f"this {checkpoint.model}")
     in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
     fit_set, calibration_set = validation[in_fit_set], validation[~in_fit_set]
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], "validation predictions")
@@ -230,6 +225,7 @@ def _bundle_content(
         segments=tuple(segments),
         parameters=tuple(parameters),
         max_batch=MAX_BATCH,
+        weights=checkpoint.id,
     )
 
 
@@ -296,7 +292,7 @@ def _fit(
 def _budgets(costs: Sequence[float], options: ExportOptions) -> tuple[list[float], float, list[float]]:
     """Budgets to fit in ascending order, the active one, and default ones that cannot be met."""
     if options.budgets:
-        given = [budget_cost(budget, costs[-1]) for budget in options.budgets]
+        given = feasible_budgets(options.budgets, costs, options.unit)
         return sorted(set(given)), given[0], []
     wanted = [budget_cost(budget, costs[-1]) for budget in DEFAULT_BUDGETS]
     feasible = [budget for budget in wanted if budget >= costs[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 from collections.abc import Sequence
 
@@ -10,36 +11,69 @@ import eenet_rt
 from eenet.errors import UserError
 
 Budget = float | str
+_SHARE_ROUNDING = 1e-9
 BUDGET_HELP = "B, a share of full cost, as 65%%, or a number in the unit of the schedules"
+
+_log = logging.getLogger(__name__)
 
 
 def parse_budget(text: str) -> Budget:
     """A budget on a command line; shares keep their sign.
 
     Raises:
-        argparse.ArgumentTypeError: it is neither a number nor a share.
+        argparse.ArgumentTypeError: it is neither a number nor a share of at most 100 %.
     """
     try:
-        number = _number(text.removesuffix("%"))
+        return text if text.endswith("%") and _share(text) else _number(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     except ValueError:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number or a share of full cost, as 65%") from None
-    return text if text.endswith("%") else number
 
 
 def budget_cost(budget: Budget, full_cost: float) -> float:
     """What a sample may cost on average, in the unit of the full cost.
 
     Raises:
-        UserError: the budget is text and no share.
+        UserError: the budget is text and no share of at most 100 %.
     """
     if not isinstance(budget, str):
         return float(budget)
     try:
-        if not budget.endswith("%"):
-            raise ValueError
-        return _number(budget[:-1]) / 100 * full_cost
+        return _share(budget) * full_cost
+    except UserError as error:
+        raise UserError(f"budget: {error}") from None
     except ValueError:
         raise UserError(f"budget: got {budget!r}, expected a number or a share of full cost, as '65%'") from None
+
+
+def feasible_budgets(budgets: Sequence[Budget], costs: Sequence[float], unit: str) -> list[float]:
+    """Budgets that schedules are to be fitted for, in the unit of the costs.
+
+    Args:
+        budgets: in that unit, or shares of full cost.
+        costs: K costs.
+        unit: theirs, for messages.
+
+    Raises:
+        UserError: one is below the cost of the first exit, or above full cost, where no sample would leave early.
+    """
+    found = [budget_cost(budget, costs[-1]) for budget in budgets]
+    for budget, cost in zip(budgets, found, strict=True):
+        if costs[0] <= cost <= costs[-1]:
+            continue
+        problem = "is above full cost, so that nothing would leave early" if cost > costs[-1] else "cannot be met"
+        hint = "" if isinstance(budget, str) else _share_hint(budget)
+        raise UserError(
+            f"budget {describe_budget(budget, unit)} {problem}: feasible are {costs[0]:.6g} {unit} (exit 0, "
+            f"{100 * costs[0] / costs[-1]:.4g}%) to {costs[-1]:.6g} {unit} (full depth, 100%){hint}"
+        )
+    return found
+
+
+def describe_budget(budget: Budget, unit: str) -> str:
+    """As it was asked for, with its unit."""
+    return budget if isinstance(budget, str) else f"{budget:g} {unit}"
 
 
 def within_budget(schedules: Sequence[eenet_rt.Schedule], budget: Budget) -> int:
@@ -55,14 +89,40 @@ def within_budget(schedules: Sequence[eenet_rt.Schedule], budget: Budget) -> int
     if not schedules:
         raise UserError(f"--budget: got {budget}, there are no schedules")
     least = schedules[0]
-    met = [i for i, s in enumerate(schedules) if s.budget <= budget_cost(budget, s.costs[-1])]
+    met = [i for i, s in enumerate(schedules) if s.budget <= budget_cost(budget, s.costs[-1]) * (1 + _SHARE_ROUNDING)]
     if not met:
         share = 100 * least.budget / least.costs[-1]
         raise UserError(
-            f"--budget: got {budget}, the smallest of the schedules is {least.budget:g} {least.unit}, {share:.4g}% of "
-            "full cost; `eenet-schedule refit` fits others to a bundle"
+            f"--budget: got {describe_budget(budget, least.unit)}, the smallest of the schedules is {least.budget:g} "
+            f"{least.unit}, {share:.4g}% of full cost; `eenet-schedule refit` fits others to a bundle"
+            f"{'' if isinstance(budget, str) else _share_hint(budget)}"
         )
+    chosen = schedules[met[-1]]
+    if not isinstance(budget, str) and budget > chosen.costs[-1]:
+        _log.warning(
+            "--budget: %s is above full cost, %.4g %s: the largest of the schedules, %.4g%% of it, is taken%s",
+            describe_budget(budget, chosen.unit), chosen.costs[-1], chosen.unit,
+            100 * chosen.budget / chosen.costs[-1], _share_hint(budget),
+        )  # fmt: skip
     return met[-1]
+
+
+def _share(text: str) -> float:
+    """A share of at most 1 from text with a percent sign, a space before it or not; ValueError where it is none."""
+    if not text.endswith("%"):
+        raise ValueError
+    share = _number(text[:-1].removesuffix(" ")) / 100
+    if share > 1 + _SHARE_ROUNDING:
+        raise UserError(f"got {text!r}, expected a share of full cost of at most 100%")
+    return share
+
+
+def _share_hint(number: float) -> str:
+    """What may have been meant by a number that is no cost, where it looks like a share."""
+    if not 0.01 <= number <= 100:
+        return ""
+    percent = 100 * number if number <= 1 else number
+    return f"; a share of full cost is written {percent:.4g}%"
 
 
 def _number(text: str) -> float:

@@ -238,6 +238,11 @@ class Schedule:
         Share of the calibration samples that reached an exit in each bin of scores there, float64 (K-1, B), or None.
         """
     @property
+    def share(self) -> float:
+        """
+        The budget as a share of full cost, by the costs that it was fitted for: 0.65 for "65%".
+        """
+    @property
     def thresholds(self) -> numpy.typing.NDArray[numpy.float64]:
         """
         Threshold of each exit, float64 (K,).
@@ -494,14 +499,14 @@ class Result:
         The part of it inside ONNX Runtime.
         """
     @property
-    def class_name(self) -> str:
-        """
-        Its name.
-        """
-    @property
     def batch_size(self) -> int:
         """
         Samples that the times are of: 1, or as many as the batch had that the sample was one of.
+        """
+    @property
+    def class_name(self) -> str:
+        """
+        Its name.
         """
     @property
     def complete(self) -> bool:
@@ -607,14 +612,14 @@ class BatchResult:
         The part of it inside ONNX Runtime.
         """
     @property
-    def class_names(self) -> list[str]:
-        """
-        Names of these classes, N.
-        """
-    @property
     def batch_size(self) -> int:
         """
         Samples of the batch that the times are of: more than N in a slice.
+        """
+    @property
+    def class_names(self) -> list[str]:
+        """
+        Names of these classes, N.
         """
     @property
     def complete(self) -> numpy.typing.NDArray[numpy.bool]:
@@ -1121,9 +1126,10 @@ class Runtime:
         one schedule.
 
         Args:
-            budget: Mean cost per sample: a share of full cost such as `"65%"`, which means the same on
-                every device, or a number in the unit of the schedules, ms unless they say otherwise. On a
-                device without costs shares count by those that the schedules were fitted for.
+            budget: Mean cost per sample: a share of full cost such as `"65%"`, at most `"100%"`, which
+                means the same on every device, or a number in the unit of the schedules, ms unless they
+                say otherwise. On a device without costs shares count by those that the schedules were
+                fitted for.
             horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
                 surplus or debt carries over.
             window: Samples over which a surplus or debt is to be worked off.
@@ -1131,8 +1137,9 @@ class Runtime:
                 starts from; None: all.
 
         Returns:
-            The schedule in force, the one that a controller starts from; None if the budget is above the
-            full cost and full depth is in force, with a BudgetWarning.
+            The schedule in force, the one that a controller starts from: its `budget` and `share` may be
+            below what was asked for, as that of 65 % for "67%" where 70 % is the next. None if the budget is
+            above the full cost and full depth is in force, with a BudgetWarning.
 
         Raises:
             BudgetError: If the budget cannot be met (with the feasible range), with a controller also if it

@@ -67,7 +67,8 @@ TEST(BudgetTable, SharesAreOfFullCost) {
   EXPECT_EQ(table.choose(Budget::share(0.5)), 0U);
   EXPECT_EQ(table.choose(Budget::parse("66.7%")), 1U);
   EXPECT_EQ(table.choose(Budget::share(1)), 2U);
-  EXPECT_EQ(table.choose(Budget::share(1.01)), std::nullopt);
+  expect_error(ErrorCode::kBudget, {"101% came, a share of full cost of at most 100% expected"},
+               [&] { table.choose(Budget::share(1.01)); });
   // A third of full cost times three is not quite full cost.
   const BudgetTable rounded({schedule(3 * 0.55, {0.5, 0.3, 0.2})}, profile({1, 2, 3}), {});
   EXPECT_EQ(rounded.choose(Budget::parse("55%")), 0U);
@@ -82,6 +83,8 @@ TEST(BudgetTable, SaysWhoseRangeItIs) {
                {"budget: 1.2 ms came, 1.5 to 3 ms (50% to 100%) expected, which the bundle's "
                 "schedules keep; `eenet-schedule refit` fits others, from 1 ms (33.3333%) on"},
                [&] { table.choose(1.2); });
+  expect_error(ErrorCode::kBudget, {"that share of full cost is '65%'"},
+               [&] { table.choose(0.65); });
   const BudgetTable lowest({schedule(1, {1, 0, 0})}, profile({1, 2, 3}), {});
   expect_error(ErrorCode::kBudget,
                {"budget: 20% came, 1 to 3 ms (33.3333% to 100%) expected, from the cost of the "
@@ -89,11 +92,19 @@ TEST(BudgetTable, SaysWhoseRangeItIs) {
                [&] { lowest.choose(Budget::share(0.2)); });
 }
 
+TEST(BudgetTable, SaysWhatFullDepthCosts) {
+  const BudgetTable table(three_schedules(), profile({1, 2, 3}), {});
+  ASSERT_EQ(table.choose(65), std::nullopt);
+  EXPECT_EQ(table.full_depth_notice(65),
+            "budget: 65 ms is above the full cost of 3 ms: full depth runs, without early exits; "
+            "for a share of full cost ask as for '65%'");
+}
+
 TEST(BudgetTable, WithoutCostsSharesGoByThoseOfTheSchedules) {
   const BudgetTable table(three_schedules(), std::nullopt, {});
   EXPECT_EQ(table.choose(Budget::share(0.5)), 0U);
   EXPECT_EQ(table.choose(Budget::share(0.7)), 1U);
-  EXPECT_EQ(table.choose(Budget::share(2)), std::nullopt);
+  expect_error(ErrorCode::kBudget, {"200% came"}, [&] { table.choose(Budget::share(2)); });
   expect_error(ErrorCode::kBudget, {"40% came", "(50% to 100%)"},
                [&] { table.choose(Budget::share(0.4)); });
   const BudgetTable none({}, std::nullopt, {});
@@ -105,8 +116,10 @@ TEST(Budget, IsReadFromText) {
   EXPECT_FALSE(Budget::parse("2.5").is_share);
   EXPECT_EQ(Budget::parse("65%").value, 65 / 100.0);
   EXPECT_TRUE(Budget::parse("65%").is_share);
-  for (const char* const text : {"", "%", "65 %", " 65%", "+1", "-1", "0", "0%", "nan", "inf%",
-                                 "1e999", "65%%", "0x10", "1,5"}) {
+  EXPECT_EQ(Budget::parse("65 %").value, 65 / 100.0);
+  EXPECT_TRUE(Budget::parse("65 %").is_share);
+  for (const char* const text : {"", "%", " %", "65  %", "65 ", " 65%", "+1", "-1", "0", "0%",
+                                 "nan", "inf%", "1e999", "65%%", "0x10", "1,5"}) {
     expect_error(ErrorCode::kInput, {"came, a number or a share of full cost, as '65%', expected"},
                  [&] { Budget::parse(text); });
   }

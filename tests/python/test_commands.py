@@ -187,11 +187,12 @@ def test_budgets_come_in_one_go_and_repeated() -> None:
     assert given() == []
     assert given("--budget", "2", "65%", "--budget", "3") == [2, "65%", 3]
     assert given("--budget-ms", "2", "--budget-ms", "3", "4") == [2, 3, 4]
+    assert [budget_cost(budget, 2.0) for budget in given("--budget", "65 %", "100%")] == [1.3, 2]
     with pytest.raises(UserError, match="--budget-ms: --unit flops came with it"):
         given("--budget-ms", "2", "--unit", "flops")
 
 
-@pytest.mark.parametrize("text", ["", "%", "x", "65 %", " 65%", "65%%", "-1", "0%", "nan", "inf%", "1_0", "0"])
+@pytest.mark.parametrize("text", ["", "%", "x", "65  %", " %", " 65%", "65%%", "-1", "0%", "nan", "inf%", "1_0", "0"])
 def test_budgets_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = ArgumentParser("test", "A test.")
     parser.add_argument("--budget", type=parse_budget)
@@ -205,6 +206,8 @@ def test_shares_are_of_full_cost() -> None:
     assert budget_cost(2, 2.46) == 2
     with pytest.raises(UserError, match="got '65', expected a number or a share"):
         budget_cost("65", 2.46)
+    with pytest.raises(UserError, match="got '200%', expected a share of full cost of at most 100%"):
+        budget_cost("200%", 2.46)
 
 
 def test_fit_and_evaluate_by_shares(
@@ -218,6 +221,10 @@ def test_fit_and_evaluate_by_shares(
     evaluate = ("evaluate", "--predictions", "v.npz", "--schedule", "s.safetensors", "--json")
     _, text, _ = run(capsys, *evaluate, "--budget", "80%", "70%")
     assert [row["budget"] for row in json.loads(text)["schedules"]] == [pytest.approx(2.4), 2]
+    status, _, error = run(capsys, *evaluate, "--budget", 65)
+    assert status == 0
+    assert "65 ms is above full cost, 3 ms: the largest of the schedules, 80% of it, is taken; a share of" in error
+    assert "full cost is written 65%" in error
     status, _, error = run(capsys, *evaluate, "--budget", "60%")
     assert status == 2
     assert (

@@ -183,7 +183,7 @@ def test_eenet_run_takes_budgets(installed: Path, tiny: TrainedBundle, tmp_path:
         report = classify_json(installed, tiny.path, tmp_path / "x.npy", "--budget", repr(budget))
         assert [s["exit"] for s in report["samples"]] == runtime.infer_batch(tiny.inputs[:100]).exits.tolist()
     above = classify(installed, tiny.path, tmp_path / "x.npy", "--budget=1e9")
-    assert "full depth" in above.stderr
+    assert "eenet-run: warning: budget: 1e+09 ms is above the full cost of" in above.stderr
     deep = classify(installed, tiny.path, tmp_path / "x.npy", "--full-depth")
     assert answers(above.stdout) == answers(deep.stdout)
     assert {exit for _, exit in answers(deep.stdout)} == {2}

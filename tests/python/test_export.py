@@ -21,7 +21,7 @@ import torch
 
 import eenet_rt
 from conftest import TrainedBundle
-from eenet.checkpoint import Checkpoint
+from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.predictions import Predictions
@@ -96,9 +96,13 @@ def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert Path(result["bundle"]) == tmp_path / "tiny.eenet"
     assert result["parameters"] == tiny_network.create().parameters_to_exit()
     assert max(result["max_error"]) < 1e-3
+    assert main(arguments(run, tmp_path, "--budget", "90 %", "80%")) == 0
+    assert "ms (90%)" in capsys.readouterr().out
+    before = (tmp_path / "tiny.eenet" / "manifest.json").read_bytes()
     # Far above what any machine takes, for costs are measured anew.
-    assert main(arguments(run, tmp_path, "--budget-ms", "2000", "1000")) == 0
-    assert "active budget 2000 ms" in capsys.readouterr().out
+    assert main(arguments(run, tmp_path, "--budget-ms", "2000")) == 2
+    assert "budget 2000 ms is above full cost, so that nothing would leave early" in capsys.readouterr().err
+    assert (tmp_path / "tiny.eenet" / "manifest.json").read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet"]
 
 
@@ -122,12 +126,17 @@ def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.Capt
         (["--exits", "1:1"], "exits: got 1:1, expected some of 0:3, not none and not all"),
         (["--exits", "0:2", "2:4"], "exits: got 2:4"),
         (["--exits", "0:3"], "exits: got 0:3"),
-        (["--budget-ms", "0.000001"], "budget 1e-06 cannot be met: feasible are"),
-        (["--budget-ms", "nan"], "budget nan cannot be met"),
+        (["--budget-ms", "0.000001"], "budget 1e-06 ms cannot be met: feasible are"),
+        (["--budget-ms", "nan"], "budget nan ms cannot be met"),
         (["--budget-ms", "1", "--unit", "flops"], "--budget-ms: --unit flops came with it, give --budget"),
         (["--repeats", "0"], "--repeats: got 0, expected at least 1"),
-        (["--checkpoint", "absent.safetensors"], "--checkpoint: absent.safetensors is not a file"),
-        (["--predictions", "absent.npz"], "--predictions: absent.npz is not a file"),
+        (["--checkpoint", "absent.safetensors"], "--checkpoint: absent.safetensors: No such file or directory"),
+        (["--checkpoint", __file__], f"--checkpoint: {__file__}: not a safetensors file that can be read"),
+        (
+            ["--predictions", "absent.npz"],
+            "--predictions: absent.npz is not a file; eenet-train writes it beside the weights",
+        ),
+        (["--seed", "-1"], "--seed: got -1, expected 0 to 2^63 - 1"),
         (["--model", "resnet56"], "holds tiny, expected resnet56"),
         (["--model", "vgg"], "model 'vgg' is not known"),
     ],
@@ -171,6 +180,14 @@ def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytes
     other = zoo_folder("densenet121") / "validation.npz"
     assert main(arguments(run, tmp_path, "--predictions", str(other))) == 2
     assert "got 4 exits and 100 classes, tiny has 3 and 10" in capsys.readouterr().err
+    # As many exits and classes: by the id that eenet-train and eenet-predict note.
+    validation = Predictions.load(run / "validation.npz")
+    for name, network in (("own", load_checkpoint(run / "weights.safetensors").id), ("other", "weights:00")):
+        replace(validation, network=network).save(tmp_path / f"{name}.npz")
+    assert main(arguments(run, tmp_path, "--predictions", str(tmp_path / "other.npz"))) == 2
+    error = "validation predictions: holds predictions of another network than this tiny, by the ids of the two"
+    assert error in capsys.readouterr().err
+    assert main(arguments(run, tmp_path, "--predictions", str(tmp_path / "own.npz"), "--policy", "maximum")) == 0
 
 
 def test_verify_notices_another_network(tiny: TrainedBundle) -> None:

@@ -99,9 +99,8 @@ def test_spoiled_bundles(case: str, spare: Path, capsys: pytest.CaptureFixture[s
     spoil, message = SPOILED[case]
     spoil(spare)
     before = contents(spare)
-    budget = 1000 if case != "segment changed" else 2.5
     costs = () if case != "segment changed" else ("--costs", listed(COSTS))
-    status, _, error = run(capsys, "refit", spare, "--budget-ms", budget, *costs)
+    status, _, error = run(capsys, "refit", spare, "--budget", "90%", *costs)
     assert status == 2
     assert message in error
     assert error.count("\n") == 1
@@ -128,8 +127,16 @@ def test_a_file_outside_the_folder_is_no_part_of_a_bundle(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--budget-ms", 0.5), "budget 0.5 cannot be met: feasible are 1 (exit 0) to 4 (full depth)"),
-        (("--budget-ms", "nan"), "budget nan cannot be met"),
+        (
+            ("--budget-ms", 0.5),
+            "budget 0.5 ms cannot be met: feasible are 1 ms (exit 0, 25%) to 4 ms (full depth, 100%); a share of full "
+            "cost is written 50%",
+        ),
+        (("--budget", 65), "budget 65 ms is above full cost, so that nothing would leave early: feasible are 1 ms"),
+        (("--budget", 65), "a share of full cost is written 65%"),
+        (("--budget", "200%"), "got '200%', expected a share of full cost of at most 100%"),
+        (("--budget", "20%"), "budget 20% cannot be met"),
+        (("--budget-ms", "nan"), "budget nan ms cannot be met"),
         (("--budget-ms", 2, 3, 2), "budget 2 came twice"),
         (("--budget-ms", 2, "--costs", "1,2"), "costs: got 2 numbers, expected 3"),
         (("--budget-ms", 2, "--costs", "1,3,2"), "expected positive numbers that rise"),
@@ -195,12 +202,12 @@ def test_read_only_folder(spare: Path) -> None:
     assert contents(spare) == before
 
 
-@pytest.mark.parametrize("after", ["measure:", "refit maximum: budget 1000"])
+@pytest.mark.parametrize("after", ["measure:", "refit maximum: budget "])
 def test_interrupt(after: str, spare: Path) -> None:
     before = contents(spare)
-    budgets = [str(1000 + i) for i in range(300)]
+    budgets = [f"{99 + i / 300:.3f}%" for i in range(300)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "eenet.cli.schedule", "refit", spare, "--measure", "--budget-ms", *budgets],
+        [sys.executable, "-m", "eenet.cli.schedule", "refit", spare, "--measure", "--budget", *budgets],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1,
     )  # fmt: skip
     assert process.stdout is not None

@@ -75,7 +75,10 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder, arguments: shutil.rmtree(folder / "b.eenet"), "is not a bundle: manifest.json: No such file"),
+        (
+            lambda folder, arguments: shutil.rmtree(folder / "b.eenet"),
+            "is not a bundle: No such file or directory; exp",
+        ),
         (
             lambda folder, arguments: (folder / "b.eenet" / "manifest.json").write_text("[1"),
             "manifest.json: malformed: JSONDecodeError",
@@ -92,7 +95,7 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
         (replacing_argument("--validation", "{folder}/other.npz"), "other.npz: got 3 exits and 4 classes"),
         (replacing_argument("--schedule", "6"), "--schedule: got 6, the bundle has schedules 0 to"),
         (replacing_argument("--schedule", "first"), "argument --schedule: invalid int value: 'first'"),
-        (replacing_argument("--budget", "1e-6"), "--budget: got 1e-06, the smallest of the schedules is"),
+        (replacing_argument("--budget", "1e-6"), "--budget: got 1e-06 ms, the smallest of the schedules is"),
         (replacing_argument("--out", "{folder}/test.npz/report.html"), "test.npz is not a folder, expected"),
         (replacing_argument("--out", "{folder}"), "is a folder, expected a file name such as report.html"),
         (other_files_beside, "report_figures holds thesis.tex, which a report would replace"),

@@ -160,8 +160,12 @@ def test_shares_of_full_cost(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> 
         assert runtime.set_budget(share).budget == schedule.budget
         assert eenet_rt.load(tiny.path, budget=share).schedule.budget == schedule.budget
         assert runtime.set_budget(share, window=10).budget == schedule.budget
-    with pytest.warns(eenet_rt.BudgetWarning, match="full depth"):
-        assert runtime.set_budget("100.1%") is None
+        assert runtime.schedule.share == pytest.approx(schedule.budget / runtime.costs[-1])
+        assert f"share={runtime.schedule.share:.3g}"[:-1] in repr(runtime.schedule)
+    for take in (runtime.set_budget, lambda budget: eenet_rt.load(tiny.path, budget=budget)):
+        with pytest.raises(eenet_rt.BudgetError, match=r"budget: 200% came, a share of full cost of at most 100% exp"):
+            take("200%")
+    assert runtime.set_budget("100 %") is not None
     with pytest.raises(eenet_rt.BudgetError, match=r"budget: 1% came, .* \(.*% to 100%\) expected"):
         runtime.set_budget("1%")
 
@@ -189,11 +193,17 @@ def test_numbers_of_any_kind_are_budgets(runtime: eenet_rt.Runtime) -> None:
         assert runtime.set_budget(same).budget == budget
 
 
-def test_budget_above_full_cost_runs_full_depth_and_says_so(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
-    with pytest.warns(eenet_rt.BudgetWarning, match="full depth"):
-        runtime.set_budget(10 * runtime.costs[-1])
+def test_budget_above_full_cost_runs_full_depth_and_says_so(
+    runtime: eenet_rt.Runtime, tiny: TrainedBundle, x: np.ndarray
+) -> None:
+    wanted = 10 * runtime.costs[-1]
+    words = rf"budget: {wanted:g} ms is above the full cost of {runtime.costs[-1]:g} ms: full depth runs, .*'65%'"
+    with pytest.warns(eenet_rt.BudgetWarning, match=words):
+        runtime.set_budget(wanted)
     assert runtime.schedule is None
     assert runtime.infer(x).exit == 2
+    with pytest.warns(eenet_rt.BudgetWarning, match="full depth runs"):
+        eenet_rt.load(tiny.path, budget=wanted)
 
 
 def test_budget_is_kept_on_report_data(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:

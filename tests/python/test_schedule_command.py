@@ -157,7 +157,10 @@ def test_wrong_predictions(
             ("--costs", COSTS, "--budget-ms", "1", "--unit", "flops"),
             "--budget-ms: --unit flops came with it, give --budget",
         ),
-        (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 cannot be met: feasible are 0.83 (exit 0) to 2.46"),
+        (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 ms cannot be met: feasible are 0.83 ms (exit 0, 33.74%)"),
+        (("--costs", COSTS, "--budget", "0.65"), "a share of full cost is written 65%"),
+        (("--costs", COSTS, "--budget", "65"), "budget 65 ms is above full cost, so that nothing would leave early"),
+        (("--costs", COSTS, "--budget", "200%"), "got '200%', expected a share of full cost of at most 100%"),
         (("--costs", COSTS, "--policy", "best"), "invalid choice: 'best'"),
     ],
 )
@@ -175,12 +178,37 @@ def test_wrong_arguments(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("fit", "--budget", 65), "budget 65 ms is above full cost"),
+        (("fit", "--max-accuracy-drop", 0), "--max-accuracy-drop: got 0 points, expected above 0, below 100"),
+        (("fit", "--max-accuracy-drop", 1, "--delta", 1), "--delta: got 1, expected above 0 and below 1"),
+        (("fit", "--budget", "65%", "--seed", -1), "--seed: got -1, expected 0 to 2^63 - 1"),
+        (("compare", "--budget", 0.5), "budget 0.5 ms cannot be met"),
+        (("compare", "--repeats", 0), "--repeats: got 0, expected at least 1"),
+    ],
+)
+def test_options_are_checked_before_data_are_read(
+    arguments: tuple[object, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ("--predictions", "absent") if arguments[0] == "fit" else ("--val", "absent", "--report", "absent")
+    status, _, error = run(capsys, *arguments, *files, "--costs", COSTS, "--out", tmp_path / "out")
+    assert status == 2
+    assert message in error
+    assert error.count("\n") == 1
+
+
 def test_wrong_schedule(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "s").write_bytes(b"nothing of the kind")
-    status, _, error = run(capsys, "evaluate", "--predictions", files[1], "--schedule", tmp_path / "s")
-    assert status == 2
-    assert error.startswith("eenet-schedule: error: ")
-    assert error.count("\n") == 1
+    (tmp_path / "folder").mkdir()
+    weights = zoo_folder("resnet56") / "weights.safetensors"
+    for path in (tmp_path / "s", tmp_path / "folder", tmp_path / "none", weights):
+        status, _, error = run(capsys, "evaluate", "--predictions", files[1], "--schedule", path)
+        assert status == 2
+        assert error.startswith(f"eenet-schedule: error: --schedule: {path}: expected a file that `eenet-schedule fit`")
+        assert "scheduler.safetensors" not in error
+        assert error.count("\n") == 1
     run(capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--out", tmp_path / "r")
     other = zoo_folder("densenet121") / "validation.npz"
     status, _, error = run(capsys, "evaluate", "--predictions", other, "--schedule", tmp_path / "r")

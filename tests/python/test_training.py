@@ -273,4 +273,3 @@ def test_options_are_checked_before_images_are_read(
     error = capsys.readouterr().err
     assert message in error
     assert "absent" not in error
-    assert not (tmp_path / "run").exists()

@@ -68,7 +68,8 @@ void run(const Arguments& arguments) {
   const std::unique_ptr<Runtime> loaded = load(arguments);
   Runtime& runtime = *loaded;
   if (arguments.budget && !runtime.schedule()) {
-    std::cerr << "eenet-run: the budget is above the full cost: running full depth\n";
+    std::cerr << "eenet-run: warning: "
+              << runtime.model().budgets().full_depth_notice(*arguments.budget) << "\n";
   }
   const std::vector<Result> results = infer(runtime, arguments, arrays);
   const Manifest& manifest = runtime.model().manifest();

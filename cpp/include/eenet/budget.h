@@ -22,7 +22,7 @@ struct Budget {
     budget.is_share = true;
     return budget;
   }
-  /// Reads `65%` or `2.5`.
+  /// Reads `65%`, `65 %` or `2.5`.
   /// @throws Error(kInput) if it is neither.
   static Budget parse(std::string_view text);
 
@@ -63,13 +63,18 @@ class BudgetTable {
 
   /// What a sample may cost on average, in the unit. Without costs in force a share is one of what
   /// the first schedule was fitted for.
-  /// @throws Error(kBudget) with the way out if there are no costs to go by.
+  /// @throws Error(kBudget) with the way out if there are no costs to go by; if it is a share above
+  ///   all of full cost.
   double cost_of(const Budget& budget) const;
 
   /// @return Index of the schedule with the largest budget <= `budget`; none: the budget is above
   ///   the full cost, run full depth.
   /// @throws Error(kBudget) with the feasible range if the budget cannot be met; as cost_of().
   std::optional<std::size_t> choose(const Budget& budget) const;
+
+  /// What to tell whoever asked for a budget for which choose() has no schedule: that full depth
+  /// runs, and what it costs.
+  std::string full_depth_notice(const Budget& budget) const;
 
  private:
   [[noreturn]] void refuse(const Budget& budget) const;

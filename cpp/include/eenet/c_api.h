@@ -57,6 +57,7 @@ EENET_API eenet_status eenet_infer(eenet_runtime* runtime, const eenet_tensor* i
 EENET_API eenet_status eenet_set_budget(eenet_runtime* runtime, double budget, int64_t* schedule);
 
 /// As eenet_set_budget, with a share of full cost, as 0.65, which means the same on every device.
+/// Above 1 it is refused.
 EENET_API eenet_status eenet_set_budget_share(eenet_runtime* runtime, double share,
                                               int64_t* schedule);
 

@@ -58,7 +58,10 @@ std::optional<Profile> profile_in_unit(const std::string& unit, std::optional<Pr
 Budget Budget::parse(std::string_view text) {
   std::string_view digits = text;
   const bool share = digits.ends_with('%');
-  if (share) digits.remove_suffix(1);
+  if (share) {
+    digits.remove_suffix(1);
+    if (digits.ends_with(' ')) digits.remove_suffix(1);  // As the SI writes it.
+  }
   double number = 0;
   const char* const end = digits.data() + digits.size();
   const auto [last, error] = std::from_chars(digits.data(), end, number);
@@ -91,6 +94,10 @@ BudgetTable::BudgetTable(std::vector<std::shared_ptr<const Schedule>> schedules,
 }
 
 double BudgetTable::cost_of(const Budget& budget) const {
+  if (budget.is_share && budget.value > 1 + kRelative) {
+    throw Error(ErrorCode::kBudget, cat("budget: ", describe(budget),
+                                        " came, a share of full cost of at most 100% expected"));
+  }
   if (!profile_ && (!budget.is_share || costs_.empty())) {
     throw Error(ErrorCode::kBudget,
                 "budget: the bundle has no cost profile for this device, provider and number of "
@@ -105,13 +112,19 @@ std::optional<std::size_t> BudgetTable::choose(const Budget& budget) const {
   const double most = cost_of(budget) * (1 + kRelative);
   // Also refuses NaN.
   if (!(most >= costs_.front())) refuse(budget);
-  if (cost_of(budget) > costs_.back()) return std::nullopt;
+  if (!budget.is_share && budget.value > costs_.back()) return std::nullopt;
   std::optional<std::size_t> best;
   for (std::size_t i = 0; i < kept_.size(); ++i) {
     if (kept_[i] <= most && (!best || kept_[i] >= kept_[*best])) best = i;
   }
   if (!best) refuse(budget);
   return best;
+}
+
+std::string BudgetTable::full_depth_notice(const Budget& budget) const {
+  const double full = costs_.back();
+  return cat("budget: ", describe(budget), " is above the full cost of ", describe(full),
+             ": full depth runs, without early exits; for a share of full cost ask as for '65%'");
 }
 
 /// As it was asked for.
@@ -137,9 +150,13 @@ void BudgetTable::refuse(const Budget& budget) const {
           ? cat("which the bundle's schedules keep; `eenet-schedule refit` fits others, from ",
                 both(first), " on, the cost of the first exit")
           : std::string("from the cost of the first exit to that of full depth");
+  const bool share_meant = !budget.is_share && budget.value >= 0.01 && budget.value <= 1;
+  const std::string hint = share_meant ? cat("; that share of full cost is '",
+                                             describe(Budget::share(budget.value)), "'")
+                                       : std::string();
   throw Error(ErrorCode::kBudget,
               cat("budget: ", describe(budget), " came, ", least, " to ", full, " ", unit_, " (",
-                  describe(Budget::share(least / full)), " to 100%) expected, ", why));
+                  describe(Budget::share(least / full)), " to 100%) expected, ", why, hint));
 }
 
 const Profile* find_profile(const std::vector<Profile>& profiles, const ProfileKey& key) {

@@ -121,3 +121,13 @@ def check_counts(arguments: argparse.Namespace, *options: str) -> None:
     for option in options:
         if getattr(arguments, option) < 1:
             raise UserError(f"--{option}: got {getattr(arguments, option)}, expected at least 1")
+
+
+def check_seed(arguments: argparse.Namespace) -> None:
+    """Refuses a ``--seed`` that no generator takes.
+
+    Raises:
+        UserError: it is one.
+    """
+    if not 0 <= arguments.seed < 2**63:
+        raise UserError(f"--seed: got {arguments.seed}, expected 0 to 2^63 - 1")

@@ -12,33 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.budgets import BUDGET_HELP, budget_cost, parse_budget, within_budget
-from eenet.bundles.bundle import MANIFEST, SCHEDULES
+from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
+from eenet.bundles.bundle import MANIFEST, SCHEDULES, Bundle
 from eenet.bundles.schedules import Schedule, save_schedules
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, given_budgets, run_command
+from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
 from eenet.errors import UserError
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
 from eenet.policies.registry import POLICIES
-from eenet.prediction_checks import check_apart, check_report, check_validation
+from eenet.prediction_checks import check_apart, check_network, check_report, check_validation
 from eenet.predictions import Predictions
-from eenet.workflows.compare import (
-    ORACLE,
-    ComparedPolicy,
-    compare_policies,
-    default_budgets,
-    write_csv,
-    write_figure,
-)
+from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
 from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
-from eenet.workflows.summary import exit_accuracies, exits_line, schedule_line, warn_of_margins
+from eenet.workflows.summary import budget_text, exit_accuracies, exits_line, schedule_line, warn_of_margins
 
-_NETWORK = "predictions"  # a bundle takes only schedules that name it; these were fitted without one
+_NETWORK = "predictions"  # of schedules that were fitted on predictions whose network is not known
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -133,8 +126,9 @@ def _add_costs(parser: ArgumentParser) -> None:
 
 
 def _budgets(arguments: argparse.Namespace) -> list[float]:
-    """The budgets as they came, in the unit of the costs; none without such an option."""
-    return [budget_cost(budget, arguments.costs[-1]) for budget in given_budgets(arguments)]
+    """The budgets as they came, in the unit of the costs; none without such an option. Costs are checked as well."""
+    check_costs(arguments.costs, len(arguments.costs))
+    return feasible_budgets(given_budgets(arguments), arguments.costs, arguments.unit)
 
 
 def _numbers(text: str) -> list[float]:
@@ -145,9 +139,13 @@ def _numbers(text: str) -> list[float]:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
+    check_seed(arguments)
+    budgets = _budgets(arguments)
+    if arguments.max_accuracy_drop is not None:
+        _check_guarantee(arguments)
+    check_replaceable(arguments.out, folder=False, inputs={"--predictions": arguments.predictions})
     validation = Predictions.load(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
-    check_replaceable(arguments.out, folder=False, inputs={"--predictions": arguments.predictions})
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
     if not arguments.json:
@@ -155,7 +153,6 @@ def _fit(arguments: argparse.Namespace) -> None:
     if arguments.max_accuracy_drop is not None:
         _fit_guaranteed(arguments, validation, calibration_set)
         return
-    budgets = _budgets(arguments)
     schedules = []
     for schedule in fit_schedules(
         arguments.policy, validation, arguments.costs, sorted(set(budgets)),
@@ -166,8 +163,15 @@ def _fit(arguments: argparse.Namespace) -> None:
             print(schedule_line(schedule, calibration_set), flush=True)
     warn_of_margins(schedules)
     active = [s.budget for s in schedules].index(budgets[0])
-    save_schedules(arguments.out, schedules, network=_NETWORK, active=active)
+    save_schedules(arguments.out, schedules, network=validation.network or _NETWORK, active=active)
     _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)
+
+
+def _check_guarantee(arguments: argparse.Namespace) -> None:
+    if not 0 < arguments.max_accuracy_drop < 100:
+        raise UserError(f"--max-accuracy-drop: got {arguments.max_accuracy_drop:g} points, expected above 0, below 100")
+    if not 0 < arguments.delta < 1:
+        raise UserError(f"--delta: got {arguments.delta:g}, expected above 0 and below 1")
 
 
 def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, calibration_set: Predictions) -> None:
@@ -176,7 +180,7 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
         unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
     )  # fmt: skip
     schedule = found.schedule
-    save_schedules(arguments.out, [schedule], network=_NETWORK, active=0)
+    save_schedules(arguments.out, [schedule], network=validation.network or _NETWORK, active=0)
     if not arguments.json:
         print(
             f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
@@ -215,12 +219,12 @@ def _rows(schedules: Sequence[Schedule], calibration_set: Predictions) -> list[d
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     predictions = Predictions.load(arguments.predictions)
-    path = arguments.schedule
-    file = eenet_rt.read_schedules(str(path / SCHEDULES if (path / MANIFEST).is_file() else path))
+    file, networks = _read_schedules(arguments.schedule)
     expected = {(s.exit_policy.num_exits, s.exit_policy.num_classes) for s in file.schedules}
     came = (predictions.num_exits, predictions.num_classes)
     if expected != {came}:
         raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
+    check_network(predictions, networks, str(arguments.predictions), f"that of {arguments.schedule}")
     chosen = file.schedules
     if arguments.budget:
         chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
@@ -236,9 +240,23 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     for schedule, result in zip(chosen, results, strict=True):
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
-            f"{schedule.policy}: budget {schedule.budget:g} {schedule.unit}, spent {result.mean_cost:.4g}, "
+            f"{schedule.policy}: {budget_text(schedule)}, spent {result.mean_cost:.4g}, "
             f"accuracy {100 * result.accuracy:.2f} %, exit shares {shares} %"
         )
+
+
+def _read_schedules(path: Path) -> tuple[eenet_rt.ScheduleFile, list[str | None]]:
+    """Schedules, and ids of the network that they are for."""
+    if (path / MANIFEST).is_file():
+        bundle = Bundle.open(path)
+        return eenet_rt.parse_schedules(bundle.read(SCHEDULES)), [bundle.weights, bundle.network]
+    try:
+        file = eenet_rt.read_schedules(path)
+        return file, [None if file.network == _NETWORK else file.network]
+    except eenet_rt.ScheduleError as error:
+        raise UserError(
+            f"--schedule: {path}: expected a file that `eenet-schedule fit` wrote, or a bundle: {error}"
+        ) from error
 
 
 def _evaluated(schedule: eenet_rt.Schedule, predictions: Predictions) -> dict[str, object]:
@@ -270,11 +288,11 @@ def _compare(arguments: argparse.Namespace) -> None:
     for path in (table, figure):
         check_replaceable(path, folder=False, inputs={"--val": arguments.val, "--report": arguments.report})
     check_counts(arguments, "repeats")
+    budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))
-    budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     policies = [
         (policy, combine)
         for policy in arguments.policies or [*POLICIES, ORACLE]
@@ -329,7 +347,7 @@ def _refit(arguments: argparse.Namespace) -> None:
         rows, profile = _rows(result.schedules, result.calibration_set), result.profile.to_json()
         print_json({"bundle": str(result.bundle), "profile": profile, "active": result.active, "schedules": rows})
     else:
-        print(f"wrote {result.bundle}, active budget {result.schedules[result.active].budget:g} ms")
+        print(f"wrote {result.bundle}, active {budget_text(result.schedules[result.active])}")
 
 
 if __name__ == "__main__":

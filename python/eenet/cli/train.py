@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, run_command
+from eenet.cli.commands import ArgumentParser, check_counts, check_seed, run_command
 from eenet.data.split import SPLITS
 from eenet.errors import UserError
 from eenet.models import list_models
@@ -105,9 +105,9 @@ def _parser() -> ArgumentParser:
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    check_seed(arguments)
     if arguments.threads is not None:
-        if arguments.threads < 1:
-            raise UserError(f"--threads: got {arguments.threads}, expected at least 1")
+        check_counts(arguments, "threads")
         torch.set_num_threads(arguments.threads)
     elif os.getloadavg()[0] > _BUSY * len(os.sched_getaffinity(0)) and torch.get_num_threads() > 1:
         _log.warning(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import eenet_rt
-from eenet.budgets import Budget, budget_cost
+from eenet.budgets import Budget, feasible_budgets
 from eenet.bundles.bundle import (
     CALIBRATION,
     MANIFEST,
@@ -25,7 +25,7 @@ from eenet.errors import UserError
 from eenet.files import replacing_folder
 from eenet.locks import undisturbed
 from eenet.outputs import check_replaceable
-from eenet.policies.base import check_budget, check_costs
+from eenet.policies.base import check_costs
 from eenet.policies.calibration import Floats, check_schedule
 from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
@@ -93,8 +93,8 @@ def _refit_undisturbed(bundle: Bundle, target: Path, options: RefitOptions, say:
     say(exits_line(calibration_set))
     profile = _profile(bundle, options, say)
     costs = check_costs(profile.costs, bundle.num_exits)
-    wanted = [budget_cost(budget, costs[-1]) for budget in options.budgets]
-    budgets = _check_budgets(wanted, costs)
+    wanted = feasible_budgets(options.budgets, costs.tolist(), "ms")
+    budgets = _in_order(wanted)
     schedules = []
     for budget in budgets:
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
@@ -160,9 +160,9 @@ def _listed(costs: Sequence[float]) -> str:
     return " ".join(f"{cost:.3f}" for cost in costs)
 
 
-def _check_budgets(budgets: Sequence[float], costs: Floats) -> list[float]:
-    """Budgets in ascending order."""
-    ordered = sorted(check_budget(budget, costs) for budget in budgets)
+def _in_order(budgets: Sequence[float]) -> list[float]:
+    """Ascending."""
+    ordered = sorted(budgets)
     for first, second in itertools.pairwise(ordered):
         if first == second:
             raise UserError(f"budget {first:g} came twice, expected different ones")

@@ -34,13 +34,19 @@ def exits_line(calibration_set: Predictions) -> str:
     )
 
 
+def budget_text(schedule: Schedule | eenet_rt.Schedule) -> str:
+    """A budget with its unit and as a share of full cost."""
+    share = 100 * schedule.budget / schedule.costs[-1]
+    return f"budget {schedule.budget:.4g} {schedule.unit} ({share:.4g}%)"
+
+
 def schedule_line(schedule: Schedule, calibration_set: Predictions) -> str:
     """A line for people: what the budget is, where the calibration set leaves and how often it is right."""
     shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
     accuracy = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
     full = "" if schedule.budget < schedule.costs[-1] else ", which is full depth"
     return (
-        f"{schedule.policy}: budget {schedule.budget:.4g} {schedule.unit}{full}, accuracy {100 * accuracy:.1f} %, exit "
+        f"{schedule.policy}: {budget_text(schedule)}{full}, calibration samples: accuracy {100 * accuracy:.1f} %, exit "
         f"shares {shares} %"
     )
 

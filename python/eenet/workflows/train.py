@@ -81,7 +81,6 @@ def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
         UserError: images, settings or files that do not fit; a run of other settings in the folder; a loss that is not
             a number.
     """
-    _check_settings(options)
     inputs = _inputs(options)
     check_spared(options.out, inputs, folder=True)
     sets = ("validation.npz", "test.npz") if options.test else ("validation.npz",)
@@ -99,6 +98,7 @@ def _inputs(options: RunOptions) -> Sources:
 
 
 def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
+    _check_settings(options)
     start = read_start(options.start) if options.start else None
     size = _size(options, start)
     train, others = _sets(options, size, say)
