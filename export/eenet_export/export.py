@@ -24,7 +24,7 @@ from eenet.outputs import check_replaceable
 from eenet.policies import Schedule, save_schedules
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
-from eenet.prediction_checks import check_network, check_source, check_validation
+from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.workflows.profile import CostProfile, ProfileOptions, measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
@@ -123,6 +123,7 @@ def export_bundle(
             f"{checkpoint.model} has {network.num_exits} and {network.num_classes}"
         )
     check_network(validation, [checkpoint.id], "validation predictions", f"this {checkpoint.model}")
+    check_size(validation, "validation predictions")
     in_fit_set = validation.split_mask(FIT_SHARE, options.seed)
     fit_set, calibration_set = validation[in_fit_set], validation[~in_fit_set]
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], "validation predictions")

@@ -78,6 +78,20 @@ def check_report(predictions: Predictions, name: str) -> None:
         )  # fmt: skip
 
 
+def check_size(predictions: Predictions, name: str) -> None:
+    """To be asked before a set is split, for policies to be fitted on one part.
+
+    Raises:
+        UserError: there are too few samples.
+    """
+    least = max(LEAST_VALIDATION, 2 * predictions.num_classes)
+    if len(predictions) < least:
+        raise UserError(
+            f"{name}: {len(predictions)} samples of {predictions.num_classes} classes, expected at least {least}, and "
+            "better some hundreds: one half fits policies, the other sets their thresholds"
+        )
+
+
 def check_validation(predictions: Predictions, parts: Sequence[tuple[str, Predictions]], name: str) -> None:
     """As `check_predictions`, for a set that policies are about to be fitted on.
 
@@ -89,12 +103,7 @@ def check_validation(predictions: Predictions, parts: Sequence[tuple[str, Predic
     Raises:
         UserError: as `check_predictions`, too few samples, or all of one class.
     """
-    least = max(LEAST_VALIDATION, 2 * predictions.num_classes)
-    if len(predictions) < least:
-        raise UserError(
-            f"{name}: {len(predictions)} samples of {predictions.num_classes} classes, expected at least {least}, and "
-            "better some hundreds: one half fits policies, the other sets their thresholds"
-        )
+    check_size(predictions, name)
     present = np.unique(predictions.labels)
     if len(present) == 1:
         raise UserError(

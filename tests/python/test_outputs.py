@@ -18,11 +18,13 @@ import eenet.cli.report
 import eenet.cli.schedule
 import eenet.cli.train
 import eenet_export.cli
+import eenet_rt
 from eenet.errors import UserError
 from eenet.files import make_folder, require_regular
 from eenet.locks import sole_writer, undisturbed
 from eenet.outputs import check_replaceable
 from eenet.preprocessing import ImagePreprocessing
+from eenet.workflows.refit import RefitOptions, refit_bundle
 from support import golden
 from support.bundles import contents, edit_manifest
 from support.photos import pattern, write_folder
@@ -192,6 +194,11 @@ def test_those_who_replace_a_folder_wait_for_each_other(tmp_path: Path) -> None:
     def second() -> None:
         with undisturbed(target, replaced=True, say=said.append):
             order.append((target / "version").read_text())
+            try:
+                with sole_writer(target):
+                    order.append("not locked")
+            except UserError:
+                order.append("locked")
 
     with undisturbed(target, replaced=True, say=said.append):
         thread = threading.Thread(target=second)
@@ -202,7 +209,7 @@ def test_those_who_replace_a_folder_wait_for_each_other(tmp_path: Path) -> None:
         target.mkdir()
         (target / "version").write_text("new")
     thread.join()
-    assert order == ["new"]
+    assert order == ["new", "locked"]  # the folder that is there now
     assert said == [f"{target}: another process is at work on it; waiting for its end"]
 
 
@@ -212,13 +219,16 @@ def test_readers_of_a_folder_do_not_wait_for_each_other(tmp_path: Path) -> None:
         assert said == []
 
 
-def test_refits_of_one_bundle_at_once(spare: Path) -> None:
-    """Each finds the bundle whole, whichever comes first."""
-    command = [sys.executable, "-m", "eenet.cli.schedule", "refit", spare.name, "--costs", "1,2,4", "--budget", "70%"]
-    running = [
-        subprocess.Popen(command, cwd=spare.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    for process in running:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+def test_a_refit_waits_for_another(spare: Path) -> None:
+    said: list[str] = []
+    options = RefitOptions(budgets=("70%",), costs=(1.0, 2.0, 4.0))
+    before = contents(spare)
+    thread = threading.Thread(target=refit_bundle, args=(spare, None, options, said.append))
+    with undisturbed(spare, replaced=True, say=said.append):
+        thread.start()
+        while not said:
+            thread.join(0.01)
+        assert said == [f"{spare}: another process is at work on it; waiting for its end"]
+        assert contents(spare) == before
+    thread.join()
+    assert [s.costs for s in eenet_rt.read_schedules(spare / "scheduler.safetensors").schedules] == [[1, 2, 4]]

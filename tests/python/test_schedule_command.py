@@ -131,6 +131,10 @@ def test_text_of_compare(
         ({"labels": np.zeros(7, np.int64)}, "labels: got int64 of shape (7,), expected int64 (20,)"),
         ({"logits": np.zeros((20, 3, 50), np.float32)}, "p.npz: 20 samples of 50 classes, expected at least 100"),
         ({"logits": np.zeros((20, 4, 10), np.float32)}, "costs: got 3 numbers, expected 4"),
+        (
+            {"logits": np.zeros((1, 3, 10), np.float32), "labels": np.zeros(1, np.int64)},
+            "p.npz: 1 samples of 10 classes, expected at least 20",
+        ),
     ],
 )  # fmt: skip
 def test_wrong_predictions(

@@ -22,7 +22,7 @@ from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
 from eenet.policies.registry import POLICIES
-from eenet.prediction_checks import check_apart, check_network, check_report, check_validation
+from eenet.prediction_checks import check_apart, check_network, check_report, check_size, check_validation
 from eenet.predictions import Predictions
 from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
@@ -146,6 +146,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     check_replaceable(arguments.out, folder=False, inputs={"--predictions": arguments.predictions})
     validation = Predictions.load(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
+    check_size(validation, str(arguments.predictions))
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
     if not arguments.json:
