@@ -59,6 +59,8 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
     assert [s.budget for s in schedules.schedules] == [1.2, 1.6]
     assert schedules.active == 1
     assert schedules.schedules[0].exit_policy.combiner is not None
+    text = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out)[1]
+    assert text.startswith(f"{files[1]}: ")
     status, text, _ = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out, "--json")
     assert status == 0
     rows = json.loads(text)["schedules"]

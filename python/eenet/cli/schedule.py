@@ -237,7 +237,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print_json({"schedules": [_evaluated(s, predictions) for s in chosen]})
         return
     accuracies = exit_accuracies(predictions)
-    print(f"{len(predictions)} samples, full depth is right on {100 * accuracies[-1]:.2f} %")
+    print(f"{arguments.predictions}: {len(predictions)} samples, full depth is right on {100 * accuracies[-1]:.2f} %")
     for schedule, result in zip(chosen, results, strict=True):
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
