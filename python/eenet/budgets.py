@@ -31,6 +31,18 @@ def parse_budget(text: str) -> Budget:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected a number or a share of full cost, as 65%") from None
 
 
+def parse_budget_ms(text: str) -> float:
+    """A budget in ms on a command line.
+
+    Raises:
+        argparse.ArgumentTypeError: it is no positive number.
+    """
+    try:
+        return _number(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number") from None
+
+
 def budget_cost(budget: Budget, full_cost: float) -> float:
     """What a sample may cost on average, in the unit of the full cost.
 

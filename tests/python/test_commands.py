@@ -20,7 +20,7 @@ import eenet.cli.schedule
 import eenet.cli.train
 import eenet_export.cli
 import eenet_rt
-from eenet.budgets import budget_cost, parse_budget
+from eenet.budgets import budget_cost
 from eenet.cli.commands import ArgumentParser, add_budgets, given_budgets
 from eenet.errors import UserError
 from eenet.extras import install_command
@@ -195,10 +195,14 @@ def test_budgets_come_in_one_go_and_repeated() -> None:
 @pytest.mark.parametrize("text", ["", "%", "x", "65  %", " %", " 65%", "65%%", "-1", "0%", "nan", "inf%", "1_0", "0"])
 def test_budgets_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     parser = ArgumentParser("test", "A test.")
-    parser.add_argument("--budget", type=parse_budget)
-    with pytest.raises(SystemExit):
-        parser.parse_args([f"--budget={text}"])
-    assert "expected a number or a share of full cost, as 65%" in capsys.readouterr().err
+    add_budgets(parser, what="budgets")
+    for option, expected in (
+        ("budget", "a number or a share of full cost, as 65%"),
+        ("budget-ms", "a positive number"),
+    ):
+        with pytest.raises(SystemExit):
+            parser.parse_args([f"--{option}={text}"])
+        assert f"--{option}: got {text!r}, expected {expected}" in capsys.readouterr().err
 
 
 def test_shares_are_of_full_cost() -> None:

@@ -136,7 +136,7 @@ def test_a_file_outside_the_folder_is_no_part_of_a_bundle(
         (("--budget", 65), "a share of full cost is written 65%"),
         (("--budget", "200%"), "got '200%', expected a share of full cost of at most 100%"),
         (("--budget", "20%"), "budget 20% cannot be met"),
-        (("--budget-ms", "nan"), "budget nan ms cannot be met"),
+        (("--budget-ms", "nan"), "--budget-ms: got 'nan', expected a positive number"),
         (("--budget-ms", 2, 3, 2), "budget 2 came twice"),
         (("--budget-ms", 2, "--costs", "1,2"), "costs: got 2 numbers, expected 3"),
         (("--budget-ms", 2, "--costs", "1,3,2"), "expected positive numbers that rise"),

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import eenet_rt
-from eenet.budgets import parse_budget
+from eenet.budgets import parse_budget, parse_budget_ms
 from eenet.cli.command_warnings import warnings_shown
 from eenet.cli.output import standard_streams
 from eenet.errors import UserError
@@ -55,7 +55,7 @@ def add_budgets(
         help=f"{what}: each a share of full cost, as 65%%, or a number in {unit}",
     )  # fmt: skip
     short = "the same" if ms_alone else "short for --budget B --unit ms"
-    budgets.add_argument("--budget-ms", type=float, nargs="+", action="extend", metavar="B", help=short)
+    budgets.add_argument("--budget-ms", type=parse_budget_ms, nargs="+", action="extend", metavar="B", help=short)
     return budgets
 
 
