@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,13 @@ from eenet_export.export import ExportOptions, export_bundle
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
 from support.bundles import list_files
+from support.exporter import keep_translations
 from support.once import made_once
 
 # A shell has a job in the background ignore Ctrl-C, and so all it starts; some tests send one to a command.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+keep_translations()
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # The other cores have tests of their own.
@@ -122,6 +125,19 @@ def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.T
     return TrainedBundle(folder / "tiny.eenet", trained_tiny, validation, report, report_images)
 
 
+def refitted(
+    bundle: TrainedBundle, out: Path, policy: str, costs: Sequence[float], budgets: Sequence[float], unit: str
+) -> Path:
+    """A copy of a bundle with schedules of another policy or for other costs, fitted as ``eenet-export`` does."""
+    shutil.copytree(bundle.path, out)
+    path = out / "scheduler.safetensors"
+    old = eenet_rt.read_schedules(str(path))
+    schedules = list(fit_schedules(policy, bundle.validation, costs, budgets, unit=unit))
+    save_schedules(path, schedules, network=old.network, active=min(old.active, len(schedules) - 1))
+    list_files(out, path.name)
+    return out
+
+
 @pytest.fixture(scope="session")
 def exported(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The tiny network's bundle with schedules of a policy, fitted as ``eenet-export`` does, each made once."""
@@ -129,13 +145,9 @@ def exported(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> C
 
     def export(policy: str) -> Path:
         if policy not in made:
-            made[policy] = Path(shutil.copytree(tiny.path, folder / policy / "tiny.eenet"))
-            path = made[policy] / "scheduler.safetensors"
-            old = eenet_rt.read_schedules(str(path))
-            costs, budgets = old.schedules[0].costs, [schedule.budget for schedule in old.schedules]
-            schedules = list(fit_schedules(policy, tiny.validation, costs, budgets, unit="ms"))
-            save_schedules(path, schedules, network=old.network, active=old.active)
-            list_files(made[policy], path.name)
+            file = eenet_rt.read_schedules(str(tiny.path / "scheduler.safetensors"))
+            costs, budgets = file.schedules[0].costs, [schedule.budget for schedule in file.schedules]
+            made[policy] = refitted(tiny, folder / policy / "tiny.eenet", policy, costs, budgets, "ms")
         return made[policy]
 
     return export

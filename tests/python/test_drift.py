@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import eenet_rt
-from conftest import TrainedBundle
-from eenet.workflows.profile import ProfileOptions
-from eenet_export.export import ExportOptions, export_bundle
+from conftest import TrainedBundle, refitted
+from eenet_export.costs import flops_profile
 
 Images = np.ndarray
 
@@ -32,10 +32,9 @@ def faded(images: Images) -> Images:
 @pytest.fixture(scope="module")
 def counted(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny network with budgets in operations: measured on a busy machine, schedules would differ each time."""
-    path = tmp_path_factory.mktemp("counted") / "tiny.eenet"
-    options = ExportOptions(policy="eenet", combine="none", unit="flops", profile=ProfileOptions(repeats=20))
-    export_bundle(tiny.checkpoint, tiny.validation, tiny.report_images.images[:64], path, options, lambda line: None)
-    return path
+    costs = flops_profile(tiny.checkpoint.network, {"image": torch.zeros(1, 3, 32, 32)}).costs
+    budgets = [share * costs[-1] for share in (0.5, 0.6, 0.7, 0.9)]
+    return refitted(tiny, tmp_path_factory.mktemp("counted") / "tiny.eenet", "eenet", costs, budgets, "flops")
 
 
 @pytest.fixture
