@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 import venv
 from pathlib import Path
 
@@ -20,7 +20,10 @@ def site(folder: Path, *packages: str) -> Path:
     for path in (*ours, *installed.glob("eenet-*.dist-info")):
         (target / path.name).symlink_to(path)
     for package in ("numpy", *packages):
-        home = Path(sys.modules[package].__file__ or "").parent if package in sys.modules else installed / package
+        spec = importlib.util.find_spec(package)  # not always beside eenet, nor imported
+        assert spec is not None, package
+        assert spec.origin is not None, package
+        home = Path(spec.origin).parent
         (target / package).symlink_to(home)
         if (libraries := home.parent / f"{package}.libs").is_dir():
             (target / libraries.name).symlink_to(libraries)
