@@ -5,6 +5,8 @@
 
 #include "eenet/result.h"
 
+#include "same_answer.h"
+
 namespace eenet {
 namespace {
 
@@ -38,12 +40,7 @@ TEST(BatchResult, SelectsSamplesInAnyOrder) {
   for (std::size_t i = 0; i < order.size(); ++i) {
     const Result expected = batch.at(order[i]);
     const Result result = chosen.at(i);
-    EXPECT_EQ(result.label, expected.label);
-    EXPECT_EQ(result.exit, expected.exit);
-    EXPECT_EQ(result.stopped_by, expected.stopped_by);
-    EXPECT_EQ(result.probabilities, expected.probabilities);
-    EXPECT_EQ(result.scores, expected.scores);
-    EXPECT_EQ(result.logits, expected.logits);
+    test::expect_same_answer(result, expected);
     EXPECT_EQ(result.explanations.size(), expected.explanations.size());
     EXPECT_EQ(result.segment_ms, expected.segment_ms);
     EXPECT_EQ(result.latency_ms, expected.latency_ms);

@@ -14,6 +14,7 @@
 #include "eenet/runtime.h"
 #include "eenet/slice.h"
 
+#include "same_answer.h"
 #include "support.h"
 #include "test_backend.h"
 #include "util/text.h"
@@ -80,12 +81,7 @@ class ResumeTest : public testing::Test {
 void expect_same(const Result& result, const Result& expected) {
   EXPECT_TRUE(result.complete());
   EXPECT_TRUE(result.handoff.empty());
-  EXPECT_EQ(result.label, expected.label);
-  EXPECT_EQ(result.exit, expected.exit);
-  EXPECT_EQ(result.stopped_by, expected.stopped_by);
-  EXPECT_EQ(result.probabilities, expected.probabilities);
-  EXPECT_EQ(result.scores, expected.scores);
-  EXPECT_EQ(result.logits, expected.logits);
+  test::expect_same_answer(result, expected);
 }
 
 const std::vector<std::vector<Range>> kTiers = {{{0, 1}, {0, 3}}, {{0, 2}, {0, 3}},
