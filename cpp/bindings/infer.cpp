@@ -8,7 +8,6 @@
 #include <pybind11/stl.h>
 
 #include "eenet/error.h"
-#include "eenet/handoff.h"
 #include "eenet/runtime.h"
 
 #include "arguments.h"
@@ -17,6 +16,7 @@
 #include "gil.h"
 #include "interrupts.h"
 #include "result.h"
+#include "tiers/handoff.h"
 #include "util/context.h"
 #include "util/text.h"
 
@@ -119,7 +119,7 @@ py::bytes check_handoff(const HandoffArgument& handoff) {
 /// The inputs of a call, checked; keeps the caller's arrays.
 struct Inputs {
   Inputs(const Runtime& runtime, const InputArgument& x)
-      : arrays(check_inputs(runtime.model().manifest(), x)) {
+      : arrays(check_inputs(runtime.manifest(), x)) {
     views.reserve(arrays.size());
     for (const CheckedArray& array : arrays) views.push_back(array.view());
   }
@@ -129,7 +129,7 @@ struct Inputs {
 };
 
 const std::string& class_name(const Runtime& runtime, std::size_t label) {
-  return runtime.model().manifest().class_names[label];
+  return runtime.manifest().class_names[label];
 }
 
 Answer named(const Runtime& runtime, Result result) {
@@ -184,14 +184,6 @@ BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyA
     return runtime.infer_batch(inputs.views, options);
   });
   return named(runtime, std::move(result));
-}
-
-std::vector<double> get_segment_p95_ms(const Runtime& runtime) {
-  std::vector<double> out;
-  for (std::size_t k = 0; k < runtime.model().manifest().num_exits(); ++k) {
-    out.push_back(runtime.segment_times().p95_ms(k));
-  }
-  return out;
 }
 
 }  // namespace
@@ -288,7 +280,7 @@ Raises:
   cls.def("stats", on_open(&Runtime::stats), py::call_guard<ReleasedGil>(),
           "What was done since the load or the last `reset_stats`.")
       .def("reset_stats", on_open(&Runtime::reset_stats), "Start counting anew.")
-      .def_property_readonly("segment_p95_ms", on_open(&get_segment_p95_ms),
+      .def_property_readonly("segment_p95_ms", on_open(&Runtime::segment_p95_ms),
                              "95 % quantile of the last 256 times of each segment on single "
                              "samples, exit head and decision included: what deadlines are kept "
                              "by. Of fewer than 20 the median; at first from the warm-up at load.");

@@ -1,6 +1,5 @@
-#include "eenet/device.h"
-
 #include "bindings.h"
+#include "core/device.h"
 #include "interrupts.h"
 
 PYBIND11_MODULE(_core, module) {

@@ -40,7 +40,7 @@ void destroy(Runtime* runtime) {
 }
 
 void warn_full_depth(const Runtime& runtime, const Budget& budget) {
-  warn("BudgetWarning", runtime.model().budgets().full_depth_notice(budget).c_str());
+  warn("BudgetWarning", runtime.budgets().full_depth_notice(budget).c_str());
 }
 
 using MemoryLimit = std::optional<Given<"memory_limit", std::int64_t>>;
@@ -71,7 +71,7 @@ std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<Budg
     options.stop = stop;
     return std::shared_ptr<Runtime>(Runtime::load(folder, options).release(), &destroy);
   });
-  const BudgetTable& budgets = runtime->model().budgets();
+  const BudgetTable& budgets = runtime->budgets();
   if (wanted) runtime->set_budget(*wanted);
   if (!budgets.profile() && !budgets.schedules().empty()) {
     warn("ProfileWarning",
@@ -89,7 +89,7 @@ std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const Budg
                                                     std::optional<Horizon> horizon,
                                                     std::optional<Window> window,
                                                     std::optional<Neighbours> neighbours) {
-  const auto& schedules = runtime.model().budgets().schedules();
+  const auto& schedules = runtime.budgets().schedules();
   const Budget wanted = check_budget(budget);
   if (horizon || window) {
     return without_const(schedules[runtime.set_budget({wanted, horizon, window, neighbours})]);
@@ -102,14 +102,14 @@ std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const Budg
 
 std::vector<std::shared_ptr<Schedule>> get_schedules(const Runtime& runtime) {
   std::vector<std::shared_ptr<Schedule>> out;
-  for (const auto& schedule : runtime.model().budgets().schedules()) {
+  for (const auto& schedule : runtime.budgets().schedules()) {
     out.push_back(without_const(schedule));
   }
   return out;
 }
 
 InputTypes get_inputs(const Runtime& runtime) {
-  const Manifest& manifest = runtime.model().manifest();
+  const Manifest& manifest = runtime.manifest();
   py::dict out;
   for (const std::size_t input : manifest.inputs) {
     const TensorSpec& spec = manifest.tensors[input];
@@ -125,16 +125,16 @@ InputTypes get_inputs(const Runtime& runtime) {
 }
 
 Range get_exits(const Runtime& runtime) {
-  const Manifest& manifest = runtime.model().manifest();
+  const Manifest& manifest = runtime.manifest();
   return py::module_::import("builtins").attr("range")(manifest.first_exit(), manifest.end_exit());
 }
 
 JsonObject get_preprocessing(const Runtime& runtime) {
-  return py::module_::import("json").attr("loads")(runtime.model().manifest().preprocessing);
+  return py::module_::import("json").attr("loads")(runtime.manifest().preprocessing);
 }
 
 std::optional<JsonObject> get_profile(const Runtime& runtime) {
-  const std::optional<Profile>& profile = runtime.model().budgets().profile();
+  const std::optional<Profile>& profile = runtime.budgets().profile();
   if (!profile) return std::nullopt;
   JsonObject out;
   out["unit"] = profile->unit;
@@ -151,22 +151,22 @@ std::optional<JsonObject> get_profile(const Runtime& runtime) {
 }
 
 std::optional<std::vector<double>> get_costs(const Runtime& runtime) {
-  const std::optional<Profile>& profile = runtime.model().budgets().profile();
+  const std::optional<Profile>& profile = runtime.budgets().profile();
   return profile ? std::optional(profile->costs) : std::nullopt;
 }
 
 std::optional<double> get_static_cost(const Runtime& runtime) {
-  const std::optional<Profile>& profile = runtime.model().budgets().profile();
+  const std::optional<Profile>& profile = runtime.budgets().profile();
   return profile ? profile->static_cost : std::nullopt;
 }
 
 std::optional<std::vector<double>> get_budgets(const Runtime& runtime) {
-  const BudgetTable& table = runtime.model().budgets();
+  const BudgetTable& table = runtime.budgets();
   return table.profile() ? std::optional(table.budgets()) : std::nullopt;
 }
 
 py::array_t<float> preprocess(const Runtime& runtime, const ImagesArgument& images) {
-  const auto steps = ImagePreprocessing::parse(runtime.model().manifest().preprocessing);
+  const auto steps = ImagePreprocessing::parse(runtime.manifest().preprocessing);
   const CheckedImages checked = check_images(images, steps.channels());
   std::vector<std::size_t> shape = {steps.channels(), steps.height(), steps.width()};
   if (checked.batch) shape.insert(shape.begin(), checked.count);
@@ -186,14 +186,14 @@ std::string repr(const RuntimeHandle& handle) {
   if (handle.closed()) return "Runtime(closed)";
   const std::shared_ptr<Runtime> open = handle.open();
   const Runtime& runtime = *open;
-  const Manifest& manifest = runtime.model().manifest();
+  const Manifest& manifest = runtime.manifest();
   const auto schedule = runtime.schedule();
   const std::string budget = schedule ? cat(schedule->budget, " ", schedule->unit) : "full depth";
   const std::string exits =
       manifest.slice ? cat(", exits=", manifest.first_exit(), ":", manifest.end_exit()) : "";
   return cat("Runtime(model='", manifest.model, "', num_exits=", manifest.num_exits(), exits,
              ", num_classes=", manifest.num_classes(), ", budget=", budget, ", provider='",
-             runtime.model().backend().provider(), "', threads=", runtime.model().threads(), ")");
+             runtime.provider(), "', threads=", runtime.threads(), ")");
 }
 
 // --- registration ---------------------------------------------------------------------------
@@ -201,10 +201,8 @@ std::string repr(const RuntimeHandle& handle) {
 /// A property that is read from the manifest.
 template <typename Member>
 void def_manifest(RuntimeClass& cls, const char* name, Member Manifest::* member, const char* doc) {
-  cls.def_property_readonly(name, on_open([member](const Runtime& runtime) {
-                              return runtime.model().manifest().*member;
-                            }),
-                            doc);
+  cls.def_property_readonly(
+      name, on_open([member](const Runtime& runtime) { return runtime.manifest().*member; }), doc);
 }
 
 void def_network(RuntimeClass& cls) {
@@ -217,20 +215,20 @@ void def_network(RuntimeClass& cls) {
   def_manifest(cls, "parameters", &Manifest::parameters,
                "Number of parameters up to and including each exit.");
   cls.def_property_readonly("num_exits", on_open([](const Runtime& runtime) {
-                              return runtime.model().manifest().num_exits();
+                              return runtime.manifest().num_exits();
                             }),
                             "Number of exits K of the network, of which a slice holds some.")
       .def_property_readonly("exits", on_open(&get_exits),
                              "The exits that the bundle holds, a range.")
       .def_property_readonly("num_classes", on_open([](const Runtime& runtime) {
-                               return runtime.model().manifest().num_classes();
+                               return runtime.manifest().num_classes();
                              }),
                              "Number of classes C.")
       .def_property_readonly("inputs", on_open(&get_inputs),
                              "Name of each input to its dtype and shape without the batch axis; a "
                              "name in a shape is a dimension that each sample may choose.")
       .def_property_readonly("max_batch", on_open([](const Runtime& runtime) {
-                               const Manifest& manifest = runtime.model().manifest();
+                               const Manifest& manifest = runtime.manifest();
                                return manifest.symbols[manifest.batch_symbol].max;
                              }),
                              "Most samples that `infer_batch` takes.")
@@ -382,16 +380,14 @@ A context manager, which closes it at the end.)");
   def_budget(cls);
   def_infer(cls);
   def_watch(cls);
-  cls.def_property_readonly(
-         "threads", on_open([](const Runtime& runtime) { return runtime.model().threads(); }),
-         "Threads that compute one sample.")
-      .def_property_readonly("provider", on_open([](const Runtime& runtime) {
-                               return runtime.model().backend().provider();
-                             }),
+  cls.def_property_readonly("threads",
+                            on_open([](const Runtime& runtime) { return runtime.threads(); }),
+                            "Threads that compute one sample.")
+      .def_property_readonly("provider",
+                             on_open([](const Runtime& runtime) { return runtime.provider(); }),
                              "Where segments run: the first of the providers asked for.")
-      .def_property_readonly("provider_version", on_open([](const Runtime& runtime) {
-                               return runtime.model().backend().version();
-                             }),
+      .def_property_readonly("provider_version",
+                             on_open([](const Runtime& runtime) { return runtime.library(); }),
                              "Name and version of the inference library.")
       .def("__repr__", &repr);
   def_lifetime(cls);

@@ -8,6 +8,7 @@
 
 #include "arrays.h"
 #include "bindings.h"
+#include "bundle/schedule_file.h"
 #include "gil.h"
 #include "util/text.h"
 #include "values.h"

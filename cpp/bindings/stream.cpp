@@ -7,13 +7,13 @@
 #include <pybind11/stl.h>
 
 #include "eenet/budget.h"
-#include "eenet/controller.h"
 #include "eenet/error.h"
 #include "eenet/replay.h"
 
 #include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
+#include "budget/controller.h"
 #include "bundle/costs.h"
 #include "gil.h"
 #include "util/text.h"

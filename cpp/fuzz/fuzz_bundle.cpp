@@ -8,11 +8,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "eenet/bundle.h"
-#include "eenet/model.h"
 #include "eenet/runtime.h"
 #include "eenet/slice.h"
 
+#include "bundle/bundle.h"
+#include "bundle/manifest_text.h"
+#include "engine/model.h"
 #include "fuzz.h"
 #include "stub_backend.h"
 #include "util/sha256.h"

@@ -5,11 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "eenet/bundle.h"
 #include "eenet/c_api.h"
-#include "eenet/model.h"
+#include "eenet/options.h"
 
+#include "bundle/bundle.h"
 #include "c/c_runtime.h"
+#include "engine/model.h"
 #include "fuzz.h"
 #include "stub_backend.h"
 

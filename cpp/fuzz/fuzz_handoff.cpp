@@ -2,10 +2,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "eenet/bundle.h"
-#include "eenet/handoff.h"
-
+#include "bundle/bundle.h"
 #include "fuzz.h"
+#include "tiers/handoff.h"
 #include "util/crc32.h"
 
 namespace {

@@ -4,6 +4,7 @@
 #include "eenet/manifest.h"
 #include "eenet/preprocessing.h"
 
+#include "bundle/manifest_text.h"
 #include "fuzz.h"
 
 namespace {

@@ -2,6 +2,7 @@
 #include "eenet/schedule.h"
 
 #include "bundle/safetensors.h"
+#include "bundle/schedule_file.h"
 #include "fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -11,6 +11,7 @@
 #include "eenet/replay.h"
 #include "eenet/schedule.h"
 
+#include "bundle/schedule_file.h"
 #include "fuzz.h"
 
 namespace {

@@ -2,8 +2,9 @@
 
 #include <memory>
 
-#include "eenet/backend.h"
 #include "eenet/manifest.h"
+
+#include "backends/backend.h"
 
 namespace eenet::fuzz {
 

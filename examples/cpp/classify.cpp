@@ -75,7 +75,7 @@ void run(const std::string& bundle, const std::string& file, std::optional<eenet
   const auto loaded = eenet::Runtime::load(bundle, options);
   eenet::Runtime& runtime = *loaded;
   if (budget) runtime.set_budget(*budget);
-  const eenet::Manifest& manifest = runtime.model().manifest();
+  const eenet::Manifest& manifest = runtime.manifest();
   const Samples samples = read_samples(file, manifest);
   for (const eenet::Result& result : classify(runtime, samples)) {
     std::cout << "label " << result.label << " (" << manifest.class_names[result.label]

@@ -2,6 +2,7 @@
 
 #include "eenet/manifest.h"
 
+#include "bundle/manifest_text.h"
 #include "util/sha256.h"
 
 namespace eenet::test {

@@ -6,6 +6,9 @@
 #include <limits>
 #include <utility>
 
+#include "eenet/options.h"
+
+#include "bundle/manifest_text.h"
 #include "util/sha256.h"
 #include "util/text.h"
 

@@ -7,10 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "eenet/backend.h"
 #include "eenet/manifest.h"
-#include "eenet/model.h"
+#include "eenet/options.h"
 
+#include "backends/backend.h"
+#include "engine/model.h"
 #include "support.h"
 
 namespace eenet::test {

@@ -7,6 +7,7 @@
 
 #include "eenet/budget.h"
 
+#include "budget/profile_key.h"
 #include "support.h"
 
 namespace eenet {

@@ -5,8 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/bundle.h"
-
+#include "bundle/bundle.h"
 #include "support.h"
 
 namespace eenet {

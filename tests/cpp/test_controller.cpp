@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/controller.h"
-
+#include "budget/controller.h"
 #include "support.h"
 
 namespace eenet {

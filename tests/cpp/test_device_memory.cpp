@@ -8,10 +8,10 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/runner.h"
 #include "eenet/runtime.h"
 #include "eenet/slice.h"
 
+#include "run/runner.h"
 #include "test_backend.h"
 
 namespace eenet {

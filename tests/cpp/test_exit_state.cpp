@@ -7,8 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/exit_state.h"
-
+#include "decision/exit_state.h"
 #include "support.h"
 
 namespace eenet {

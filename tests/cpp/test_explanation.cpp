@@ -5,6 +5,8 @@
 
 #include "eenet/explanation.h"
 
+#include "decision/score_parts.h"
+
 namespace eenet {
 namespace {
 

@@ -7,9 +7,8 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/handoff.h"
-
 #include "support.h"
+#include "tiers/handoff.h"
 #include "util/crc32.h"
 #include "util/hex.h"
 #include "util/text.h"

@@ -6,6 +6,7 @@
 
 #include "eenet/manifest.h"
 
+#include "bundle/manifest_text.h"
 #include "support.h"
 #include "util/text.h"
 

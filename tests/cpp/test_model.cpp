@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/model.h"
-
+#include "engine/model.h"
 #include "test_backend.h"
 
 namespace eenet {

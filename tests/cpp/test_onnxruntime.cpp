@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/backend.h"
-
+#include "backends/backend.h"
 #include "backends/ort/library.h"
 #include "support.h"
 

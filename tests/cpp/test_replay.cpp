@@ -9,9 +9,10 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/exit_state.h"
 #include "eenet/replay.h"
 
+#include "budget/controller.h"
+#include "decision/exit_state.h"
 #include "support.h"
 
 namespace eenet {

@@ -10,13 +10,14 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/handoff.h"
 #include "eenet/runtime.h"
 #include "eenet/slice.h"
 
+#include "bundle/manifest_text.h"
 #include "same_answer.h"
 #include "support.h"
 #include "test_backend.h"
+#include "tiers/handoff.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -136,7 +137,7 @@ TEST_F(ResumeTest, IncompleteResultIsTheBestSoFar) {
   EXPECT_EQ(result.segment_ms.size(), 2U);
   EXPECT_TRUE(result.logits.empty());
   const Handoff handoff = decode_handoff(result.handoff);
-  EXPECT_EQ(handoff.network, whole().model().manifest().id);
+  EXPECT_EQ(handoff.network, whole().manifest().id);
   EXPECT_EQ(handoff.next_exit, 2U);
   EXPECT_EQ(handoff.labels, (std::vector<std::uint32_t>{2, 1}));
   EXPECT_EQ(handoff.scores, result.scores);
@@ -240,7 +241,7 @@ TEST_F(ResumeTest, RefusesAnotherNetworksHandoff) {
   const Bytes bytes = handoff();
   Handoff other = decode_handoff(bytes);
   other.network = std::string(64, 'e');
-  expect_error(ErrorCode::kInput, {"network eeee", whole().model().manifest().id},
+  expect_error(ErrorCode::kInput, {"network eeee", whole().manifest().id},
                [&] { whole().resume(encode_handoff(other)); });
   other = decode_handoff(bytes);
   other.num_exits = 2;

@@ -8,8 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/runner.h"
-
+#include "run/runner.h"
 #include "test_backend.h"
 
 namespace eenet {

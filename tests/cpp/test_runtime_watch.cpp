@@ -237,7 +237,7 @@ TEST_F(RuntimeWatch, AnAuditThatFailsCostsNoAnswer) {
       if (k == 2) logits[1] = std::numeric_limits<float>::infinity();
     });
   }
-  const Manifest& manifest = runtime_.model().manifest();
+  const Manifest& manifest = runtime_.manifest();
   Runtime runtime(Model::load(network_.path(), EchoNetwork::default_options(),
                               std::make_shared<test::TestBackend>(manifest, functions)));
   WatchOptions options;

@@ -7,6 +7,7 @@
 
 #include "eenet/schedule.h"
 
+#include "bundle/schedule_file.h"
 #include "support.h"
 #include "util/text.h"
 

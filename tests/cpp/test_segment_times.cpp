@@ -5,7 +5,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/segment_times.h"
+#include "budget/segment_times.h"
 
 namespace eenet {
 namespace {

@@ -7,9 +7,10 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/bundle.h"
 #include "eenet/slice.h"
 
+#include "bundle/bundle.h"
+#include "bundle/manifest_text.h"
 #include "support.h"
 #include "util/text.h"
 

@@ -5,6 +5,8 @@
 
 #include "eenet/stats.h"
 
+#include "run/stats_recorder.h"
+
 namespace eenet {
 namespace {
 

@@ -7,11 +7,11 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/device.h"
 #include "eenet/drift.h"
 #include "eenet/error.h"
 #include "eenet/tensor.h"
 
+#include "core/device.h"
 #include "util/denormals.h"
 #include "util/finite.h"
 #include "util/text.h"

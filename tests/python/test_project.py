@@ -16,9 +16,8 @@ def read(name: str) -> str:
     return (ROOT / name).read_text("utf-8")
 
 
-def check_docs(folder: Path) -> tuple[int, str]:
-    command = [sys.executable, str(ROOT / "tools" / "check_docs.py"), str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
+def check(tool: str, folder: Path) -> tuple[int, str]:
+    done = subprocess.run([sys.executable, str(ROOT / "tools" / tool), str(folder)], capture_output=True, text=True)
     assert done.stderr == ""
     return done.returncode, done.stdout
 
@@ -33,7 +32,7 @@ def repository(folder: Path, **pages: str) -> Path:
 
 
 def test_pages_lead_where_they_say() -> None:
-    assert check_docs(ROOT) == (0, "")
+    assert check("check_docs.py", ROOT) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_pages_lead_where_they_say() -> None:
 )
 def test_pages_that_do_not(tmp_path: Path, page: str, problem: str | None) -> None:
     folder = repository(tmp_path, page=page, other="# Two words\n\n```\n# Three\n```\n")
-    assert check_docs(folder) == ((0, "") if problem is None else (1, problem + "\n"))
+    assert check("check_docs.py", folder) == ((0, "") if problem is None else (1, problem + "\n"))
 
 
 def test_one_version() -> None:
@@ -66,3 +65,21 @@ def test_hooks_run_the_versions_of_the_constraints() -> None:
     hooks = re.findall(r"\[([\w-]+)==([^\]]+)\]", read(".pre-commit-config.yaml"))
     assert {name for name, _ in hooks} == {"ruff", "clang-format", "gersemi", "check-jsonschema"}
     assert {name: pinned[name] for name, _ in hooks} == dict(hooks)
+
+
+def test_lower_floors_know_nothing_of_higher_ones(tmp_path: Path) -> None:
+    assert check("check_layers.py", ROOT) == (0, "")
+    files = {
+        "src/util/text.h": "run/runner.h", "src/run/runner.h": "util/text.h", "src/run/x.cpp": "runner.h",
+        "src/lost.cpp": "util/text.h", "include/eenet/runtime.h": "run/runner.h",
+        "include/eenet/result.h": "eenet/runtime.h",
+    }  # fmt: skip
+    for name, included in files.items():
+        path = tmp_path / "cpp" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f'#pragma once\n\n#include "{included}"\n')
+    status, wrong = check("check_layers.py", tmp_path)
+    assert status == 1
+    assert [line.partition(":")[0] for line in wrong.splitlines()] == [
+        "cpp/src/lost.cpp", "cpp/src/run/x.cpp", "cpp/src/util/text.h", "cpp/include/eenet/runtime.h",
+    ]  # fmt: skip

@@ -51,7 +51,7 @@ std::vector<Result> infer(Runtime& runtime, const Arguments& arguments,
   for (std::size_t i = 0; i < arrays.size(); ++i) {
     tensors.push_back({arguments.inputs[i].name, arrays[i].view()});
   }
-  const Manifest& manifest = runtime.model().manifest();
+  const Manifest& manifest = runtime.manifest();
   const std::vector<TensorView> inputs = order_inputs(manifest, tensors);
   InferOptions options;
   if (arguments.full_depth) options.policy = nullptr;
@@ -68,11 +68,11 @@ void run(const Arguments& arguments) {
   const std::unique_ptr<Runtime> loaded = load(arguments);
   Runtime& runtime = *loaded;
   if (arguments.budget && !runtime.schedule()) {
-    std::cerr << "eenet-run: warning: "
-              << runtime.model().budgets().full_depth_notice(*arguments.budget) << "\n";
+    std::cerr << "eenet-run: warning: " << runtime.budgets().full_depth_notice(*arguments.budget)
+              << "\n";
   }
   const std::vector<Result> results = infer(runtime, arguments, arrays);
-  const Manifest& manifest = runtime.model().manifest();
+  const Manifest& manifest = runtime.manifest();
   std::cout << (arguments.json ? json_report(manifest, results) : text_report(manifest, results));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,13 +31,19 @@ struct Budget {
   bool is_share = false;
 };
 
-/// The conditions under which a measured profile holds.
-struct ProfileKey {
-  std::string device;
-  std::string provider;
-  std::string precision;
-  std::int64_t threads = 1;
-  std::int64_t batch = 1;
+/// A mean cost to be kept over a stream of samples, whatever they cost; see Runtime::set_budget().
+struct ControllerOptions {
+  /// Mean cost per sample to be realised.
+  Budget budget = 0;
+  /// Samples over which the budget is to hold. When they are over a new horizon of as many starts,
+  /// and what the last one left over or owes carries into it.
+  std::optional<std::int64_t> horizon;
+  /// Samples over which a surplus or debt is to be worked off, or what is left of the horizon where
+  /// that is less. At least one of horizon and window. A short window reacts to a change of the
+  /// data in time, a horizon alone may do so too late; the longer it is the less switching.
+  std::optional<std::int64_t> window;
+  /// How many schedules on either side of the target's may be used; none: all.
+  std::optional<std::int64_t> neighbours = 1;
 };
 
 /// Which schedule meets which budget, under the costs of this device. Immutable.
@@ -88,8 +95,5 @@ class BudgetTable {
   std::vector<double> costs_;
   std::vector<double> kept_;  // The budget that each schedule keeps under them.
 };
-
-/// @return The measured profile that was made under these conditions, or null.
-const Profile* find_profile(const std::vector<Profile>& profiles, const ProfileKey& key);
 
 }  // namespace eenet

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "eenet/exit_policy.h"
 #include "eenet/export.h"
 
 namespace EENET_API eenet {
@@ -33,15 +31,5 @@ struct ExitExplanation {
   double bias = 0;                          ///< What no input of the scorer has a part in.
   double time_ms = 0;  ///< Computing the segment, the exit head and the decision.
 };
-
-/// Takes a score apart.
-/// @param features p (C), max, 1 + sum p ln p / ln C, vote, margin; as ExitState::features().
-/// @param scores Of the exits before this one.
-/// @param class_names C names.
-/// @param most Contributions to list.
-/// @return With contributions, others and bias.
-ExitExplanation explain_score(const Scorer& scorer, std::span<const float> features,
-                              std::span<const float> scores,
-                              std::span<const std::string> class_names, std::size_t most);
 
 }  // namespace eenet

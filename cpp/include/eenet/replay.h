@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "eenet/budget.h"
-#include "eenet/controller.h"
 #include "eenet/exit_policy.h"
 #include "eenet/export.h"
 

@@ -35,7 +35,7 @@ struct Result {
   std::optional<std::size_t> schedule;  ///< In force, an index; none: another policy, full depth.
   bool adapted = false;                 ///< Whether with thresholds that were adapted to a drift.
   std::optional<std::size_t> audit_label;  ///< What the last exit answers an audited sample.
-  std::vector<std::byte> handoff;          ///< Empty unless handed on; see eenet/handoff.h.
+  std::vector<std::byte> handoff;          ///< Empty unless handed on; for Runtime::resume().
   std::vector<float> probabilities;        ///< (C)
   std::vector<float> scores;               ///< Of exits 0 .. exit; empty at full depth.
   std::vector<float> logits;               ///< (exit + 1, C) if asked for, else empty.

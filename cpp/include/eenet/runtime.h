@@ -1,81 +1,78 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <stop_token>
+#include <string>
+#include <vector>
 
-#include "eenet/controller.h"
+#include "eenet/budget.h"
 #include "eenet/drift.h"
 #include "eenet/export.h"
-#include "eenet/model.h"
+#include "eenet/manifest.h"
+#include "eenet/options.h"
 #include "eenet/result.h"
-#include "eenet/runner.h"
-#include "eenet/segment_times.h"
+#include "eenet/schedule.h"
 #include "eenet/stats.h"
+#include "eenet/tensor.h"
 
 namespace EENET_API eenet {
 
-class Adaptation;
-class Watch;
-template <typename T>
-class FreeList;
+class Backend;
+class Model;
 
-struct InferOptions : CallOptions {
-  /// When to stop. None: what is in force. Null: full depth, the last exit answers alone.
-  std::optional<const ExitPolicy*> policy;
-};
-
-/// What decides when samples leave: a schedule, full depth, or a controller that picks a schedule
-/// for each call.
-struct Mode {
-  std::optional<std::size_t> schedule;  ///< Index; none: full depth. With a controller, its target.
-  std::shared_ptr<Controller> controller;
-  std::shared_ptr<Watch> watch;               ///< Null: none.
-  std::shared_ptr<Adaptation> adaptation;     ///< Null: thresholds stay as they are.
-  std::shared_ptr<const ExitPolicy> adapted;  ///< In place of the schedule's own; null: that one.
-};
-
-/// A model in use: what is in force, statistics, and a free list of Runners.
+/// A loaded bundle in use: what is in force, and statistics.
 ///
-/// Thread-safe. As many samples or batches run at a time as there are threads calling. Each Runner
-/// keeps buffers for the largest batch that it has run. Calls take no lock, but for the first one
-/// that a Runner makes after a change of budget.
+/// Thread-safe. As many samples or batches run at a time as there are threads calling; for each of
+/// them buffers are kept, for the largest batch that it has run. Calls take no lock, but for the
+/// first one after a change of budget.
 class Runtime {
  public:
   /// Loads a bundle and makes it ready, within the limits of the options. The bundle's active
   /// schedule is in force.
-  /// @throws Error as Model::load() and the constructor.
+  /// @throws Error(kBundle, kSchedule, kBackend, kConfiguration, kInput) naming what is wrong;
+  ///   Error(kTimeout, kCancelled).
   static std::unique_ptr<Runtime> load(const std::filesystem::path& path,
                                        const LoadOptions& options);
 
-  /// As above, with segments opened by another backend than ONNX Runtime.
+  /// As above, with segments opened by another backend than ONNX Runtime. For backends of this
+  /// tree: what they are made of is not installed.
   static std::unique_ptr<Runtime> load(const std::filesystem::path& path,
                                        const LoadOptions& options,
                                        std::shared_ptr<const Backend> backend);
 
-  /// Runs some blank samples, so that the first real one is as fast as the next.
+  /// The second half of load(): runs some blank samples, so that the first real one is as fast as
+  /// the next.
   /// @param budget As for set_budget(); none: the bundle's active schedule.
   /// @param stop Ends that.
-  /// @throws Error(kBackend) if a Runner cannot be made or fails, Error(kBudget) for the budget,
+  /// @throws Error(kBackend) if buffers cannot be had or a segment fails, Error(kBudget) for the
+  /// budget,
   ///   Error(kCancelled) if it was ended.
   explicit Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget = {},
                    const std::stop_token& stop = {});
   ~Runtime();
 
-  /// Classifies one sample; see Runner::run().
+  /// Classifies one sample.
+  /// @param inputs The network's inputs in the manifest's order, without the batch axis; copied.
+  /// @throws Error(kInput) if an input's dtype, shape or values are wrong, the options contradict
+  ///   each other, or the policy is made for another network; Error(kConfiguration) if the bundle
+  ///   is a slice without the first exit; Error(kBudget) if not even the first exit would keep the
+  ///   deadline; Error(kNonFinite) if an exit has no finite logits; Error(kBackend) if a segment
+  ///   fails, Error(kCancelled) if the call was ended.
   Result infer(std::span<const TensorView> inputs, const InferOptions& options = {});
 
-  /// Classifies a batch, every sample under the same schedule; see Runner::run_batch().
+  /// Classifies a batch, every sample under the same schedule. Those that have left take no part in
+  /// later segments.
+  /// @param inputs As for infer(), but with the batch axis in front.
+  /// @throws Error as infer(), for any of the samples; kBackend also if there is no memory for the
+  ///   batch.
   BatchResult infer_batch(std::span<const TensorView> inputs, const InferOptions& options = {});
 
   /// Goes on with a sample that another machine handed on, under the policy that it began with and
-  /// whatever is in force here; see Runner::resume().
+  /// whatever is in force here.
   /// @param handoff Untrusted bytes; not kept.
   /// @param options A policy takes the place of the schedule with the hand-off's digest, and must
   ///   have the same; the thresholds are the hand-off's.
@@ -94,8 +91,9 @@ class Runtime {
   /// Puts a controller in force, which keeps the mean cost of the samples from now on at the budget
   /// by switching schedules. Calls with a policy or forced exit of their own are not booked.
   /// @return Index of the schedule that set_budget(const Budget&) would take.
-  /// @throws Error(kBudget, kInput) as Controller does; Error(kConfiguration) if a watch adapts
-  ///   thresholds, which is another answer to the same question.
+  /// @throws Error(kBudget) if the budget is not between what the lowest schedule and full depth
+  ///   cost, or there are no costs; Error(kInput) for the other options; Error(kConfiguration) if a
+  ///   watch adapts thresholds, which is another answer to the same question.
   std::size_t set_budget(const ControllerOptions& options);
 
   /// The schedule in force, with a controller the one for the next sample; null: full depth.
@@ -117,37 +115,24 @@ class Runtime {
   /// Puts the schedule's own thresholds back. The watch goes on, and may adapt them again.
   void reset_thresholds();
 
-  const Model& model() const noexcept { return *model_; }
+  const Manifest& manifest() const noexcept;
+  const BudgetTable& budgets() const noexcept;
+  /// Where segments run: the `provider` of a measured profile.
+  std::string provider() const;
+  /// Name and version of the inference library.
+  std::string library() const;
+  int threads() const noexcept;
+
   Stats stats() const;
-  void reset_stats() noexcept { stats_.reset(); }
-  /// 95 % quantile of each segment's recent times: what deadlines are kept by.
-  const SegmentTimes& segment_times() const noexcept { return times_; }
+  void reset_stats() noexcept;
+  /// Milliseconds that 95 % of the recent runs of each of the network's segments did not exceed:
+  /// what deadlines are kept by. 0 for those that are not held here.
+  std::vector<double> segment_p95_ms() const;
 
  private:
-  /// A Runner, and the mode as it was when the Runner last looked.
-  struct Caller;
-  class Lease;  // Borrows a Caller for one call.
-  struct Plan;
+  struct State;
 
-  void put_in_force(std::optional<std::size_t> schedule, std::shared_ptr<Controller> controller);
-  void replace(const Mode& mode);
-  void put_thresholds(const Mode& mode, std::shared_ptr<const ExitPolicy> policy);
-  std::shared_ptr<Mode> mode() const;
-  Plan plan(const InferOptions& options, Mode& mode);
-  void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller);
-  void record(const Result& result, Controller* controller);
-  void exchange_watch(std::shared_ptr<Watch> watch);
-  void show(const Mode& mode, const Result& result, bool limited);
-  void show(const Mode& mode, const BatchResult& result, bool limited);
-  void judge(const Mode& mode, std::size_t schedule);
-
-  std::shared_ptr<const Model> model_;
-  mutable std::mutex mutex_;               // Guards mode_.
-  std::shared_ptr<Mode> mode_;             // Replaced as a whole.
-  std::atomic<std::uint64_t> version_{0};  // Of mode_.
-  StatsRecorder stats_;
-  SegmentTimes times_;
-  std::unique_ptr<FreeList<Caller>> idle_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace eenet

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,22 +43,5 @@ struct Schedule {
   std::vector<double> agreement;
   std::shared_ptr<const ExitPolicy> exit_policy;
 };
-
-/// scheduler.safetensors, checked.
-struct ScheduleFile {
-  std::string network;  ///< Id of the bundle that the schedules were fitted for.
-  std::size_t num_exits = 0;
-  std::size_t num_classes = 0;
-  std::optional<std::size_t> active;  ///< In force after load; none: full depth.
-  std::vector<std::shared_ptr<const Schedule>> schedules;  ///< Ascending budgets, one unit.
-};
-
-/// Parses and checks the bytes of a scheduler file. Schedules share scorers and combiners.
-/// @throws Error(kSchedule) naming the object, what came and what was expected.
-ScheduleFile parse_schedules(std::span<const std::byte> bytes);
-
-/// Reads a scheduler file outside a bundle.
-/// @throws Error(kSchedule) if it cannot be read or is not valid.
-ScheduleFile read_schedules(const std::filesystem::path& path);
 
 }  // namespace eenet

@@ -7,6 +7,7 @@
 
 #include "eenet/error.h"
 
+#include "budget/profile_key.h"
 #include "util/text.h"
 
 namespace eenet {

@@ -1,4 +1,4 @@
-#include "eenet/controller.h"
+#include "budget/controller.h"
 
 #include <algorithm>
 #include <cmath>

@@ -6,8 +6,9 @@
 #include <type_traits>
 
 #include "eenet/error.h"
-#include "eenet/exit_state.h"
 
+#include "budget/controller.h"
+#include "decision/exit_state.h"
 #include "util/context.h"
 #include "util/text.h"
 

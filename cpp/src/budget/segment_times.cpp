@@ -1,4 +1,4 @@
-#include "eenet/segment_times.h"
+#include "budget/segment_times.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "eenet/bundle.h"
+#include "bundle/bundle.h"
 
 #include <cerrno>
 #include <chrono>
@@ -12,6 +12,7 @@
 
 #include "eenet/error.h"
 
+#include "bundle/manifest_text.h"
 #include "util/file.h"
 #include "util/replacement.h"
 #include "util/sha256.h"

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bundle/costs.h"
+#include "bundle/manifest_text.h"
 #include "util/json.h"
 #include "util/sha256.h"
 #include "util/text.h"

@@ -12,6 +12,7 @@
 
 #include "bundle/costs.h"
 #include "bundle/safetensors.h"
+#include "bundle/schedule_file.h"
 #include "util/context.h"
 #include "util/file.h"
 #include "util/json.h"

@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "eenet/error.h"
+#include "eenet/options.h"
 
-#include "c_runtime.h"
+#include "c/c_runtime.h"
 #include "inputs/named_inputs.h"
 #include "util/context.h"
 #include "util/text.h"
@@ -208,7 +209,7 @@ void infer(eenet::Runtime& runtime, const std::vector<eenet::NamedTensor>& tenso
            const eenet_infer_options& given, eenet_result& out) {
   const std::size_t size = caller_size(out, "result");
   eenet_result values = read_struct(&out, "result");
-  const eenet::Manifest& manifest = runtime.model().manifest();
+  const eenet::Manifest& manifest = runtime.manifest();
   check_room(values.probabilities, values.num_probabilities, manifest.num_classes(),
              "probabilities");
   const eenet::Result result =

@@ -1,4 +1,4 @@
-#include "c_runtime.h"
+#include "c/c_runtime.h"
 
 #include <string>
 #include <utility>
@@ -18,9 +18,9 @@ static_assert(static_cast<int>(StopReason::kHandedOn) == EENET_STOP_HANDED_ON);
 }  // namespace
 
 eenet_runtime::eenet_runtime(std::unique_ptr<eenet::Runtime> loaded)
-    : owned(std::move(loaded)), runtime(*owned), backend_(runtime.model().backend().version()) {
-  const eenet::Manifest& manifest = runtime.model().manifest();
-  const eenet::BudgetTable& budgets = runtime.model().budgets();
+    : owned(std::move(loaded)), runtime(*owned), backend_(runtime.library()) {
+  const eenet::Manifest& manifest = runtime.manifest();
+  const eenet::BudgetTable& budgets = runtime.budgets();
   for (const std::string& name : manifest.class_names) classes_.push_back(name.c_str());
   describe_inputs();
   info.struct_size = sizeof info;
@@ -40,7 +40,7 @@ eenet_runtime::eenet_runtime(std::unique_ptr<eenet::Runtime> loaded)
 }
 
 void eenet_runtime::describe_inputs() {
-  const eenet::Manifest& manifest = runtime.model().manifest();
+  const eenet::Manifest& manifest = runtime.manifest();
   shapes_.reserve(2 * manifest.inputs.size());  // So that pointers into it stay.
   for (const std::size_t input : manifest.inputs) {
     const eenet::TensorSpec& spec = manifest.tensors[input];

@@ -1,4 +1,4 @@
-#include "eenet/device.h"
+#include "core/device.h"
 
 #include <fstream>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "eenet/exit_state.h"
+#include "decision/exit_state.h"
 
 #include <algorithm>
 #include <cmath>

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "decision/score_parts.h"
 #include "util/text.h"
 
 namespace eenet {

@@ -1,4 +1,4 @@
-#include "blackboard.h"
+#include "engine/blackboard.h"
 
 #include <algorithm>
 #include <cstring>
@@ -7,6 +7,7 @@
 
 #include "eenet/error.h"
 
+#include "bundle/manifest_text.h"
 #include "util/context.h"
 #include "util/text.h"
 

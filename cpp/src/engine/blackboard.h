@@ -7,12 +7,12 @@
 #include <stop_token>
 #include <vector>
 
-#include "eenet/handoff.h"
-#include "eenet/model.h"
-#include "eenet/segment.h"
 #include "eenet/tensor.h"
 
+#include "backends/segment.h"
+#include "engine/model.h"
 #include "inputs/inputs.h"
+#include "tiers/handoff.h"
 
 namespace eenet {
 

@@ -1,4 +1,4 @@
-#include "load_watch.h"
+#include "engine/load_watch.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +9,8 @@
 #include <mutex>
 #include <string>
 #include <unistd.h>
+
+#include "eenet/options.h"
 
 #include "util/text.h"
 

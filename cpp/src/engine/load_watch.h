@@ -9,7 +9,9 @@
 #include <utility>
 
 #include "eenet/error.h"
-#include "eenet/model.h"
+#include "eenet/options.h"
+
+#include "engine/model.h"
 
 namespace eenet {
 

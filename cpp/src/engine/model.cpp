@@ -1,15 +1,18 @@
-#include "eenet/model.h"
+#include "engine/model.h"
 
 #include <algorithm>
 #include <utility>
 
-#include "eenet/bundle.h"
-#include "eenet/device.h"
 #include "eenet/error.h"
+#include "eenet/options.h"
 
 #include "backends/ort/onnx_file.h"
+#include "budget/profile_key.h"
+#include "bundle/bundle.h"
 #include "bundle/costs.h"
-#include "load_watch.h"
+#include "bundle/schedule_file.h"
+#include "core/device.h"
+#include "engine/load_watch.h"
 #include "util/context.h"
 #include "util/text.h"
 

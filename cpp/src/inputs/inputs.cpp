@@ -1,4 +1,4 @@
-#include "inputs.h"
+#include "inputs/inputs.h"
 
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-#include "named_inputs.h"
+#include "inputs/named_inputs.h"
 
 #include <cstddef>
 #include <string>

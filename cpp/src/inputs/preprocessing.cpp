@@ -4,7 +4,7 @@
 
 #include "eenet/error.h"
 
-#include "resize.h"
+#include "inputs/resize.h"
 #include "util/json.h"
 #include "util/text.h"
 

@@ -1,4 +1,4 @@
-#include "resize.h"
+#include "inputs/resize.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "eenet/runner.h"
+#include "run/runner.h"
 
 #include <algorithm>
 #include <chrono>
@@ -9,6 +9,7 @@
 
 #include "eenet/error.h"
 
+#include "decision/score_parts.h"
 #include "engine/blackboard.h"
 #include "util/context.h"
 #include "util/text.h"

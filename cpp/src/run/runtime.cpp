@@ -5,14 +5,12 @@
 #include <utility>
 
 #include "eenet/error.h"
-#include "eenet/handoff.h"
 
 #include "engine/load_watch.h"
+#include "run/runtime_state.h"
+#include "tiers/handoff.h"
 #include "util/context.h"
-#include "util/free_list.h"
 #include "util/text.h"
-#include "watch/adaptation.h"
-#include "watch/watch.h"
 
 namespace eenet {
 namespace {
@@ -53,44 +51,32 @@ std::shared_ptr<const ExitPolicy> find_policy(
 
 }  // namespace
 
-struct Runtime::Caller {
-  explicit Caller(std::shared_ptr<const Model> model) : runner(std::move(model)) {}
-
-  Runner runner;
-  std::uint64_t version = 0;
-  std::shared_ptr<Mode> mode;
-};
-
-class Runtime::Lease {
+class Runtime::State::Lease {
  public:
-  explicit Lease(Runtime& runtime) : runtime_(runtime), caller_(runtime.idle_->take()) {
-    if (!caller_) caller_ = std::make_unique<Caller>(runtime_.model_);
+  explicit Lease(State& state) : state_(state), caller_(state.idle.take()) {
+    if (!caller_) caller_ = std::make_unique<Caller>(state_.model);
     // Before the mode: one that is newer than its version is looked at again, never missed.
-    const std::uint64_t version = runtime_.version_.load(std::memory_order_acquire);
+    const std::uint64_t version = state_.version.load(std::memory_order_acquire);
     if (caller_->version == version) return;
-    caller_->mode = runtime_.mode();
+    caller_->mode = state_.current_mode();
     caller_->version = version;
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
-  ~Lease() { runtime_.idle_->put(std::move(caller_)); }
+  ~Lease() { state_.idle.put(std::move(caller_)); }
 
   Runner& runner() noexcept { return caller_->runner; }
   Mode& mode() noexcept { return *caller_->mode; }
 
  private:
-  Runtime& runtime_;
+  State& state_;
   std::unique_ptr<Caller> caller_;
 };
 
-/// What one call is to do.
-struct Runtime::Plan {
-  RunOptions options;
-  std::optional<std::size_t> schedule;  // If it is what is in force that decides.
-  Controller* controller = nullptr;     // If it is to know what the call costs.
-  bool watched = false;                 // If the watch is to know what the samples do.
-  bool limited = false;                 // If they may end for other reasons than the schedule's.
-};
+Runtime::State::State(std::shared_ptr<const Model> loaded)
+    : model(std::move(loaded)),
+      stats(model->manifest().num_exits()),
+      times(model->manifest().num_exits()) {}
 
 std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
                                        const LoadOptions& options) {
@@ -109,72 +95,72 @@ std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
 
 Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget,
                  const std::stop_token& stop)
-    : model_(std::move(model)),
-      stats_(model_->manifest().num_exits()),
-      times_(model_->manifest().num_exits()),
-      idle_(std::make_unique<FreeList<Caller>>()) {
-  put_in_force(model_->active(), nullptr);
+    : state_(std::make_unique<State>(std::move(model))) {
+  state_->put_in_force(state_->model->active(), nullptr);
   if (budget) set_budget(*budget);
   // Made now, so that what is wrong with the buffers is said at load.
-  Lease first(*this);
+  State::Lease first(*state_);
   for (int run = 0; run < kWarmUpRuns; ++run) {
     const std::vector<double> times = first.runner().warm_up(stop);
-    const std::size_t exit = model_->manifest().first_exit();
-    for (std::size_t k = 0; run > 0 && k < times.size(); ++k) times_.record(exit + k, times[k]);
+    const std::size_t exit = manifest().first_exit();
+    for (std::size_t k = 0; run > 0 && k < times.size(); ++k) {
+      state_->times.record(exit + k, times[k]);
+    }
   }
 }
 
 Runtime::~Runtime() = default;
 
-Runtime::Plan Runtime::plan(const InferOptions& options, Mode& mode) {
+Runtime::State::Plan Runtime::State::plan(const InferOptions& options, Mode& in_force) {
   Plan plan;
-  plan.options = {options, nullptr, &times_, nullptr};
+  plan.options = {options, nullptr, &times, nullptr};
   if (options.policy) {
     plan.options.policy = *options.policy;
     return plan;
   }
-  plan.schedule = mode.schedule;
-  if (mode.controller) {
-    plan.schedule = mode.controller->choose();
-    if (!options.forced_exit) plan.controller = mode.controller.get();
+  plan.schedule = in_force.schedule;
+  if (in_force.controller) {
+    plan.schedule = in_force.controller->choose();
+    if (!options.forced_exit) plan.controller = in_force.controller.get();
   }
   if (!plan.schedule) return plan;
-  plan.options.policy = mode.adapted
-                            ? mode.adapted.get()
-                            : model_->budgets().schedules()[*plan.schedule]->exit_policy.get();
-  if (options.forced_exit || !mode.watch) return plan;
+  plan.options.policy = in_force.adapted
+                            ? in_force.adapted.get()
+                            : model->budgets().schedules()[*plan.schedule]->exit_policy.get();
+  if (options.forced_exit || !in_force.watch) return plan;
   plan.watched = true;
-  plan.limited = options.max_exit || options.deadline_ms || model_->manifest().hands_on();
-  if (!plan.limited) plan.options.audits = mode.watch->lottery();
+  plan.limited = options.max_exit || options.deadline_ms || model->manifest().hands_on();
+  if (!plan.limited) plan.options.audits = in_force.watch->lottery();
   return plan;
 }
 
 Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& options) {
-  Lease lease(*this);
-  const Plan plan = this->plan(options, lease.mode());
+  State::Lease lease(*state_);
+  const State::Plan plan = state_->plan(options, lease.mode());
   Result result = lease.runner().run(inputs, plan.options);
   result.schedule = plan.schedule;
   result.adapted = plan.schedule && lease.mode().adapted;
   if (options.forced_exit) return result;
-  record(result, plan.controller);
-  if (plan.watched) show(lease.mode(), result, plan.limited);
+  state_->record(result, plan.controller);
+  if (plan.watched) state_->show(lease.mode(), result, plan.limited);
   return result;
 }
 
 Result Runtime::resume(std::span<const std::byte> handoff, const InferOptions& options) {
   const auto start = Runner::Clock::now();
   const Handoff decoded = decode_handoff(handoff);
-  check_handoff(model_->manifest(), decoded);
-  const auto policy = find_policy(decoded, model_->budgets().schedules(), options.policy);
-  Lease lease(*this);
-  Result result = lease.runner().resume(decoded, {options, policy.get(), &times_, nullptr}, start);
-  if (!options.forced_exit) record(result, nullptr);
+  check_handoff(manifest(), decoded);
+  const auto policy = find_policy(decoded, budgets().schedules(), options.policy);
+  State::Lease lease(*state_);
+  Result result =
+      lease.runner().resume(decoded, {options, policy.get(), &state_->times, nullptr}, start);
+  if (!options.forced_exit) state_->record(result, nullptr);
   return result;
 }
 
 BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const InferOptions& options) {
-  Lease lease(*this);
-  const Plan plan = this->plan(options, lease.mode());
+  State::Lease lease(*state_);
+  const State::Plan plan = state_->plan(options, lease.mode());
   BatchResult result = lease.runner().run_batch(inputs, plan.options);
   result.schedule = plan.schedule;
   result.adapted = plan.schedule && lease.mode().adapted;
@@ -182,40 +168,40 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   std::vector<std::size_t> reached(result.segment_ms.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto exit = static_cast<std::size_t>(result.exits[i]);
-    record(exit, result.stopped_by[i], result.latency_ms, plan.controller);
+    state_->record(exit, result.stopped_by[i], result.latency_ms, plan.controller);
     const std::size_t last = result.audited(i) ? result.num_exits - 1 : exit;
     for (std::size_t k = 0; k <= last; ++k) ++reached[k];
   }
   for (std::size_t k = 0; k < reached.size(); ++k) {
     // None: an audit that led to no answer.
-    if (reached[k] > 0) stats_.record_segment(k, reached[k], result.segment_ms[k]);
+    if (reached[k] > 0) state_->stats.record_segment(k, reached[k], result.segment_ms[k]);
   }
-  if (plan.watched) show(lease.mode(), result, plan.limited);
+  if (plan.watched) state_->show(lease.mode(), result, plan.limited);
   return result;
 }
 
-void Runtime::record(std::size_t exit, StopReason reason, double latency_ms,
-                     Controller* controller) {
-  stats_.record(exit, reason, latency_ms);
+void Runtime::State::record(std::size_t exit, StopReason reason, double latency_ms,
+                            Controller* controller) {
+  stats.record(exit, reason, latency_ms);
   if (controller == nullptr) return;
   // What a sample that is handed on will have cost is not known here: at most full cost.
   const bool handed_on = reason == StopReason::kHandedOn;
-  controller->record(handed_on ? model_->manifest().num_exits() - 1 : exit);
+  controller->record(handed_on ? model->manifest().num_exits() - 1 : exit);
 }
 
-void Runtime::record(const Result& result, Controller* controller) {
+void Runtime::State::record(const Result& result, Controller* controller) {
   record(result.exit, result.stopped_by, result.latency_ms, controller);
   const std::size_t first = result.exit + 1 - result.segment_ms.size();
   for (std::size_t k = 0; k < result.segment_ms.size(); ++k) {
-    stats_.record_segment(first + k, 1, result.segment_ms[k]);
-    times_.record(first + k, result.segment_ms[k]);
+    stats.record_segment(first + k, 1, result.segment_ms[k]);
+    times.record(first + k, result.segment_ms[k]);
   }
 }
 
-void Runtime::put_in_force(std::optional<std::size_t> schedule,
-                           std::shared_ptr<Controller> controller) {
-  const std::lock_guard lock(mutex_);
-  Mode next{schedule, std::move(controller), mode_ ? mode_->watch : nullptr, nullptr, nullptr};
+void Runtime::State::put_in_force(std::optional<std::size_t> schedule,
+                                  std::shared_ptr<Controller> controller) {
+  const std::lock_guard lock(mutex);
+  Mode next{schedule, std::move(controller), mode ? mode->watch : nullptr, nullptr, nullptr};
   if (next.watch && next.watch->adapts()) {
     if (next.controller) {
       throw Error(
@@ -227,45 +213,74 @@ void Runtime::put_in_force(std::optional<std::size_t> schedule,
   replace(next);
 }
 
-/// Needs the lock.
-void Runtime::replace(const Mode& mode) {
-  mode_ = std::make_shared<Mode>(mode);
-  version_.fetch_add(1, std::memory_order_release);
+void Runtime::State::replace(const Mode& next) {
+  mode = std::make_shared<Mode>(next);
+  version.fetch_add(1, std::memory_order_release);
 }
 
-std::shared_ptr<Mode> Runtime::mode() const {
-  const std::lock_guard lock(mutex_);
-  return mode_;
+std::shared_ptr<Mode> Runtime::State::current_mode() const {
+  const std::lock_guard lock(mutex);
+  return mode;
 }
 
 std::optional<std::size_t> Runtime::set_budget(const Budget& budget) {
-  const std::optional<std::size_t> chosen = model_->budgets().choose(budget);
-  put_in_force(chosen, nullptr);
+  const std::optional<std::size_t> chosen = budgets().choose(budget);
+  state_->put_in_force(chosen, nullptr);
   return chosen;
 }
 
 std::size_t Runtime::set_budget(const ControllerOptions& options) {
-  auto controller = std::make_shared<Controller>(model_->budgets(), options);
-  const std::size_t target = model_->budgets().choose(options.budget).value();
-  put_in_force(target, std::move(controller));
+  auto controller = std::make_shared<Controller>(budgets(), options);
+  const std::size_t target = budgets().choose(options.budget).value();
+  state_->put_in_force(target, std::move(controller));
   return target;
 }
 
 std::shared_ptr<const Schedule> Runtime::schedule() const {
-  const std::shared_ptr<Mode> mode = this->mode();
+  const std::shared_ptr<Mode> mode = state_->current_mode();
   const std::optional<std::size_t> index =
       mode->controller ? mode->controller->choose() : mode->schedule;
-  return index ? model_->budgets().schedules()[*index] : nullptr;
+  return index ? budgets().schedules()[*index] : nullptr;
 }
 
 std::optional<double> Runtime::surplus() const {
-  const std::shared_ptr<Mode> mode = this->mode();
+  const std::shared_ptr<Mode> mode = state_->current_mode();
   return mode->controller ? std::optional(mode->controller->surplus()) : std::nullopt;
 }
 
+const Manifest& Runtime::manifest() const noexcept {
+  return state_->model->manifest();
+}
+
+const BudgetTable& Runtime::budgets() const noexcept {
+  return state_->model->budgets();
+}
+
+std::string Runtime::provider() const {
+  return state_->model->backend().provider();
+}
+
+std::string Runtime::library() const {
+  return state_->model->backend().version();
+}
+
+int Runtime::threads() const noexcept {
+  return state_->model->threads();
+}
+
 Stats Runtime::stats() const {
-  const std::optional<Profile>& profile = model_->budgets().profile();
-  return stats_.summary(profile ? profile->costs : std::vector<double>{});
+  const std::optional<Profile>& profile = budgets().profile();
+  return state_->stats.summary(profile ? profile->costs : std::vector<double>{});
+}
+
+void Runtime::reset_stats() noexcept {
+  state_->stats.reset();
+}
+
+std::vector<double> Runtime::segment_p95_ms() const {
+  std::vector<double> out(manifest().num_exits());
+  for (std::size_t k = 0; k < out.size(); ++k) out[k] = state_->times.p95_ms(k);
+  return out;
 }
 
 }  // namespace eenet

@@ -5,37 +5,36 @@
 #include "eenet/error.h"
 #include "eenet/runtime.h"
 
-#include "watch/adaptation.h"
-#include "watch/watch.h"
+#include "run/runtime_state.h"
 
 namespace eenet {
 
 void Runtime::watch(WatchOptions options) {
-  if (model_->manifest().hands_on() && (options.adapt || options.audit_share > 0)) {
+  if (manifest().hands_on() && (options.adapt || options.audit_share > 0)) {
     throw Error(ErrorCode::kConfiguration,
                 std::string(options.adapt ? "adapt" : "audit_share") +
                     ": came for a slice that samples leave without an answer, the network's last "
                     "exit expected in it");
   }
-  auto watch = std::make_shared<Watch>(model_->budgets(), std::move(options));
-  exchange_watch(std::move(watch));
+  auto watch = std::make_shared<Watch>(budgets(), std::move(options));
+  state_->exchange_watch(std::move(watch));
 }
 
 void Runtime::unwatch() {
-  exchange_watch(nullptr);
+  state_->exchange_watch(nullptr);
 }
 
-void Runtime::exchange_watch(std::shared_ptr<Watch> watch) {
+void Runtime::State::exchange_watch(std::shared_ptr<Watch> watch) {
   std::shared_ptr<Watch> before;
   {
-    const std::lock_guard lock(mutex_);
-    if (watch && watch->adapts() && (mode_->controller || !mode_->schedule)) {
+    const std::lock_guard lock(mutex);
+    if (watch && watch->adapts() && (mode->controller || !mode->schedule)) {
       throw Error(ErrorCode::kConfiguration,
-                  std::string("adapt: ") + (mode_->controller ? "a controller" : "full depth") +
+                  std::string("adapt: ") + (mode->controller ? "a controller" : "full depth") +
                       " is in force, a fixed schedule expected");
     }
-    before = mode_->watch;
-    Mode next{mode_->schedule, mode_->controller, watch, nullptr, nullptr};
+    before = mode->watch;
+    Mode next{mode->schedule, mode->controller, watch, nullptr, nullptr};
     if (watch && next.schedule) next.adaptation = watch->make_adaptation(*next.schedule);
     replace(next);
   }
@@ -44,55 +43,55 @@ void Runtime::exchange_watch(std::shared_ptr<Watch> watch) {
 }
 
 Health Runtime::health() const {
-  const std::shared_ptr<Mode> mode = this->mode();
+  const std::shared_ptr<Mode> mode = state_->current_mode();
   return mode->watch ? mode->watch->health(mode->adaptation.get()) : Health{};
 }
 
 void Runtime::reset_thresholds() {
   Mode before;
   {
-    const std::lock_guard lock(mutex_);
-    before = *mode_;
+    const std::lock_guard lock(state_->mutex);
+    before = *state_->mode;
     if (!before.adapted) return;
-    replace({before.schedule, nullptr, before.watch,
-             before.watch->make_adaptation(*before.schedule), nullptr});
+    state_->replace({before.schedule, nullptr, before.watch,
+                     before.watch->make_adaptation(*before.schedule), nullptr});
   }
   before.watch->restart(*before.schedule);
 }
 
-void Runtime::show(const Mode& mode, const Result& result, bool limited) {
+void Runtime::State::show(const Mode& shown, const Result& result, bool limited) {
   WatchedSample sample{result.exit, result.scores, limited, std::nullopt};
   if (result.audit_label) sample.agrees = result.label == *result.audit_label;
-  if (mode.watch->count(*result.schedule, sample, mode.adaptation.get())) {
-    judge(mode, *result.schedule);
+  if (shown.watch->count(*result.schedule, sample, shown.adaptation.get())) {
+    judge(shown, *result.schedule);
   }
 }
 
-void Runtime::show(const Mode& mode, const BatchResult& result, bool limited) {
+void Runtime::State::show(const Mode& shown, const BatchResult& result, bool limited) {
   bool due = false;
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto exit = static_cast<std::size_t>(result.exits[i]);
     const auto scores = std::span(result.scores).subspan(i * result.num_exits, exit + 1);
     WatchedSample sample{exit, scores, limited, std::nullopt};
     if (result.audited(i)) sample.agrees = result.labels[i] == result.audit_labels[i];
-    due = mode.watch->count(*result.schedule, sample, mode.adaptation.get()) || due;
+    due = shown.watch->count(*result.schedule, sample, shown.adaptation.get()) || due;
   }
-  if (due) judge(mode, *result.schedule);
+  if (due) judge(shown, *result.schedule);
 }
 
-void Runtime::judge(const Mode& mode, std::size_t schedule) {
-  const Watch::Events events = mode.watch->judge(schedule, mode.adaptation.get());
-  if (events.policy) put_thresholds(mode, events.policy);
+void Runtime::State::judge(const Mode& shown, std::size_t schedule) {
+  const Watch::Events events = shown.watch->judge(schedule, shown.adaptation.get());
+  if (events.policy) put_thresholds(shown, events.policy);
   if (!events.on_alarm) return;
   for (const Alarm& alarm : events.alarms) events.on_alarm(alarm);
 }
 
-void Runtime::put_thresholds(const Mode& mode, std::shared_ptr<const ExitPolicy> policy) {
-  const std::lock_guard lock(mutex_);
+void Runtime::State::put_thresholds(const Mode& shown, std::shared_ptr<const ExitPolicy> policy) {
+  const std::lock_guard lock(mutex);
   // Whoever has put something else in force since then meant it.
-  if (mode_->adaptation != mode.adaptation) return;
-  Mode next = *mode_;
-  const auto& own = model_->budgets().schedules()[*next.schedule]->exit_policy;
+  if (mode->adaptation != shown.adaptation) return;
+  Mode next = *mode;
+  const auto& own = model->budgets().schedules()[*next.schedule]->exit_policy;
   next.adapted = policy == own ? nullptr : std::move(policy);
   replace(next);
 }

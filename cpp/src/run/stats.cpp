@@ -3,6 +3,8 @@
 #include <bit>
 #include <cmath>
 
+#include "run/stats_recorder.h"
+
 namespace eenet {
 namespace {
 

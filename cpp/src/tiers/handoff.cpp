@@ -1,4 +1,4 @@
-#include "eenet/handoff.h"
+#include "tiers/handoff.h"
 
 #include <algorithm>
 #include <cmath>

@@ -9,10 +9,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "eenet/bundle.h"
 #include "eenet/error.h"
 #include "eenet/manifest.h"
 
+#include "bundle/bundle.h"
+#include "bundle/manifest_text.h"
 #include "util/context.h"
 #include "util/json.h"
 #include "util/replacement.h"

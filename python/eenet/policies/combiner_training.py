@@ -1,4 +1,4 @@
-"""Fits the combiners of `eenet.policies.combining`: the part of it that needs PyTorch."""
+"""Fits combiners: the part of `eenet.policies.combining` that needs PyTorch."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
 from eenet.threads import one_thread
 
 _BIAS_PENALTY = 20.0
 _WEIGHT_PENALTY = 1.0
 
+WeightsAndBiases = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-def mixing_combiner(predictions: Predictions) -> Combiner:
+
+def mixing_combiner(predictions: Predictions) -> WeightsAndBiases:
     """See `eenet.policies.combining.fit_combiner`."""
     exits, classes = predictions.num_exits, predictions.num_classes
     weights, biases = np.zeros((exits, exits), np.float32), np.zeros((exits, classes), np.float32)
@@ -27,7 +28,7 @@ def mixing_combiner(predictions: Predictions) -> Combiner:
     return weights, biases
 
 
-def temperature_combiner(predictions: Predictions) -> Combiner:
+def temperature_combiner(predictions: Predictions) -> WeightsAndBiases:
     """See `eenet.policies.combining.fit_temperatures`."""
     exits, classes = predictions.num_exits, predictions.num_classes
     log_p = F.log_softmax(torch.from_numpy(predictions.logits), dim=2)
@@ -47,7 +48,7 @@ def temperature_combiner(predictions: Predictions) -> Combiner:
     return np.diag(logarithm.detach().exp().numpy()), np.zeros((exits, classes), np.float32)
 
 
-def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> WeightsAndBiases:
     samples, inputs, classes = log_p.shape
     alone = torch.eye(inputs)[-1]
     weight = alone.clone().requires_grad_()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,10 +18,25 @@ from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
 from eenet.threads import one_thread
 
-if TYPE_CHECKING:
-    from eenet.policies.eenet import EENetScheduler
-
 _EPSILON = 1e-6  # keeps logarithms and the normalisation of Eq. 8 finite where a score is clamped to 0 or 1
+
+
+class Settings(Protocol):
+    """What training reads of an `EENetScheduler`; its documentation says what they are."""
+
+    head: str
+    learn_scores: bool
+    learn_shares: bool
+    hidden_ratio: float
+    cost_weight: float
+    entropy_weight: float
+    score_penalty: float
+    score_learning_rate: float
+    share_learning_rate: float
+    rounds: int
+    steps: int
+    seed: int
+    combiner: tuple[NDArray[np.float32], NDArray[np.float32]] | None
 
 
 class _ScoringFunctions(nn.Module):
@@ -84,7 +99,7 @@ class Training:
         budget: in their unit.
     """
 
-    def __init__(self, settings: EENetScheduler, fit_set: Predictions, costs: Floats, budget: float) -> None:
+    def __init__(self, settings: Settings, fit_set: Predictions, costs: Floats, budget: float) -> None:
         self._settings = settings
         exits, classes = fit_set.num_exits, fit_set.num_classes
         with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-#include "eenet/backend.h"
+#include "backends/backend.h"
 
 #include <algorithm>
 #include <utility>

@@ -6,10 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "eenet/segment.h"
-
 #include "backends/ort/segment.h"
 #include "backends/ort/session_setup.h"
+#include "backends/segment.h"
 
 namespace eenet::ort {
 

@@ -6,8 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "eenet/backend.h"
-
+#include "backends/backend.h"
 #include "backends/ort/api.h"
 #include "backends/ort/library.h"
 

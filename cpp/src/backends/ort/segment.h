@@ -6,11 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "eenet/segment.h"
-
 #include "backends/ort/environment.h"
 #include "backends/ort/process.h"
 #include "backends/ort/session_setup.h"
+#include "backends/segment.h"
 
 namespace eenet::ort {
 

@@ -7,23 +7,8 @@
 #include <vector>
 
 #include "eenet/budget.h"
-#include "eenet/export.h"
 
-namespace EENET_API eenet {
-
-struct ControllerOptions {
-  /// Mean cost per sample to be realised.
-  Budget budget = 0;
-  /// Samples over which the budget is to hold. When they are over a new horizon of as many starts,
-  /// and what the last one left over or owes carries into it.
-  std::optional<std::int64_t> horizon;
-  /// Samples over which a surplus or debt is to be worked off, or what is left of the horizon where
-  /// that is less. At least one of horizon and window. A short window reacts to a change of the
-  /// data in time, a horizon alone may do so too late; the longer it is the less switching.
-  std::optional<std::int64_t> window;
-  /// How many schedules on either side of the target's may be used; none: all.
-  std::optional<std::int64_t> neighbours = 1;
-};
+namespace eenet {
 
 /// Keeps a mean cost on data that cost more or less than those the schedules were calibrated on,
 /// by switching between schedules.

@@ -8,10 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "eenet/export.h"
 #include "eenet/tensor.h"
 
-namespace EENET_API eenet {
+namespace eenet {
 
 /// An input or output of a loaded segment, as the backend sees it.
 struct Port {

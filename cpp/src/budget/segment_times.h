@@ -7,9 +7,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "eenet/export.h"
-
-namespace EENET_API eenet {
+namespace eenet {
 
 /// How long each segment took of late, for one sample at a time: what deadlines are kept by.
 ///

@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "eenet/error.h"
-#include "eenet/export.h"
 #include "eenet/manifest.h"
 
-namespace EENET_API eenet {
+namespace eenet {
 
 /// A bundle folder: its parsed manifest and access to its files.
 ///

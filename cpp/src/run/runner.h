@@ -10,41 +10,20 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
-#include "eenet/exit_state.h"
-#include "eenet/export.h"
-#include "eenet/handoff.h"
-#include "eenet/model.h"
+#include "eenet/options.h"
 #include "eenet/result.h"
-#include "eenet/segment_times.h"
 #include "eenet/tensor.h"
 
-namespace EENET_API eenet {
+#include "budget/segment_times.h"
+#include "decision/exit_state.h"
+#include "engine/model.h"
+#include "tiers/handoff.h"
+
+namespace eenet {
 
 class Blackboard;
 class AuditLottery;
 enum class InputLayout : int;
-
-/// What a caller may ask of one run.
-struct CallOptions {
-  /// Leave at exactly this exit, whatever the scores: for measuring what it costs. Goes with
-  /// neither of the next two.
-  std::optional<std::size_t> forced_exit;
-  /// Leave at this exit at the latest.
-  std::optional<std::size_t> max_exit;
-  /// Milliseconds from the call on. A segment that would miss it in more than one of twenty cases
-  /// is not begun; the deepest exit passed then answers. For one sample, not for batches. See
-  /// SegmentTimes::fits() for the call now and then that is let through.
-  std::optional<double> deadline_ms;
-  /// Copy the logits of every exit passed into the result.
-  bool return_logits = false;
-  /// Take the decisions of the exits passed apart.
-  bool explain = false;
-  /// Round the live tensors of a sample that is handed on to half precision.
-  bool half_handoff = false;
-  /// Ends the call with Error(kCancelled), also within a segment if the library can. Nothing is
-  /// counted then, and the next call is as any other.
-  std::stop_token stop;
-};
 
 struct RunOptions : CallOptions {
   /// When to stop; null: full depth, where the last exit answers alone.

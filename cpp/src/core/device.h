@@ -2,9 +2,7 @@
 
 #include <string>
 
-#include "eenet/export.h"
-
-namespace EENET_API eenet {
+namespace eenet {
 
 /// Name of this machine's processor as the operating system gives it; the `device` of a measured
 /// profile. Never empty.

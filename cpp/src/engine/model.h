@@ -10,36 +10,18 @@
 #include <string>
 #include <vector>
 
-#include "eenet/backend.h"
 #include "eenet/budget.h"
-#include "eenet/export.h"
 #include "eenet/manifest.h"
+#include "eenet/options.h"
 #include "eenet/schedule.h"
-#include "eenet/segment.h"
 
-namespace EENET_API eenet {
+#include "backends/backend.h"
+#include "backends/segment.h"
+#include "bundle/schedule_file.h"
+
+namespace eenet {
 
 class LoadWatch;
-
-struct LoadOptions {
-  /// Threads that compute one sample; the same for every model of the process.
-  int threads = 1;
-  /// Milliseconds per sample leaving at each exit, in place of the bundle's profiles; none: use
-  /// the profile that was measured on such a device.
-  std::optional<std::vector<double>> cost_profile;
-  /// Execution providers, in order of preference; see OnnxRuntimeOptions.
-  std::vector<ProviderSpec> providers = {{"cpu"}};
-  OnnxRuntimeFiles files = {};
-  /// How long the load may take; none: as long as it likes. With ONNX Runtime before 1.22 the
-  /// opening of a segment cannot be ended, only what comes before and after it.
-  std::optional<std::chrono::duration<double>> timeout;
-  /// Bytes of memory that the load may take; none: what there is. Counted before it is taken: the
-  /// segments' files, the largest file once more, and the tensors of the largest sample. On Linux
-  /// also watched: what the process grows by meanwhile, whoever makes it grow.
-  std::optional<std::uint64_t> memory_limit = std::uint64_t{4} << 30U;
-  /// Ends the load with Error(kCancelled).
-  std::stop_token stop;
-};
 
 /// A loaded bundle: segments, schedules and costs. Immutable; shared by Runners on any thread.
 class Model {

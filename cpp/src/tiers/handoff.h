@@ -6,10 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "eenet/export.h"
 #include "eenet/manifest.h"
 
-namespace EENET_API eenet {
+namespace eenet {
 
 /// How the numbers of a tensor travel; the values are those of the format.
 enum class Transport : std::uint8_t {

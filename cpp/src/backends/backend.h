@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "eenet/export.h"
 #include "eenet/provider.h"
-#include "eenet/segment.h"
 
-namespace EENET_API eenet {
+#include "backends/segment.h"
+
+namespace eenet {
 
 /// An inference library that opens segments. Thread-safe; outlives what it opens and allocates.
 class Backend {

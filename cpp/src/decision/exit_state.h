@@ -5,9 +5,8 @@
 #include <vector>
 
 #include "eenet/exit_policy.h"
-#include "eenet/export.h"
 
-namespace EENET_API eenet {
+namespace eenet {
 
 /// The decision core for one sample: combine, features, score, accept.
 ///

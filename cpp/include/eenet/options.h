@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "eenet/exit_policy.h"
+#include "eenet/export.h"
+#include "eenet/provider.h"
+
+namespace EENET_API eenet {
+
+/// How a bundle is loaded, and what the load may take.
+struct LoadOptions {
+  /// Threads that compute one sample; the same for every model of the process.
+  int threads = 1;
+  /// Milliseconds per sample leaving at each exit, in place of the bundle's profiles; none: use
+  /// the profile that was measured on such a device.
+  std::optional<std::vector<double>> cost_profile;
+  /// Execution providers, in order of preference; see OnnxRuntimeOptions.
+  std::vector<ProviderSpec> providers = {{"cpu"}};
+  OnnxRuntimeFiles files = {};
+  /// How long the load may take; none: as long as it likes. With ONNX Runtime before 1.22 the
+  /// opening of a segment cannot be ended, only what comes before and after it.
+  std::optional<std::chrono::duration<double>> timeout;
+  /// Bytes of memory that the load may take; none: what there is. Counted before it is taken: the
+  /// segments' files, the largest file once more, and the tensors of the largest sample. On Linux
+  /// also watched: what the process grows by meanwhile, whoever makes it grow.
+  std::optional<std::uint64_t> memory_limit = std::uint64_t{4} << 30U;
+  /// Ends the load with Error(kCancelled).
+  std::stop_token stop;
+};
+
+/// What a caller may ask of one call.
+struct CallOptions {
+  /// Leave at exactly this exit, whatever the scores: for measuring what it costs. Goes with
+  /// neither of the next two.
+  std::optional<std::size_t> forced_exit;
+  /// Leave at this exit at the latest.
+  std::optional<std::size_t> max_exit;
+  /// Milliseconds from the call on. A segment that would miss it in more than one of twenty cases
+  /// is not begun; the deepest exit passed then answers. For one sample, not for batches. See
+  /// docs/design/runtime.md for the call now and then that is let through.
+  std::optional<double> deadline_ms;
+  /// Copy the logits of every exit passed into the result.
+  bool return_logits = false;
+  /// Take the decisions of the exits passed apart.
+  bool explain = false;
+  /// Round the live tensors of a sample that is handed on to half precision.
+  bool half_handoff = false;
+  /// Ends the call with Error(kCancelled), also within a segment if the library can. Nothing is
+  /// counted then, and the next call is as any other.
+  std::stop_token stop;
+};
+
+/// As CallOptions, and when to stop.
+struct InferOptions : CallOptions {
+  /// When to stop. None: what is in force. Null: full depth, the last exit answers alone.
+  std::optional<const ExitPolicy*> policy;
+};
+
+}  // namespace eenet
