@@ -23,8 +23,9 @@ from typing import Any
 
 import eenet_rt
 from common import machine, write
-from eenet.bundles.bundle import MANIFEST, SCHEDULES, file_entry
+from eenet.bundles.bundle import file_entry
 from eenet.policies import Schedule, save_schedules
+from eenet_rt._core import MANIFEST, SCHEDULES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden" / "tiny.eenet"
 NUMBERS = (16, 256, 4_096, 16_384, 65_536)

@@ -1,4 +1,5 @@
 #include "bindings.h"
+#include "bundle/format.h"
 #include "core/device.h"
 #include "interrupts.h"
 
@@ -7,6 +8,12 @@ PYBIND11_MODULE(_core, module) {
 
   module.doc() = "Bindings of the EENet runtime; use them through eenet_rt.";
   module.attr("__version__") = EENET_VERSION;
+  // For the tools that write bundles.
+  module.attr("FORMAT_VERSION") = eenet::format::kVersion;
+  module.attr("MANIFEST") = eenet::format::kManifest;
+  module.attr("SCHEDULES") = eenet::format::kSchedules;
+  module.attr("CALIBRATION") = eenet::format::kCalibration;
+  module.attr("LARGEST_MANIFEST") = eenet::format::kLargestManifest;
   watch_signals();
   register_errors(module);
   register_exit_policy(module);

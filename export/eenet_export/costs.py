@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from eenet.costs import CostProfile
 from eenet.models import MultiExitNetwork
-from eenet.workflows.profile import CostProfile
 from eenet_export.split import SegmentModule, WholeModule, trace_segments
 
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.budgets import Budget, budget_cost, feasible_budgets
-from eenet.bundles.bundle import CALIBRATION, SCHEDULES, listed_files
+from eenet.bundles.bundle import listed_files
 from eenet.bundles.calibration import save_calibration
+from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet.checkpoint import Checkpoint
+from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import naming, replacing_folder
 from eenet.models import MultiExitNetwork
@@ -26,13 +28,13 @@ from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
-from eenet.workflows.profile import CostProfile, ProfileOptions, measure
+from eenet.workflows.profile import ProfileOptions, measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
-from eenet_export.bundle import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
 from eenet_export.verify import verify_logits, verify_schedules
+from eenet_rt._core import CALIBRATION, SCHEDULES
 
 DEFAULT_BUDGETS = ("50%", "60%", "65%", "70%", "80%", "90%")
 DEFAULT_ACTIVE = "65%"

@@ -17,20 +17,25 @@ __all__: list[str] = [
     "BudgetError",
     "BudgetWarning",
     "BundleError",
+    "CALIBRATION",
     "ConfigurationError",
     "EenetError",
     "ExitExplanation",
     "ExitPolicy",
+    "FORMAT_VERSION",
     "Health",
     "InputError",
+    "LARGEST_MANIFEST",
     "LatencySummary",
     "LoadTimeoutError",
+    "MANIFEST",
     "NonFiniteError",
     "ProfileWarning",
     "Replacement",
     "Replay",
     "Result",
     "Runtime",
+    "SCHEDULES",
     "Schedule",
     "ScheduleError",
     "ScheduleFile",
@@ -1535,4 +1540,9 @@ def slice_bundle(
         BundleError: If the bundle is damaged or cannot be cut there, or the slice cannot be written.
     """
 
+CALIBRATION: str = "calibration.safetensors"
+FORMAT_VERSION: int = 1
+LARGEST_MANIFEST: int = 16777216
+MANIFEST: str = "manifest.json"
+SCHEDULES: str = "scheduler.safetensors"
 __version__: str = "0.1.0"

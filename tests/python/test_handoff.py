@@ -39,7 +39,11 @@ def incomplete(device: eenet_rt.Runtime, tiny: TrainedBundle) -> eenet_rt.Result
 
 
 def refused(
-    server: eenet_rt.Runtime, data: bytes, *words: str, error: type[Exception] = eenet_rt.InputError, **options: object
+    server: eenet_rt.Runtime,
+    data: bytes | bytearray,
+    *words: str,
+    error: type[Exception] = eenet_rt.InputError,
+    **options: object,
 ) -> None:
     with pytest.raises(error) as caught:
         server.resume(data, **options)
@@ -79,8 +83,9 @@ def test_another_version(server: eenet_rt.Runtime, incomplete: eenet_rt.Result) 
 def test_not_a_handoff(server: eenet_rt.Runtime) -> None:
     refused(server, b"", "0 bytes came")
     refused(server, b"x" * 1000, "does not begin with 'EENET-HO'")
-    with pytest.raises(TypeError):
-        server.resume(bytearray(1000))
+    refused(server, bytearray(1000), "does not begin with 'EENET-HO'")
+    with pytest.raises(TypeError, match="handoff: str came"):
+        server.resume("EENET-HO")
 
 
 def test_whatever_is_sealed(server: eenet_rt.Runtime, incomplete: eenet_rt.Result) -> None:

@@ -17,9 +17,10 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.bundles.calibration import parse_calibration, save_calibration
+from eenet.costs import CostProfile
 from eenet.policies import EENetScheduler, create_scheduler, save_schedules
 from eenet.predictions import Predictions
-from eenet.workflows.profile import CostProfile, noise_inputs
+from eenet.workflows.profile import noise_inputs
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
 from support.bundles import contents, list_files

@@ -21,8 +21,8 @@ from eenet.cli.report import main
 from eenet.policies import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
 from eenet.predictions import Predictions
 from eenet.report.assignments import sample_groups
-from eenet.report.bundle import read_bundle
 from eenet.report.costs import cost_section, scheduler_parameters
+from eenet.report.described import read_bundle
 from eenet.report.fits import SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section

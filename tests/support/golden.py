@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
-from eenet.bundles.bundle import CALIBRATION, SCHEDULES
 from eenet.bundles.calibration import save_calibration
-from eenet.models import SegmentSpec
-from eenet.policies import Schedule, save_schedules
-from eenet.predictions import Predictions
-from eenet.workflows.profile import CostProfile
-from eenet_export.bundle import (
+from eenet.bundles.writer import (
     BundleContent,
     Segment,
     Tensor,
     write_manifest,
     write_segments,
 )
+from eenet.costs import CostProfile
+from eenet.models import SegmentSpec
+from eenet.policies import Schedule, save_schedules
+from eenet.predictions import Predictions
+from eenet_rt._core import CALIBRATION, SCHEDULES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"
 INPUTS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 3, 0], [0.5, 0.5, 0.5, 0.5]], np.float32)

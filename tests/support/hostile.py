@@ -6,8 +6,8 @@ from pathlib import Path
 
 import onnx
 
-from eenet.workflows.profile import CostProfile
-from eenet_export.bundle import write_manifest, write_segments
+from eenet.bundles.writer import write_manifest, write_segments
+from eenet.costs import CostProfile
 from support import golden
 
 # Reads the classes off the first three inputs, as the golden bundle, after a number of useless steps.

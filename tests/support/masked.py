@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet.models import SegmentSpec
-from eenet_export.bundle import BundleContent, Segment, Tensor, write_manifest, write_segments
 from support.bundles import edit_manifest
 
 MAX_BATCH, MAX_TOKENS = 32, 6

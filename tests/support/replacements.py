@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import eenet_rt
-from eenet.bundles.bundle import MANIFEST, Bundle, listed_files
+from eenet.bundles.bundle import Bundle, listed_files
 from eenet.files import replacing, replacing_folder
+from eenet_rt._core import MANIFEST
 from support.bundles import contents
 from support.syscalls import NotHereError, answer_of_child, kill_at_call, refuse
 

@@ -12,6 +12,7 @@
 
 #include "eenet/error.h"
 
+#include "bundle/format.h"
 #include "bundle/manifest_text.h"
 #include "util/file.h"
 #include "util/replacement.h"
@@ -21,7 +22,6 @@
 namespace eenet {
 namespace {
 
-constexpr std::uint64_t kLargestManifest = 16U << 20U;
 constexpr int kMostAttempts = 100;
 constexpr std::chrono::milliseconds kPause{5};
 
@@ -32,7 +32,8 @@ File open_in(int directory, std::string_view name) {
 const FileSpec& expect_file(const Manifest& manifest, std::string_view name) {
   const FileSpec* spec = manifest.find_file(name);
   if (spec == nullptr) {
-    throw Error(ErrorCode::kBundle, cat("manifest.json: files: ", quote_name(name), " is missing"));
+    throw Error(ErrorCode::kBundle,
+                cat(format::kManifest, ": files: ", quote_name(name), " is missing"));
   }
   return *spec;
 }
@@ -88,7 +89,7 @@ Bundle Bundle::open(const std::filesystem::path& path) {
 
 void Bundle::read_manifest() {
   const std::vector<std::byte> bytes =
-      open_in(directory_, "manifest.json").read_all(kLargestManifest);
+      open_in(directory_, format::kManifest).read_all(format::kLargestManifest);
   manifest_text_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   manifest_ = parse_manifest(manifest_text_);
 }

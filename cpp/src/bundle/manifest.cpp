@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "bundle/costs.h"
+#include "bundle/format.h"
 #include "bundle/manifest_text.h"
 #include "util/json.h"
 #include "util/sha256.h"
@@ -14,15 +15,6 @@
 namespace eenet {
 namespace {
 
-constexpr std::int64_t kFormatVersion = 1;
-constexpr std::size_t kMostSegments = 64;
-constexpr std::size_t kMostTensors = 4096;
-constexpr std::size_t kMostDims = 8;
-constexpr std::size_t kMostClasses = 65'536;
-constexpr std::size_t kMostSymbols = 256;
-constexpr std::size_t kMostProfiles = 4096;
-constexpr std::size_t kMostFiles = 4096;
-constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 
 std::vector<std::string> file_hashes(const Manifest& manifest) {
@@ -45,7 +37,7 @@ std::string read_sha256(const JsonNode& node) {
 class ManifestReader {
  public:
   explicit ManifestReader(const nlohmann::json& document)
-      : root_(document, "manifest.json", ErrorCode::kBundle, ": ") {}
+      : root_(document, format::kManifest, ErrorCode::kBundle, ": ") {}
 
   Manifest read();
 
@@ -79,9 +71,9 @@ class ManifestReader {
 
 Manifest ManifestReader::read() {
   const JsonNode version = root_.at("format_version");
-  if (version.integer(0, kInt64Max) != kFormatVersion) {
+  if (version.integer(0, kInt64Max) != format::kVersion) {
     version.fail(cat(version.integer(0, kInt64Max)),
-                 cat("a version that this runtime knows (", kFormatVersion, ")"));
+                 cat("a version that this runtime knows (", format::kVersion, ")"));
   }
   out_.id = root_.at("id").name();
   if (!root_.at("parent").is_null()) out_.parent = root_.at("parent").name();
@@ -106,16 +98,16 @@ Manifest ManifestReader::read() {
 }
 
 void ManifestReader::read_classes() {
-  for (const JsonNode& node : root_.at("class_names").items(2, kMostClasses)) {
+  for (const JsonNode& node : root_.at("class_names").items(2, format::kMostClasses)) {
     out_.class_names.push_back(node.name());
   }
 }
 
 void ManifestReader::read_symbols() {
   const JsonNode symbols = root_.at("symbols");
-  for (const auto& [name, node] : symbols.members(kMostSymbols)) {
+  for (const auto& [name, node] : symbols.members(format::kMostSymbols)) {
     symbol_index_[name] = out_.symbols.size();
-    out_.symbols.push_back({name, node.at("max").integer(1, kMostElements)});
+    out_.symbols.push_back({name, node.at("max").integer(1, format::kMostElements)});
   }
   const auto batch = symbol_index_.find("batch");
   if (batch == symbol_index_.end()) symbols.fail("the symbol 'batch' is missing");
@@ -123,7 +115,7 @@ void ManifestReader::read_symbols() {
 }
 
 void ManifestReader::read_tensors() {
-  for (const auto& [name, node] : root_.at("tensors").members(kMostTensors)) {
+  for (const auto& [name, node] : root_.at("tensors").members(format::kMostTensors)) {
     tensor_index_[name] = out_.tensors.size();
     out_.tensors.push_back(read_tensor(name, node));
   }
@@ -140,12 +132,13 @@ TensorSpec ManifestReader::read_tensor(const std::string& name, const JsonNode& 
   }
   const JsonNode shape = node.at("shape");
   std::int64_t elements = 1;
-  for (const JsonNode& dim : shape.items(1, kMostDims)) {
+  for (const JsonNode& dim : shape.items(1, format::kMostDims)) {
     spec.shape.push_back(read_dim(dim));
     const Dim& last = spec.shape.back();
     // Both factors are below 2^31, so that the product cannot overflow before it is refused.
     elements *= last.symbol ? out_.symbols[*last.symbol].max : last.size;
-    if (elements > kMostElements) shape.fail(cat("more than ", kMostElements, " elements"));
+    if (elements > format::kMostElements)
+      shape.fail(cat("more than ", format::kMostElements, " elements"));
   }
   if (spec.shape.front().symbol != out_.batch_symbol) {
     shape.fail("the first dimension is not the symbol 'batch'");
@@ -154,7 +147,7 @@ TensorSpec ManifestReader::read_tensor(const std::string& name, const JsonNode& 
 }
 
 Dim ManifestReader::read_dim(const JsonNode& node) const {
-  if (!node.is_string()) return {node.integer(1, kMostElements), std::nullopt};
+  if (!node.is_string()) return {node.integer(1, format::kMostElements), std::nullopt};
   const auto found = symbol_index_.find(node.string());
   if (found == symbol_index_.end()) node.fail(quote_name(node.string()), "a name in 'symbols'");
   return {0, found->second};
@@ -172,13 +165,13 @@ std::size_t ManifestReader::tensor(const JsonNode& node, std::vector<std::size_t
 }
 
 void ManifestReader::read_inputs() {
-  for (const JsonNode& node : root_.at("inputs").items(1, kMostTensors)) {
+  for (const JsonNode& node : root_.at("inputs").items(1, format::kMostTensors)) {
     written_[tensor(node, out_.inputs)] = true;
   }
 }
 
 void ManifestReader::read_segments() {
-  for (const JsonNode& node : root_.at("segments").items(1, kMostSegments)) {
+  for (const JsonNode& node : root_.at("segments").items(1, format::kMostExits)) {
     out_.segments.push_back(read_segment(node));
   }
 }
@@ -190,13 +183,13 @@ SegmentSpec ManifestReader::read_segment(const JsonNode& node) {
   if (out_.find_file(segment.onnx_file) == nullptr) {
     file.fail(quote_name(segment.onnx_file), "a name in 'files'");
   }
-  for (const JsonNode& input : node.at("inputs").items(1, kMostTensors)) {
+  for (const JsonNode& input : node.at("inputs").items(1, format::kMostTensors)) {
     if (!written_[tensor(input, segment.inputs)]) {
       input.fail(quote_name(input.name()),
                  "an input of the network or output of an earlier segment");
     }
   }
-  for (const JsonNode& output : node.at("outputs").items(1, kMostTensors)) {
+  for (const JsonNode& output : node.at("outputs").items(1, format::kMostTensors)) {
     if (written_[tensor(output, segment.outputs)]) {
       output.fail(cat(quote_name(output.name()), " is written a second time"));
     }
@@ -231,13 +224,13 @@ void ManifestReader::read_slice() {
   }
   SliceSpec slice;
   const std::size_t held = out_.segments.size();
-  for (const JsonNode& hash : node->at("segments").items(held + 1, kMostSegments)) {
+  for (const JsonNode& hash : node->at("segments").items(held + 1, format::kMostExits)) {
     slice.segment_hashes.push_back(read_sha256(hash));
   }
   const std::size_t last = slice.segment_hashes.size() - held;
   slice.first_exit =
       static_cast<std::size_t>(node->at("first_exit").integer(0, static_cast<std::int64_t>(last)));
-  for (const JsonNode& name : node->at("live").items(0, kMostTensors)) {
+  for (const JsonNode& name : node->at("live").items(0, format::kMostTensors)) {
     if (!written_[tensor(name, slice.live)]) {
       name.fail(quote_name(name.name()), "an input or output of the slice");
     }
@@ -299,7 +292,7 @@ void ManifestReader::read_parameters() {
 }
 
 void ManifestReader::read_profiles() {
-  for (const JsonNode& node : root_.at("profiles").items(0, kMostProfiles)) {
+  for (const JsonNode& node : root_.at("profiles").items(0, format::kMostProfiles)) {
     Profile profile;
     profile.unit = node.at("unit").string();
     check_unit(profile.unit, ErrorCode::kBundle, node.at("unit").where());
@@ -314,19 +307,19 @@ void ManifestReader::read_profiles() {
       profile.device = node.at("device").name();
       profile.provider = node.at("provider").name();
       profile.precision = node.at("precision").name();
-      profile.threads = node.at("threads").integer(1, kMostElements);
-      profile.batch = node.at("batch").integer(1, kMostElements);
+      profile.threads = node.at("threads").integer(1, format::kMostElements);
+      profile.batch = node.at("batch").integer(1, format::kMostElements);
     }
     out_.profiles.push_back(std::move(profile));
   }
 }
 
 void ManifestReader::read_files() {
-  for (const auto& [name, node] : root_.at("files").members(kMostFiles)) {
+  for (const auto& [name, node] : root_.at("files").members(format::kMostFiles)) {
     if (name.find_first_of("/\\") != std::string::npos || name == "." || name == "..") {
       node.fail("a path came, the plain name of a file in the bundle's folder expected");
     }
-    if (name == "manifest.json") node.fail("the manifest cannot vouch for itself");
+    if (name == format::kManifest) node.fail("the manifest cannot vouch for itself");
     FileSpec file{name, 0, read_sha256(node.at("sha256"))};
     file.size = static_cast<std::uint64_t>(node.at("size").integer(0, kInt64Max));
     out_.files.push_back(std::move(file));
@@ -350,7 +343,7 @@ const FileSpec* Manifest::find_file(std::string_view name) const {
 }
 
 Manifest parse_manifest(std::string_view text) {
-  return ManifestReader(parse_json(text, "manifest.json", ErrorCode::kBundle)).read();
+  return ManifestReader(parse_json(text, format::kManifest, ErrorCode::kBundle)).read();
 }
 
 std::vector<std::size_t> live_tensors(const Manifest& manifest, std::size_t exit) {

@@ -11,6 +11,7 @@
 #include "eenet/error.h"
 
 #include "bundle/costs.h"
+#include "bundle/format.h"
 #include "bundle/safetensors.h"
 #include "bundle/schedule_file.h"
 #include "util/context.h"
@@ -21,13 +22,7 @@
 namespace eenet {
 namespace {
 
-constexpr const char* kFile = "scheduler.safetensors";
-constexpr std::int64_t kFormatVersion = 1;
 constexpr std::int64_t kFeatureSpec = 1;
-constexpr std::int64_t kMostExits = 64;
-constexpr std::int64_t kMostClasses = 65'536;
-constexpr std::size_t kMostSchedules = 65'536;
-constexpr std::int64_t kMostBins = 64;
 // Shares are counts divided by the sample size; this leaves room for their rounding.
 constexpr double kShareTolerance = 1e-3;
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30U;
@@ -92,12 +87,13 @@ void ScheduleReader::expect_version(const char* key, std::int64_t known) const {
 }
 
 ScheduleFile ScheduleReader::read() {
-  expect_version("format_version", kFormatVersion);
+  expect_version("format_version", format::kVersion);
   expect_version("feature_spec", kFeatureSpec);
   out_.network = root_.at("network").name();
-  out_.num_exits = static_cast<std::size_t>(root_.at("num_exits").integer(1, kMostExits));
-  out_.num_classes = static_cast<std::size_t>(root_.at("num_classes").integer(2, kMostClasses));
-  const std::vector<JsonNode> nodes = root_.at("schedules").items(0, kMostSchedules);
+  out_.num_exits = static_cast<std::size_t>(root_.at("num_exits").integer(1, format::kMostExits));
+  out_.num_classes =
+      static_cast<std::size_t>(root_.at("num_classes").integer(2, format::kMostClasses));
+  const std::vector<JsonNode> nodes = root_.at("schedules").items(0, format::kMostSchedules);
   for (const JsonNode& node : nodes) {
     out_.schedules.push_back(read_schedule(node, out_.schedules.size()));
     check_order(node);
@@ -147,10 +143,10 @@ std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
   const auto rows = static_cast<std::int64_t>(out_.num_exits) - 1;
   const std::vector<std::int64_t>& shape = tensors_.shape(shares);
   const std::int64_t count = shape.size() == 2 ? shape[1] : 0;
-  if (count < 2 || count > kMostBins) {
+  if (count < 2 || std::cmp_greater(count, format::kMostBins)) {
     throw Error(ErrorCode::kSchedule,
                 cat(file_, ": tensor ", quote_name(shares), ": (", join(shape), ") came, (", rows,
-                    ", 2 to ", kMostBins, ") expected"));
+                    ", 2 to ", format::kMostBins, ") expected"));
   }
   ScoreBins bins{static_cast<std::size_t>(count), tensors_.f32(edges, {rows, count - 1}),
                  tensors_.f64(shares, {rows, count})};
@@ -253,7 +249,7 @@ Scorer ScheduleReader::scorer(const std::string& prefix, std::size_t exit) const
 }  // namespace
 
 ScheduleFile parse_schedules(std::span<const std::byte> bytes) {
-  return ScheduleReader(bytes, kFile).read();
+  return ScheduleReader(bytes, format::kSchedules).read();
 }
 
 ScheduleFile read_schedules(const std::filesystem::path& path) {

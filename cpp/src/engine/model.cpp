@@ -10,6 +10,7 @@
 #include "budget/profile_key.h"
 #include "bundle/bundle.h"
 #include "bundle/costs.h"
+#include "bundle/format.h"
 #include "bundle/schedule_file.h"
 #include "core/device.h"
 #include "engine/load_watch.h"
@@ -19,7 +20,6 @@
 namespace eenet {
 namespace {
 
-constexpr const char* kScheduleFile = "scheduler.safetensors";
 constexpr const char* kPrecision = "float32";
 
 std::string describe(const Port& port) {
@@ -81,15 +81,15 @@ std::unique_ptr<Segment> open_segment(const Bundle& bundle, const Backend& backe
 
 ScheduleFile load_schedules(const Bundle& bundle) {
   const Manifest& manifest = bundle.manifest();
-  if (manifest.find_file(kScheduleFile) == nullptr) return {};
-  ScheduleFile file = parse_schedules(bundle.read(kScheduleFile));
+  if (manifest.find_file(format::kSchedules) == nullptr) return {};
+  ScheduleFile file = parse_schedules(bundle.read(format::kSchedules));
   if (file.network != manifest.network()) {
     throw Error(ErrorCode::kSchedule,
-                cat(kScheduleFile, ": schedules of network ", quote_name(file.network),
+                cat(format::kSchedules, ": schedules of network ", quote_name(file.network),
                     " came, of ", quote_name(manifest.network()), " expected"));
   }
   if (file.num_exits != manifest.num_exits() || file.num_classes != manifest.num_classes()) {
-    throw Error(ErrorCode::kSchedule, cat(kScheduleFile, ": ", file.num_exits, " exits and ",
+    throw Error(ErrorCode::kSchedule, cat(format::kSchedules, ": ", file.num_exits, " exits and ",
                                           file.num_classes, " classes came, ", manifest.num_exits(),
                                           " and ", manifest.num_classes(), " expected"));
   }
@@ -148,7 +148,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
     // The constructor is private, which make_shared cannot call.
     const std::shared_ptr<Model> model(
         new Model(manifest, backend, load_schedules(bundle), options));
-    std::vector<std::string> seen = {kScheduleFile};
+    std::vector<std::string> seen = {format::kSchedules};
     for (const SegmentSpec& spec : manifest.segments) {
       model->segments_.push_back(
           watch.run([&] { return open_segment(bundle, *backend, spec, watch.token()); }));

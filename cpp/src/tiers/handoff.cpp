@@ -8,6 +8,7 @@
 
 #include "eenet/error.h"
 
+#include "bundle/format.h"
 #include "util/bytes.h"
 #include "util/crc32.h"
 #include "util/finite.h"
@@ -24,12 +25,8 @@ constexpr std::size_t kHash = 32;
 constexpr std::size_t kHeader = 100;
 constexpr std::size_t kChecksum = sizeof(std::uint32_t);
 // As a manifest's.
-constexpr std::uint32_t kMostExits = 64;
-constexpr std::uint32_t kMostClasses = 65'536;
-constexpr std::uint32_t kMostTensors = 4096;
 constexpr std::size_t kLongestName = 256;
 constexpr std::size_t kMostDims = 7;
-constexpr std::uint64_t kMostElements = std::numeric_limits<std::int32_t>::max();
 
 std::size_t encoded_size(const Handoff& handoff) {
   std::size_t size = kHeader + kChecksum + handoff.thresholds.size() * sizeof(double);
@@ -136,11 +133,11 @@ void HandoffReader::read_header() {
   const bool full_depth = std::all_of(policy.begin(), policy.end(),
                                       [](std::byte byte) { return byte == std::byte{0}; });
   if (!full_depth) out_.policy = to_hex(policy);
-  const std::uint32_t exits = bounded("exits", 2, kMostExits);
+  const std::uint32_t exits = bounded("exits", 2, format::kMostExits);
   out_.num_exits = exits;
-  out_.num_classes = bounded("classes", 2, kMostClasses);
+  out_.num_classes = bounded("classes", 2, format::kMostClasses);
   out_.next_exit = bounded("next exit", 1, exits - 1);
-  num_tensors_ = bounded("tensors", 1, kMostTensors);
+  num_tensors_ = bounded("tensors", 1, format::kMostTensors);
 }
 
 void HandoffReader::read_exits() {
@@ -193,7 +190,7 @@ HandoffTensor HandoffReader::read_tensor() {
     const auto size = in_.number<std::uint32_t>(what);
     // Both factors are below 2^32, so that the product cannot overflow before it is refused.
     elements *= size;
-    if (elements == 0 || elements > kMostElements) {
+    if (elements == 0 || elements > format::kMostElements) {
       in_.fail(cat(what, ": ", elements == 0 ? "no" : "more than 2147483647", " elements came"));
     }
     tensor.shape.push_back(size);

@@ -13,6 +13,7 @@
 #include "eenet/manifest.h"
 
 #include "bundle/bundle.h"
+#include "bundle/format.h"
 #include "bundle/manifest_text.h"
 #include "util/context.h"
 #include "util/json.h"
@@ -23,8 +24,6 @@ namespace eenet {
 namespace {
 
 using Json = nlohmann::ordered_json;  // Keys stay where the writer put them.
-
-constexpr const char* kCalibration = "calibration.safetensors";
 
 void check_range(const Manifest& manifest, std::size_t begin, std::size_t end) {
   if (begin < manifest.first_exit() || end > manifest.end_exit() || begin >= end) {
@@ -107,7 +106,7 @@ class Cut {
   void keep_files(const std::set<std::string>& before) {
     const std::set<std::string> now = segment_files(out_["segments"]);
     filter(out_["files"], [&](const std::string& name) {
-      return name != kCalibration && (now.contains(name) || !before.contains(name));
+      return name != format::kCalibration && (now.contains(name) || !before.contains(name));
     });
   }
 
@@ -128,7 +127,7 @@ void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::siz
     const Manifest& manifest = bundle.manifest();
     check_range(manifest, begin, end);
     const Json document =
-        parse_ordered_json(bundle.manifest_text(), "manifest.json", ErrorCode::kBundle);
+        parse_ordered_json(bundle.manifest_text(), format::kManifest, ErrorCode::kBundle);
     const std::string text = Cut(document, manifest, begin, end).text();
     const Manifest slice = parse_manifest(text);
     // A hand-off that nobody could go on from is of no use: the rest must be a bundle, too.
@@ -137,7 +136,7 @@ void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::siz
     }
     Replacement folder(out, Replacement::Kind::kFolder, ErrorCode::kBundle);
     for (const FileSpec& file : slice.files) folder.add(file.name, bundle.read(file.name));
-    folder.add("manifest.json", std::as_bytes(std::span(text)));
+    folder.add(format::kManifest, std::as_bytes(std::span(text)));
     folder.publish();
   };
   in_context(cat("bundle ", quote_name(path.native())), [&] { with_bundle(path, write); });

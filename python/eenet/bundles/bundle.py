@@ -15,13 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from eenet.errors import UserError
-from eenet_rt._core import put_back
+from eenet_rt._core import FORMAT_VERSION, LARGEST_MANIFEST, MANIFEST, put_back
 
-FORMAT_VERSION = 1
-MANIFEST = "manifest.json"
-SCHEDULES = "scheduler.safetensors"
-CALIBRATION = "calibration.safetensors"
-_MOST_MANIFEST_BYTES = 16 << 20
 _A_LINK = (
     "is a link, expected a regular file; where a bundle's files are links, as in caches of hubs and volumes of "
     "ConfigMaps, take a copy with the links followed (cp -rL)"
@@ -148,7 +143,7 @@ class Bundle:
         path = folder / MANIFEST
         try:
             directory = _Directory(folder)
-            data = directory.read(MANIFEST, _MOST_MANIFEST_BYTES)
+            data = directory.read(MANIFEST, LARGEST_MANIFEST)
         except OSError as error:
             there = f"{MANIFEST}: {error.strerror}" if folder.is_dir() else error.strerror
             raise UserError(f"{folder} is not a bundle: {there}; expected a folder that eenet-export wrote") from error

@@ -17,6 +17,7 @@ from eenet.bundles.reference import Reference
 from eenet.errors import UserError
 from eenet.extras import extra
 from eenet.files import replacing
+from eenet_rt._core import SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def runtime_schedules(schedules: Sequence[Schedule]) -> list[eenet_rt.Schedule]:
         eenet_rt.ScheduleError: two of the same budget, or whatever else the runtime does not take.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scheduler.safetensors"
+        path = Path(folder) / SCHEDULES
         save_schedules(path, schedules, network="none", active=None)
         return eenet_rt.read_schedules(path).schedules
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import eenet_rt
 from eenet.budgets import BUDGET_HELP, Budget, parse_budget, within_budget
-from eenet.bundles.bundle import MANIFEST, Bundle, reading
+from eenet.bundles.bundle import Bundle, reading
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, run_command
 from eenet.errors import UserError
@@ -27,6 +27,7 @@ from eenet.workflows.bench import (
     planned_policy,
 )
 from eenet.workflows.profile import PROVIDERS, Inputs, MachineLoad, noise_inputs
+from eenet_rt._core import MANIFEST
 
 _NOISE_SAMPLES = 128
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)

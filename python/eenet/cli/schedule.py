@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
-from eenet.bundles.bundle import MANIFEST, SCHEDULES, Bundle
+from eenet.bundles.bundle import Bundle
 from eenet.bundles.schedules import Schedule, save_schedules
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
@@ -30,6 +30,7 @@ from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
 from eenet.workflows.summary import budget_text, exit_accuracies, exits_line, schedule_line, warn_of_margins
+from eenet_rt._core import MANIFEST, SCHEDULES
 
 _NETWORK = "predictions"  # of schedules that were fitted on predictions whose network is not known
 

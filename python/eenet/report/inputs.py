@@ -16,7 +16,7 @@ from eenet.errors import UserError
 from eenet.policies.calibration import Floats
 from eenet.prediction_checks import check_apart, check_predictions, check_report
 from eenet.predictions import Predictions
-from eenet.report.bundle import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
+from eenet.report.described import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
 from eenet.workflows.evaluate import Evaluation, evaluate
 from eenet.workflows.predict import bundle_images, predict_images
 from eenet.workflows.summary import exit_accuracies

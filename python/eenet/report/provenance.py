@@ -6,12 +6,12 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import eenet_rt
+from eenet.costs import CostProfile
 from eenet.policies.grid import FIT_SHARE
 from eenet.report.fits import SIMPLE_NAME, Ablation
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
 from eenet.report.style import number
-from eenet.workflows.profile import CostProfile
 
 
 def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:

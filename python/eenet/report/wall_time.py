@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.bundles.bundle import MANIFEST, reading
+from eenet.bundles.bundle import reading
 from eenet.errors import UserError
 from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.workflows.profile import MachineLoad, noise_inputs
+from eenet_rt._core import MANIFEST
 
 _SAMPLES = 100
 _WARM_UP = 5

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,13 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import naming
 
 # What a measured profile may be for: the short names that eenet_rt.load takes.
 PROVIDERS = ("cpu", "openvino", "cuda", "tensorrt", "nv_tensorrt_rtx")
 
-_KEY = ("device", "provider", "precision", "threads", "batch")
 _ERROR = "measure: error: "  # how the measuring process begins its message
 _WARM_UP = 20
 _NOISE_SAMPLES = 8
@@ -39,53 +39,6 @@ _UNSTEADY = 1.3  # median over the fastest tenth, above which a machine was busy
 _log = logging.getLogger(__name__)
 
 Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
-
-
-@dataclass(frozen=True)
-class CostProfile:
-    """Measured or computed cost of each exit; see ``docs/spec/format.md`` for the fields."""
-
-    unit: str
-    costs: tuple[float, ...]
-    static: float | None = None
-    device: str | None = None
-    provider: str | None = None
-    precision: str | None = None
-    threads: int | None = None
-    batch: int | None = None
-
-    @classmethod
-    def of_this_device(
-        cls, costs: Sequence[float], threads: int, static: float | None = None, provider: str = "cpu"
-    ) -> CostProfile:
-        """Milliseconds, under the key by which the runtime finds them on this device."""
-        device = eenet_rt.device_name()
-        return cls("ms", tuple(map(float, costs)), static, device, provider, "float32", threads, 1)
-
-    @classmethod
-    def from_json(cls, entry: dict[str, Any]) -> CostProfile:
-        """A profile of a manifest.
-
-        Raises:
-            KeyError, TypeError, ValueError: it is malformed.
-        """
-        static = entry["static"]
-        costs = tuple(float(cost) for cost in entry["costs"])
-        profile = cls(str(entry["unit"]), costs, None if static is None else float(static))
-        if profile.unit != "ms":
-            return profile
-        device, provider, precision = (str(entry[name]) for name in ("device", "provider", "precision"))
-        threads, batch = int(entry["threads"]), int(entry["batch"])
-        return replace(profile, device=device, provider=provider, precision=precision, threads=threads, batch=batch)
-
-    def same_key(self, entry: dict[str, Any]) -> bool:
-        """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""
-        return all(entry.get(name) == getattr(self, name) for name in ("unit", *_KEY))
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of the manifest; a profile that holds everywhere has no key."""
-        value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
-        return value | {name: getattr(self, name) for name in _KEY if getattr(self, name) is not None}
 
 
 @dataclass(frozen=True)

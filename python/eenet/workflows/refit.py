@@ -9,18 +9,10 @@ from pathlib import Path
 
 import eenet_rt
 from eenet.budgets import Budget, feasible_budgets
-from eenet.bundles.bundle import (
-    CALIBRATION,
-    MANIFEST,
-    SCHEDULES,
-    Bundle,
-    file_entry,
-    listed_files,
-    reading,
-    save_manifest,
-)
+from eenet.bundles.bundle import Bundle, file_entry, listed_files, reading, save_manifest
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import Schedule, save_schedules
+from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import replacing_folder
 from eenet.locks import undisturbed
@@ -30,8 +22,9 @@ from eenet.policies.calibration import Floats, check_schedule
 from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
-from eenet.workflows.profile import CostProfile, ProfileOptions, measure, noise_inputs
+from eenet.workflows.profile import ProfileOptions, measure, noise_inputs
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
+from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
 @dataclass(frozen=True)

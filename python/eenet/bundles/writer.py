@@ -10,9 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from eenet.bundles.bundle import FORMAT_VERSION, MANIFEST, file_entry, save_manifest
+from eenet.bundles.bundle import file_entry, save_manifest
+from eenet.costs import CostProfile
 from eenet.models import SegmentSpec
-from eenet.workflows.profile import CostProfile
+from eenet_rt._core import FORMAT_VERSION, MANIFEST
 
 
 @dataclass(frozen=True)

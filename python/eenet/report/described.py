@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 import eenet_rt
-from eenet.bundles.bundle import CALIBRATION, MANIFEST, SCHEDULES, Bundle, reading
+from eenet.bundles.bundle import Bundle, reading
 from eenet.bundles.calibration import parse_calibration
+from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.prediction_checks import check_network
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-from eenet.workflows.profile import CostProfile
+from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
 @dataclass(frozen=True)

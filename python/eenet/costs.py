@@ -1,0 +1,58 @@
+"""What the exits of a network cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import eenet_rt
+
+_KEY = ("device", "provider", "precision", "threads", "batch")
+
+
+@dataclass(frozen=True)
+class CostProfile:
+    """Measured or computed cost of each exit; see ``docs/spec/format.md`` for the fields."""
+
+    unit: str
+    costs: tuple[float, ...]
+    static: float | None = None
+    device: str | None = None
+    provider: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    batch: int | None = None
+
+    @classmethod
+    def of_this_device(
+        cls, costs: Sequence[float], threads: int, static: float | None = None, provider: str = "cpu"
+    ) -> CostProfile:
+        """Milliseconds, under the key by which the runtime finds them on this device."""
+        device = eenet_rt.device_name()
+        return cls("ms", tuple(map(float, costs)), static, device, provider, "float32", threads, 1)
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> CostProfile:
+        """A profile of a manifest.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is malformed.
+        """
+        static = entry["static"]
+        costs = tuple(float(cost) for cost in entry["costs"])
+        profile = cls(str(entry["unit"]), costs, None if static is None else float(static))
+        if profile.unit != "ms":
+            return profile
+        device, provider, precision = (str(entry[name]) for name in ("device", "provider", "precision"))
+        threads, batch = int(entry["threads"]), int(entry["batch"])
+        return replace(profile, device=device, provider=provider, precision=precision, threads=threads, batch=batch)
+
+    def same_key(self, entry: dict[str, Any]) -> bool:
+        """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""
+        return all(entry.get(name) == getattr(self, name) for name in ("unit", *_KEY))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of the manifest; a profile that holds everywhere has no key."""
+        value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
+        return value | {name: getattr(self, name) for name in _KEY if getattr(self, name) is not None}
