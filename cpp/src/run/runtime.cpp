@@ -66,7 +66,7 @@ class Runtime::State::Lease {
   ~Lease() { state_.idle.put(std::move(caller_)); }
 
   Runner& runner() noexcept { return caller_->runner; }
-  Mode& mode() noexcept { return *caller_->mode; }
+  const Mode& mode() noexcept { return *caller_->mode; }
 
  private:
   State& state_;
@@ -75,6 +75,7 @@ class Runtime::State::Lease {
 
 Runtime::State::State(std::shared_ptr<const Model> loaded)
     : model(std::move(loaded)),
+      mode(std::make_shared<const Mode>()),
       stats(model->manifest().num_exits()),
       times(model->manifest().num_exits()) {}
 
@@ -111,26 +112,24 @@ Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budge
 
 Runtime::~Runtime() = default;
 
-Runtime::State::Plan Runtime::State::plan(const InferOptions& options, Mode& in_force) {
+Runtime::State::Plan Runtime::State::plan(const InferOptions& options, const Mode& in_force) {
   Plan plan;
   plan.options = {options, nullptr, &times, nullptr};
   if (options.policy) {
     plan.options.policy = *options.policy;
     return plan;
   }
-  plan.schedule = in_force.schedule;
-  if (in_force.controller) {
-    plan.schedule = in_force.controller->choose();
-    if (!options.forced_exit) plan.controller = in_force.controller.get();
-  }
+  plan.schedule = in_force.next_schedule();
+  if (!options.forced_exit) plan.controller = in_force.controller();
   if (!plan.schedule) return plan;
-  plan.options.policy = in_force.adapted
-                            ? in_force.adapted.get()
-                            : model->budgets().schedules()[*plan.schedule]->exit_policy.get();
-  if (options.forced_exit || !in_force.watch) return plan;
+  plan.options.policy = in_force.adapted();
+  if (plan.options.policy == nullptr) {
+    plan.options.policy = model->budgets().schedules()[*plan.schedule]->exit_policy.get();
+  }
+  if (options.forced_exit || !in_force.watch()) return plan;
   plan.watched = true;
   plan.limited = options.max_exit || options.deadline_ms || model->manifest().hands_on();
-  if (!plan.limited) plan.options.audits = in_force.watch->lottery();
+  if (!plan.limited) plan.options.audits = in_force.watch()->lottery();
   return plan;
 }
 
@@ -139,7 +138,7 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
   const State::Plan plan = state_->plan(options, lease.mode());
   Result result = lease.runner().run(inputs, plan.options);
   result.schedule = plan.schedule;
-  result.adapted = plan.schedule && lease.mode().adapted;
+  result.adapted = plan.schedule && lease.mode().adapted() != nullptr;
   if (options.forced_exit) return result;
   state_->record(result, plan.controller);
   if (plan.watched) state_->show(lease.mode(), result, plan.limited);
@@ -163,7 +162,7 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   const State::Plan plan = state_->plan(options, lease.mode());
   BatchResult result = lease.runner().run_batch(inputs, plan.options);
   result.schedule = plan.schedule;
-  result.adapted = plan.schedule && lease.mode().adapted;
+  result.adapted = plan.schedule && lease.mode().adapted() != nullptr;
   if (options.forced_exit) return result;
   std::vector<std::size_t> reached(result.segment_ms.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
@@ -201,24 +200,15 @@ void Runtime::State::record(const Result& result, Controller* controller) {
 void Runtime::State::put_in_force(std::optional<std::size_t> schedule,
                                   std::shared_ptr<Controller> controller) {
   const std::lock_guard lock(mutex);
-  Mode next{schedule, std::move(controller), mode ? mode->watch : nullptr, nullptr, nullptr};
-  if (next.watch && next.watch->adapts()) {
-    if (next.controller) {
-      throw Error(
-          ErrorCode::kConfiguration,
-          "budget: a controller came while a watch adapts thresholds, one of them expected");
-    }
-    if (schedule) next.adaptation = next.watch->make_adaptation(*schedule);
-  }
-  replace(next);
+  replace(mode->with_schedule(schedule, std::move(controller)));
 }
 
-void Runtime::State::replace(const Mode& next) {
-  mode = std::make_shared<Mode>(next);
+void Runtime::State::replace(Mode next) {
+  mode = std::make_shared<const Mode>(std::move(next));
   version.fetch_add(1, std::memory_order_release);
 }
 
-std::shared_ptr<Mode> Runtime::State::current_mode() const {
+std::shared_ptr<const Mode> Runtime::State::current_mode() const {
   const std::lock_guard lock(mutex);
   return mode;
 }
@@ -237,15 +227,13 @@ std::size_t Runtime::set_budget(const ControllerOptions& options) {
 }
 
 std::shared_ptr<const Schedule> Runtime::schedule() const {
-  const std::shared_ptr<Mode> mode = state_->current_mode();
-  const std::optional<std::size_t> index =
-      mode->controller ? mode->controller->choose() : mode->schedule;
+  const std::optional<std::size_t> index = state_->current_mode()->next_schedule();
   return index ? budgets().schedules()[*index] : nullptr;
 }
 
 std::optional<double> Runtime::surplus() const {
-  const std::shared_ptr<Mode> mode = state_->current_mode();
-  return mode->controller ? std::optional(mode->controller->surplus()) : std::nullopt;
+  const std::shared_ptr<const Mode> mode = state_->current_mode();
+  return mode->controller() ? std::optional(mode->controller()->surplus()) : std::nullopt;
 }
 
 const Manifest& Runtime::manifest() const noexcept {

@@ -10,26 +10,14 @@
 
 #include "eenet/runtime.h"
 
-#include "budget/controller.h"
 #include "budget/segment_times.h"
 #include "engine/model.h"
+#include "run/mode.h"
 #include "run/runner.h"
 #include "run/stats_recorder.h"
 #include "util/free_list.h"
-#include "watch/adaptation.h"
-#include "watch/watch.h"
 
 namespace eenet {
-
-/// What decides when samples leave: a schedule, full depth, or a controller that picks a schedule
-/// for each call.
-struct Mode {
-  std::optional<std::size_t> schedule;  ///< Index; none: full depth. With a controller, its target.
-  std::shared_ptr<Controller> controller;
-  std::shared_ptr<Watch> watch;               ///< Null: none.
-  std::shared_ptr<Adaptation> adaptation;     ///< Null: thresholds stay as they are.
-  std::shared_ptr<const ExitPolicy> adapted;  ///< In place of the schedule's own; null: that one.
-};
 
 /// What a Runtime consists of.
 struct Runtime::State {
@@ -39,7 +27,7 @@ struct Runtime::State {
 
     Runner runner;
     std::uint64_t version = 0;
-    std::shared_ptr<Mode> mode;
+    std::shared_ptr<const Mode> mode;
   };
 
   /// What one call is to do.
@@ -55,14 +43,14 @@ struct Runtime::State {
 
   explicit State(std::shared_ptr<const Model> model);
 
-  Plan plan(const InferOptions& options, Mode& mode);
+  Plan plan(const InferOptions& options, const Mode& in_force);
   void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller);
   void record(const Result& result, Controller* controller);
 
-  std::shared_ptr<Mode> current_mode() const;
+  std::shared_ptr<const Mode> current_mode() const;
   void put_in_force(std::optional<std::size_t> schedule, std::shared_ptr<Controller> controller);
   /// Needs the lock.
-  void replace(const Mode& next);
+  void replace(Mode next);
 
   void exchange_watch(std::shared_ptr<Watch> watch);
   void show(const Mode& shown, const Result& result, bool limited);
@@ -72,7 +60,7 @@ struct Runtime::State {
 
   std::shared_ptr<const Model> model;
   mutable std::mutex mutex;               // Guards mode.
-  std::shared_ptr<Mode> mode;             // Replaced as a whole.
+  std::shared_ptr<const Mode> mode;       // Replaced as a whole.
   std::atomic<std::uint64_t> version{0};  // Of mode.
   StatsRecorder stats;
   SegmentTimes times;

@@ -28,41 +28,33 @@ void Runtime::State::exchange_watch(std::shared_ptr<Watch> watch) {
   std::shared_ptr<Watch> before;
   {
     const std::lock_guard lock(mutex);
-    if (watch && watch->adapts() && (mode->controller || !mode->schedule)) {
-      throw Error(ErrorCode::kConfiguration,
-                  std::string("adapt: ") + (mode->controller ? "a controller" : "full depth") +
-                      " is in force, a fixed schedule expected");
-    }
-    before = mode->watch;
-    Mode next{mode->schedule, mode->controller, watch, nullptr, nullptr};
-    if (watch && next.schedule) next.adaptation = watch->make_adaptation(*next.schedule);
-    replace(next);
+    before = mode->shared_watch();
+    replace(mode->with_watch(std::move(watch)));
   }
   // Runners that rest keep the old mode, and with it the watch, until they run again.
   if (before) before->silence();
 }
 
 Health Runtime::health() const {
-  const std::shared_ptr<Mode> mode = state_->current_mode();
-  return mode->watch ? mode->watch->health(mode->adaptation.get()) : Health{};
+  const std::shared_ptr<const Mode> mode = state_->current_mode();
+  return mode->watch() ? mode->watch()->health(mode->adaptation()) : Health{};
 }
 
 void Runtime::reset_thresholds() {
-  Mode before;
+  std::shared_ptr<const Mode> before;
   {
     const std::lock_guard lock(state_->mutex);
-    before = *state_->mode;
-    if (!before.adapted) return;
-    state_->replace({before.schedule, nullptr, before.watch,
-                     before.watch->make_adaptation(*before.schedule), nullptr});
+    before = state_->mode;
+    if (!before->adapted()) return;
+    state_->replace(before->with_own_thresholds());
   }
-  before.watch->restart(*before.schedule);
+  before->watch()->restart(*before->schedule());
 }
 
 void Runtime::State::show(const Mode& shown, const Result& result, bool limited) {
   WatchedSample sample{result.exit, result.scores, limited, std::nullopt};
   if (result.audit_label) sample.agrees = result.label == *result.audit_label;
-  if (shown.watch->count(*result.schedule, sample, shown.adaptation.get())) {
+  if (shown.watch()->count(*result.schedule, sample, shown.adaptation())) {
     judge(shown, *result.schedule);
   }
 }
@@ -74,13 +66,13 @@ void Runtime::State::show(const Mode& shown, const BatchResult& result, bool lim
     const auto scores = std::span(result.scores).subspan(i * result.num_exits, exit + 1);
     WatchedSample sample{exit, scores, limited, std::nullopt};
     if (result.audited(i)) sample.agrees = result.labels[i] == result.audit_labels[i];
-    due = shown.watch->count(*result.schedule, sample, shown.adaptation.get()) || due;
+    due = shown.watch()->count(*result.schedule, sample, shown.adaptation()) || due;
   }
   if (due) judge(shown, *result.schedule);
 }
 
 void Runtime::State::judge(const Mode& shown, std::size_t schedule) {
-  const Watch::Events events = shown.watch->judge(schedule, shown.adaptation.get());
+  const Watch::Events events = shown.watch()->judge(schedule, shown.adaptation());
   if (events.policy) put_thresholds(shown, events.policy);
   if (!events.on_alarm) return;
   for (const Alarm& alarm : events.alarms) events.on_alarm(alarm);
@@ -89,11 +81,9 @@ void Runtime::State::judge(const Mode& shown, std::size_t schedule) {
 void Runtime::State::put_thresholds(const Mode& shown, std::shared_ptr<const ExitPolicy> policy) {
   const std::lock_guard lock(mutex);
   // Whoever has put something else in force since then meant it.
-  if (mode->adaptation != shown.adaptation) return;
-  Mode next = *mode;
-  const auto& own = model->budgets().schedules()[*next.schedule]->exit_policy;
-  next.adapted = policy == own ? nullptr : std::move(policy);
-  replace(next);
+  if (mode->adaptation() != shown.adaptation()) return;
+  const auto& own = model->budgets().schedules()[*mode->schedule()]->exit_policy;
+  replace(mode->with_thresholds(policy == own ? nullptr : std::move(policy)));
 }
 
 }  // namespace eenet
