@@ -20,8 +20,13 @@ bool is_truth_value(py::handle object) {
 
 /// Whether `float()` would take it for a number, and not for what one may be read from.
 bool is_number(py::handle object) {
-  return PyNumber_Check(object.ptr()) != 0 && !is_truth_value(object) &&
-         !py::isinstance<py::array>(object);
+  if (is_truth_value(object)) return false;
+  if (PyFloat_Check(object.ptr()) != 0 || PyLong_Check(object.ptr()) != 0) return true;
+  if (PyNumber_Check(object.ptr()) == 0 || py::isinstance<py::array>(object)) return false;
+  // numpy's complex numbers turn into floats, without their imaginary part.
+  const py::module_ numbers = py::module_::import("numbers");
+  return !py::isinstance(object, numbers.attr("Complex")) ||
+         py::isinstance(object, numbers.attr("Real"));
 }
 
 }  // namespace
@@ -50,7 +55,8 @@ double check_number(py::handle object, const std::string& name) {
   if (!is_number(object)) refuse_type(object, name, "a number");
   const double value = PyFloat_AsDouble(object.ptr());
   if (value == -1 && PyErr_Occurred() != nullptr) {
-    PyErr_Clear();
+    const py::error_already_set error;
+    if (!error.matches(PyExc_OverflowError) && !error.matches(PyExc_TypeError)) throw error;
     refuse_type(object, name, "a number that a float can hold");
   }
   return value;

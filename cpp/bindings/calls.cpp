@@ -182,9 +182,10 @@ void shorten_complaint(PyObject* self, PyObject* const* args, std::size_t count,
 
 PyObject* dispatch(PyObject* self, PyObject* const* args, std::size_t count_and_flag,
                    PyObject* keywords) {
-  PyObject* const result = pybinds(self, args, count_and_flag, keywords);
-  if (result != nullptr || PyErr_ExceptionMatches(PyExc_TypeError) == 0) return result;
   try {
+    // Throws where the name of an argument is no text that UTF-8 could hold.
+    PyObject* const result = pybinds(self, args, count_and_flag, keywords);
+    if (result != nullptr || PyErr_ExceptionMatches(PyExc_TypeError) == 0) return result;
     shorten_complaint(self, args, static_cast<std::size_t>(PyVectorcall_NARGS(count_and_flag)),
                       keywords);
   } catch (py::error_already_set& error) {

@@ -38,7 +38,12 @@ void guard_classes(const py::module_& module) {
     auto* const type = reinterpret_cast<PyTypeObject*>(value.ptr());
     if (py::detail::get_type_info(type) == nullptr) continue;
     const py::object members = value.attr("__dict__");
-    type->tp_new = members.contains("__init__") ? &make_whole : &refuse_new;
+    // pybind11 gives every class an `__init__`, a slot of its own where the bindings define none.
+    const py::object init = members["__init__"];
+    type->tp_new = Py_IS_TYPE(init.ptr(), &PyWrapperDescr_Type) ? &refuse_new : &make_whole;
+    // A subclass could have its own `__init__` called on an object without a value.
+    type->tp_flags &= ~Py_TPFLAGS_BASETYPE;
+    PyType_Modified(type);
     if (!members.contains("__reduce__")) {
       value.attr("__reduce__") =
           py::cpp_function(&refuse_pickling, py::name("__reduce__"), py::is_method(value));

@@ -49,6 +49,7 @@ TYPES: dict[str, Callable[[eenet_rt.Runtime], object]] = {
     "forced_exit: float came, an integer expected": infer(forced_exit=1.0),
     "deadline_ms: bool came, a number expected": infer(deadline_ms=np.True_),
     "deadline_ms: str came, a number expected": infer(deadline_ms="5"),
+    "deadline_ms: complex64 came, a number expected": infer(deadline_ms=np.complex64(2)),
     "handoff_dtype: int came, text expected": infer(handoff_dtype=16),
     "infer(): explain: str came, bool expected": infer(explain="yes"),
     "infer(): there is no argument 'max_exits', did you mean max_exit?": infer(max_exits=1),
@@ -135,6 +136,23 @@ def test_no_object_is_without_its_value(kind: type) -> None:
             make(kind)
     with pytest.raises(TypeError):
         kind()
+    with pytest.raises(TypeError, match="is not an acceptable base type"):
+        type("Own", (kind,), {"__init__": lambda self: repr(self)})
+
+
+def test_names_that_are_no_text(runtime: eenet_rt.Runtime) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        runtime.infer(golden.INPUTS[0], **{LONE: 1})
+
+
+class Interrupted:
+    def __float__(self) -> float:
+        raise KeyboardInterrupt
+
+
+def test_what_a_number_raises_comes_out(runtime: eenet_rt.Runtime) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        runtime.infer(golden.INPUTS[0], deadline_ms=Interrupted())
 
 
 @pytest.mark.parametrize("work", [copy.copy, copy.deepcopy, *(lambda v, p=p: pickle.dumps(v, p) for p in range(6))])
