@@ -98,6 +98,8 @@ class ImagePreprocessing:
         try:
             if (value["kind"], value["layout"]) != ("image", "CHW"):
                 raise UserError(f"preprocessing: got {value['kind']}/{value['layout']}, expected image/CHW")
+            if value["color"] != "RGB":
+                raise UserError(f"preprocessing: color: got {value['color']!r}, expected 'RGB'")
             if value.get("resize") not in (None, _RESIZE):
                 raise UserError(f"preprocessing: resize: got {value['resize']}, expected {_RESIZE}")
             size: Sequence[int] = value["size"]

@@ -72,6 +72,17 @@ def test_name_is_taken(tiny: TrainedBundle, head: Path) -> None:
     assert contents(head) == before
 
 
+def test_a_bundle_is_no_place_for_another(tiny: TrainedBundle, tmp_path: Path) -> None:
+    shutil.copytree(tiny.path, tmp_path / "own.eenet")
+    (tmp_path / "link").symlink_to(tmp_path / "own.eenet")
+    (tmp_path / "manifest.json").write_text("{}")  # of something else
+    for inside in (tmp_path / "own.eenet" / "slice", tmp_path / "link" / "slice"):
+        with pytest.raises(eenet_rt.InputError, match=r"slice' lies inside the bundle .*own\.eenet', a path outside"):
+            eenet_rt.slice_bundle(tiny.path, 0, 1, inside)
+    assert contents(tmp_path / "own.eenet") == contents(tiny.path)
+    eenet_rt.slice_bundle(tiny.path, 0, 1, tmp_path / "slice")
+
+
 def test_no_folder_to_write_in(tiny: TrainedBundle, tmp_path: Path) -> None:
     with pytest.raises(eenet_rt.BundleError, match=r"absent/no\.eenet': cannot be written: No such file"):
         eenet_rt.slice_bundle(tiny.path, 0, 1, tmp_path / "absent" / "no.eenet")

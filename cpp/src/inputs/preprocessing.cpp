@@ -1,6 +1,7 @@
 #include "eenet/preprocessing.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "eenet/error.h"
 
@@ -45,6 +46,7 @@ ImagePreprocessing ImagePreprocessing::parse(std::string_view declared) {
   const nlohmann::json document = parse_json(declared, "preprocessing", ErrorCode::kInput);
   const JsonNode root(document, "preprocessing", ErrorCode::kInput);
   expect_text(root.at("kind"), "image");
+  expect_text(root.at("color"), "RGB");
   expect_text(root.at("layout"), "CHW");
   ImagePreprocessing out;
   const std::vector<JsonNode> size = root.at("size").items(2, 2);
@@ -60,9 +62,13 @@ ImagePreprocessing ImagePreprocessing::parse(std::string_view declared) {
   const std::vector<double> mean = read_channels(root.at("mean"), channels);
   const std::vector<double> std = read_channels(root.at("std"), channels);
   for (std::size_t c = 0; c < channels; ++c) {
-    if (std[c] == 0) root.at("std").fail("0", "numbers other than 0");
+    if (!(std[c] > 0)) root.at("std").fail(cat(std[c]), "numbers above 0");
     out.factor_.push_back(static_cast<float>(scale / std[c]));
     out.offset_.push_back(static_cast<float>(-mean[c] / std[c]));
+    if (!std::isfinite(255 * out.factor_[c] + out.offset_[c])) {
+      root.fail(cat("scale ", scale, ", mean ", mean[c], " and std ", std[c]),
+                "numbers that bytes of images stay finite by");
+    }
   }
   return out;
 }

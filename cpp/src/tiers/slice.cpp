@@ -114,6 +114,24 @@ class Cut {
   Json out_;
 };
 
+/// A bundle's folder is its own.
+void refuse_bundles_around(const std::filesystem::path& out) {
+  std::error_code unknown;
+  std::filesystem::path folder = std::filesystem::weakly_canonical(out, unknown);
+  while (folder.has_relative_path()) {
+    folder = folder.parent_path();
+    if (!std::filesystem::exists(folder / format::kManifest, unknown)) continue;
+    try {
+      Bundle::open(folder);
+    } catch (const Error&) {
+      continue;  // Somebody else's manifest.
+    }
+    throw Error(ErrorCode::kInput,
+                cat("out: ", quote_name(out.native()), " lies inside the bundle ",
+                    quote_name(folder.native()), ", a path outside it expected"));
+  }
+}
+
 }  // namespace
 
 void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::size_t end,
@@ -123,6 +141,7 @@ void slice_bundle(const std::filesystem::path& path, std::size_t begin, std::siz
     throw Error(ErrorCode::kInput,
                 cat("out: ", quote_name(out.native()), " is there, a new name expected"));
   }
+  refuse_bundles_around(out);
   const auto write = [&](const Bundle& bundle) {
     const Manifest& manifest = bundle.manifest();
     check_range(manifest, begin, end);
