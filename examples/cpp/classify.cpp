@@ -3,7 +3,8 @@
 //     classify densenet121.eenet images.f32 [BUDGET]
 //
 // images.f32 holds samples of the network's only input one after the other, preprocessed, as
-// numpy's tofile() writes them: float32, row-major, no header.
+// numpy's tofile() writes them: float32, row-major, no header. BUDGET is a share of full cost, as
+// 65%, or a number in the unit of the bundle's schedules.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -12,13 +13,13 @@
 #include <eenet/runtime.h>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <iostream>
 #include <iterator>
 #include <numeric>
 #include <optional>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -46,6 +47,12 @@ Samples read_samples(const std::string& path, const eenet::Manifest& manifest) {
   }
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> bytes(std::istreambuf_iterator<char>(file), {});
+  const std::size_t size = samples.size_of_one() * sizeof(float);
+  if (!file || bytes.empty() || bytes.size() % size != 0) {
+    throw eenet::Error(eenet::ErrorCode::kInput,
+                       path + ": " + (file ? std::to_string(bytes.size()) + " bytes" : "no file") +
+                           " came, samples of " + std::to_string(size) + " bytes expected");
+  }
   samples.values.resize(bytes.size() / sizeof(float));
   std::copy_n(bytes.data(), samples.values.size() * sizeof(float),
               reinterpret_cast<char*>(samples.values.data()));
@@ -56,16 +63,16 @@ Samples read_samples(const std::string& path, const eenet::Manifest& manifest) {
 std::vector<eenet::Result> classify(eenet::Runtime& runtime, const Samples& samples) {
   constexpr std::size_t kThreads = 2;
   std::vector<eenet::Result> results(samples.count());
-  std::vector<std::thread> threads;
+  std::vector<std::future<void>> threads;
   for (std::size_t t = 0; t < kThreads; ++t) {
-    threads.emplace_back([&, t] {
+    threads.push_back(std::async(std::launch::async, [&, t] {
       for (std::size_t i = t; i < results.size(); i += kThreads) {
         const eenet::TensorView input = samples.at(i);
         results[i] = runtime.infer({&input, 1});
       }
-    });
+    }));
   }
-  for (std::thread& thread : threads) thread.join();
+  for (std::future<void>& thread : threads) thread.get();  // Throws what the thread has thrown.
   return results;
 }
 
@@ -74,7 +81,9 @@ void run(const std::string& bundle, const std::string& file, std::optional<eenet
   options.files.libraries = {"libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
   const auto loaded = eenet::Runtime::load(bundle, options);
   eenet::Runtime& runtime = *loaded;
-  if (budget) runtime.set_budget(*budget);
+  if (budget && !runtime.set_budget(*budget)) {
+    std::cerr << "classify: warning: " << runtime.budgets().full_depth_notice(*budget) << "\n";
+  }
   const eenet::Manifest& manifest = runtime.manifest();
   const Samples samples = read_samples(file, manifest);
   for (const eenet::Result& result : classify(runtime, samples)) {
@@ -83,7 +92,7 @@ void run(const std::string& bundle, const std::string& file, std::optional<eenet
               << "\n";
   }
   const eenet::Stats stats = runtime.stats();
-  std::cout << stats.count << " samples, " << stats.latency.mean_ms.value_or(0)
+  std::cout << stats.count << " sample(s), " << stats.latency.mean_ms.value_or(0)
             << " ms on average\n";
 }
 

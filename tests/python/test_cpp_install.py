@@ -91,10 +91,20 @@ def test_cpp_project_outside_the_tree(installed: Path, tiny: TrainedBundle, tmp_
     tiny.inputs[:20].tofile(tmp_path / "x.f32")
     done = run(program, tiny.path, tmp_path / "x.f32")
     assert answers(done.stdout) == expected(tiny, 20)
-    assert "20 samples" in done.stdout
+    assert "20 sample(s)" in done.stdout
     needs_shared = "libeenet.so" in run("readelf", "--dynamic", program).stdout
     assert needs_shared == (library == "eenet::shared")
     assert "budget" in run(program, tiny.path, tmp_path / "x.f32", 1e-9, status=2).stderr
+    full = run(program, tiny.path, tmp_path / "x.f32", 1e9)
+    assert full.stderr.startswith("classify: warning: budget: 1e+09 ms is above the full cost of")
+    (tmp_path / "cut.f32").write_bytes((tmp_path / "x.f32").read_bytes()[:-1])
+    (tmp_path / "empty.f32").touch()
+    for name, came in (("none.f32", "no file came"), ("cut.f32", "bytes came"), ("empty.f32", "0 bytes came")):
+        refused = run(program, tiny.path, tmp_path / name, status=2)
+        assert refused.stdout == ""
+        assert refused.stderr.count("\n") == 1
+        assert f"{name}: " in refused.stderr
+        assert came in refused.stderr
 
 
 def test_find_package_knows_its_version(installed: Path, tmp_path: Path) -> None:
@@ -113,14 +123,25 @@ def test_c_example(c_example: Path, tiny: TrainedBundle, tmp_path: Path) -> None
         found += answers(done.stdout)
         assert "1 sample(s)" in done.stdout
     assert found == expected(tiny, 5)
-    full = run(c_example, tiny.path, tmp_path / "0.f32", 1e9)
+    x_file = tmp_path / "0.f32"
+    full = run(c_example, tiny.path, x_file, 1e9)
     assert answers(full.stdout)[0][1] == 2
+    assert "is above full cost: full depth runs" in full.stderr
+    runtime = eenet_rt.load(str(tiny.path), budget="90%")
+    share = run(c_example, tiny.path, x_file, "90%")
+    assert answers(share.stdout) == [(r.label, r.exit) for r in [runtime.infer(tiny.inputs[0])]]
+    assert share.stderr == ""
     for arguments, message in (
         ([tmp_path / "none.eenet", tmp_path / "0.f32"], "none.eenet"),
-        ([tiny.path, tmp_path / "0.f32", "1e-9"], "budget: 1e-09 ms came"),
+        ([tiny.path, x_file, "1e-9"], "budget: 1e-09 ms came"),
+        ([tiny.path, x_file, "200%"], "at most 100% expected"),
+        *(([tiny.path, x_file, text], f"'{text}' came, a number") for text in ("65x", "65%%", "", "%", "-1", "nan")),
         ([tiny.path, tmp_path], "float32 numbers expected"),
     ):
-        assert message in run(c_example, *arguments, status=2).stderr
+        refused = run(c_example, *arguments, status=2).stderr
+        assert message in refused
+        assert refused.startswith("classify: ")
+        assert refused.count("\n") == 1
 
 
 def test_what_the_libraries_show(installed: Path) -> None:
