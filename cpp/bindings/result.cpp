@@ -328,6 +328,9 @@ void register_result(py::module_& module) {
           "probabilities",
           [](const Answer& result) { return copy_array<float>(result.probabilities); },
           "Probability of each class at the exit taken, float32 (C,).")
+      .def_property_readonly(
+          "probability", [](const Answer& result) { return result.probabilities[result.label]; },
+          "That of the answered class.")
       .def_property_readonly("scores", &get_scores,
                              "Confidence score of each exit passed, the exit taken included (0 for "
                              "a disabled exit and the last one); empty at full depth.")

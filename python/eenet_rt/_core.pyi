@@ -554,6 +554,11 @@ class Result:
         Probability of each class at the exit taken, float32 (C,).
         """
     @property
+    def probability(self) -> float:
+        """
+        That of the answered class.
+        """
+    @property
     def schedule(self) -> int | None:
         """
         Index of the schedule in force; None under another policy or at full depth.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -82,6 +83,15 @@ def test_what_is_wrong_with_the_calibration_file_is_said(
     status, text, _ = run(capsys, "evaluate", "--predictions", tmp_path / "test.npz", "--schedule", spare, "--json")
     assert status == 0
     assert json.loads(text)["schedules"][0]["budget"] == 0.65 * COSTS[-1]
+
+
+def test_what_a_bundle_was_fitted_on_says_nothing_of_it(
+    tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tiny.validation.split(0.3, 1)[0].save(tmp_path / "part.npz")
+    status, _, error = run(capsys, "evaluate", "--predictions", tmp_path / "part.npz", "--schedule", tiny.path)
+    assert status == 2
+    assert re.search(r"part\.npz: (\d+) of \1 samples are among those that policies were fitted on", error)
 
 
 @pytest.mark.parametrize("policy", ["learned-stopping", "maximum", "eenet"])

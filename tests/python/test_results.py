@@ -171,6 +171,7 @@ def test_indices(batch: eenet_rt.BatchResult) -> None:
 
 def test_plain_values(runtime: eenet_rt.Runtime, batch: eenet_rt.BatchResult) -> None:
     result = runtime.infer(golden.INPUTS[0], return_logits=True, explain=True)
+    assert result.probability == result.probabilities[result.label]
     plain = result.to_dict()
     assert plain.keys() == properties(result).keys()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

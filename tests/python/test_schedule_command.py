@@ -11,7 +11,7 @@ import pytest
 
 import eenet_rt
 from eenet.predictions import Predictions
-from eenet.workflows.evaluate import evaluate
+from eenet.workflows.evaluate import evaluate, evaluate_exit_quality
 from eenet.zoo import zoo_folder
 from support.schedule_command import run
 
@@ -61,10 +61,12 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
     assert schedules.schedules[0].exit_policy.combiner is not None
     text = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out)[1]
     assert text.startswith(f"{files[1]}: ")
+    report = Predictions.load(files[1])
+    combined = evaluate_exit_quality(report, schedules.schedules[0].exit_policy).accuracy[-1]
+    assert f"(all exits combined: {100 * combined:.2f} %), exit shares" in text
     status, text, _ = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out, "--json")
     assert status == 0
     rows = json.loads(text)["schedules"]
-    report = Predictions.load(files[1])
     for row, schedule in zip(rows, schedules.schedules, strict=True):
         expected = evaluate(report, schedule.exit_policy, [0.83, 1.69, 2.46])
         assert row["budget"] == schedule.budget

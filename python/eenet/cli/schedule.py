@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
 from eenet.bundles.bundle import Bundle
+from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import Schedule, save_schedules
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
@@ -30,7 +31,7 @@ from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
 from eenet.workflows.summary import budget_text, exit_accuracies, exits_line, schedule_line, warn_of_margins
-from eenet_rt._core import MANIFEST, SCHEDULES
+from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 _NETWORK = "predictions"  # of schedules that were fitted on predictions whose network is not known
 
@@ -66,7 +67,10 @@ def _parser() -> ArgumentParser:
     fit.set_defaults(run=_fit)
 
     evaluation = _command(commands, "evaluate", "what schedules do on report data")
-    evaluation.add_argument("--predictions", type=Path, required=True, help="that nothing was fitted on, .npz")
+    evaluation.add_argument(
+        "--predictions", type=Path, required=True,
+        help="that nothing was fitted on, .npz; checked where --schedule is a bundle that holds what it was fitted on",
+    )  # fmt: skip
     evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle")
     evaluation.add_argument(
         "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
@@ -221,12 +225,14 @@ def _rows(schedules: Sequence[Schedule], calibration_set: Predictions) -> list[d
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     predictions = Predictions.load(arguments.predictions)
-    file, networks = _read_schedules(arguments.schedule)
+    file, networks, fitted = _read_schedules(arguments.schedule)
     expected = {(s.exit_policy.num_exits, s.exit_policy.num_classes) for s in file.schedules}
     came = (predictions.num_exits, predictions.num_classes)
     if expected != {came}:
         raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
     check_network(predictions, networks, str(arguments.predictions), f"that of {arguments.schedule}")
+    if fitted:
+        check_apart(predictions, fitted, str(arguments.predictions), str(arguments.schedule))
     chosen = file.schedules
     if arguments.budget:
         chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
@@ -243,18 +249,29 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
             f"{schedule.policy}: {budget_text(schedule)}, spent {result.mean_cost:.4g}, "
-            f"accuracy {100 * result.accuracy:.2f} %, exit shares {shares} %"
+            f"accuracy {100 * result.accuracy:.2f} %{_combined(schedule, predictions)}, exit shares {shares} %"
         )
 
 
-def _read_schedules(path: Path) -> tuple[eenet_rt.ScheduleFile, list[str | None]]:
-    """Schedules, and ids of the network that they are for."""
+def _combined(schedule: eenet_rt.Schedule, predictions: Predictions) -> str:
+    """What full depth has under the schedule's combiner, which may be more than the last exit alone."""
+    if schedule.exit_policy.combiner is None:
+        return ""
+    accuracy = evaluate_exit_quality(predictions, schedule.exit_policy).accuracy[-1]
+    return f" (all exits combined: {100 * accuracy:.2f} %)"
+
+
+def _read_schedules(path: Path) -> tuple[eenet_rt.ScheduleFile, list[str | None], tuple[Predictions, ...]]:
+    """Schedules, ids of the network that they are for, and what they were fitted on, as far as that is there."""
     if (path / MANIFEST).is_file():
         bundle = Bundle.open(path)
-        return eenet_rt.parse_schedules(bundle.read(SCHEDULES)), [bundle.weights, bundle.network]
+        fitted: tuple[Predictions, ...] = ()
+        if CALIBRATION in bundle.files:
+            fitted = parse_calibration(bundle.read(CALIBRATION), bundle.class_names)
+        return eenet_rt.parse_schedules(bundle.read(SCHEDULES)), [bundle.weights, bundle.network], fitted
     try:
         file = eenet_rt.read_schedules(path)
-        return file, [None if file.network == _NETWORK else file.network]
+        return file, [None if file.network == _NETWORK else file.network], ()
     except eenet_rt.ScheduleError as error:
         raise UserError(
             f"--schedule: {path}: expected a file that `eenet-schedule fit` wrote, or a bundle: {error}"
