@@ -140,7 +140,8 @@ Budget check_budget(const BudgetArgument& budget) {
     try {
       return Budget(check_number(budget, "budget"));
     } catch (const py::type_error&) {
-      refuse(cat("budget: ", type_name(budget)), "a number or a share of full cost, as '65%',");
+      refuse(cat("budget: ", type_name(budget)),
+             "a number above 0 or a share of full cost, as '65%',");
     }
   }
   const std::string share = check_text(budget, "budget");

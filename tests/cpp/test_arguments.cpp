@@ -56,7 +56,8 @@ TEST(Arguments, RefuseMistakes) {
       {{"net.eenet", "x.npy", "--budgets", "1"}, "option '--budgets' is not known"},
       {{"net.eenet", "x.npy", "--json=yes"}, "option '--json=yes' is not known"},
       {{"net.eenet", "x.npy", "--budget"}, "--budget: a value expected"},
-      {{"net.eenet", "x.npy", "--budget", "2ms"}, "--budget: '2ms' came, a number or a share"},
+      {{"net.eenet", "x.npy", "--budget", "2ms"},
+       "--budget: '2ms' came, a number above 0 or a share"},
       {{"net.eenet", "x.npy", "--threads", "1.5"}, "--threads: '1.5' came, a number expected"},
       {{"net.eenet", "x.npy", "--logits"}, "--logits: needs --json"}};
   for (const auto& [words, message] : mistakes) {

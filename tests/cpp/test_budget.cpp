@@ -121,7 +121,8 @@ TEST(Budget, IsReadFromText) {
   EXPECT_TRUE(Budget::parse("65 %").is_share);
   for (const char* const text : {"", "%", " %", "65  %", "65 ", " 65%", "+1", "-1", "0", "0%",
                                  "nan", "inf%", "1e999", "65%%", "0x10", "1,5"}) {
-    expect_error(ErrorCode::kInput, {"came, a number or a share of full cost, as '65%', expected"},
+    expect_error(ErrorCode::kInput,
+                 {"came, a number above 0 or a share of full cost, as '65%', expected"},
                  [&] { Budget::parse(text); });
   }
 }

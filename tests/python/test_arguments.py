@@ -83,8 +83,8 @@ TYPES: dict[str, Callable[[eenet_rt.Runtime], object]] = {
 }
 
 VALUES: dict[str, Callable[[eenet_rt.Runtime], object]] = {
-    "budget: bool came, a number or a share of full cost, as '65%', expected": set_budget(np.True_),
-    "budget: ndarray came, a number or a share": set_budget(np.array([1.0])),
+    "budget: bool came, a number above 0 or a share of full cost, as '65%', expected": set_budget(np.True_),
+    "budget: ndarray came, a number above 0 or a share": set_budget(np.array([1.0])),
     "budget: '\\ud800' came, text without lone surrogates expected": set_budget(LONE),
     "threads: 1099511627776 came, -2147483648 to 2147483647 expected": load(threads=2**40),
     "horizon: an integer of many digits came": set_budget("90%", horizon=2**80),

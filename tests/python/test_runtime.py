@@ -173,11 +173,11 @@ def test_shares_of_full_cost(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> 
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
-        ("x%", "budget: 'x%' came, a number or a share of full cost, as '65%', expected"),
-        ("-5%", "budget: '-5%' came, a number or a share"),
-        ([2.5], "budget: list came, a number or a share of full cost, as '65%', expected"),
-        (True, "budget: bool came, a number or a share"),
-        (2j, "budget: complex came, a number or a share"),
+        ("x%", "budget: 'x%' came, a number above 0 or a share of full cost, as '65%', expected"),
+        ("-5%", "budget: '-5%' came, a number above 0 or a share"),
+        ([2.5], "budget: list came, a number above 0 or a share of full cost, as '65%', expected"),
+        (True, "budget: bool came, a number above 0 or a share"),
+        (2j, "budget: complex came, a number above 0 or a share"),
     ],
 )
 def test_budgets_that_are_none(runtime: eenet_rt.Runtime, tiny: TrainedBundle, budget: Any, words: str) -> None:

@@ -67,9 +67,9 @@ Budget Budget::parse(std::string_view text) {
   const char* const end = digits.data() + digits.size();
   const auto [last, error] = std::from_chars(digits.data(), end, number);
   if (error != std::errc() || last != end || !std::isfinite(number) || number <= 0) {
-    throw Error(
-        ErrorCode::kInput,
-        cat(quote_name(text), " came, a number or a share of full cost, as '65%', expected"));
+    throw Error(ErrorCode::kInput,
+                cat(quote_name(text),
+                    " came, a number above 0 or a share of full cost, as '65%', expected"));
   }
   return share ? Budget::share(number / 100) : Budget(number);
 }

@@ -41,9 +41,12 @@ SafeTensors::SafeTensors(std::span<const std::byte> bytes, std::string what, Err
   std::uint64_t header = 0;
   if (bytes.size() < kPrefix) fail(cat(bytes.size(), " bytes came, a safetensors file expected"));
   std::memcpy(&header, bytes.data(), kPrefix);
-  if (header > kLongestHeader || header > bytes.size() - kPrefix) {
-    fail(cat("a header of ", header, " bytes came, at most ",
-             std::min<std::uint64_t>(kLongestHeader, bytes.size() - kPrefix), " expected"));
+  if (header > kLongestHeader) {
+    fail("no safetensors file came: its first 8 bytes are not the length of a header");
+  }
+  if (header > bytes.size() - kPrefix) {
+    fail(cat("a header of ", header, " bytes came, at most ", bytes.size() - kPrefix,
+             " expected: the file is cut off, or no safetensors file"));
   }
   data_ = bytes.subspan(kPrefix + header);
   parse_header({reinterpret_cast<const char*>(bytes.data()) + kPrefix, header});

@@ -82,7 +82,8 @@ Library open_library(const std::vector<std::string>& paths) {
   void* const handle = ::dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     fail(cat("ONNX Runtime cannot be opened: ", ::dlerror(),
-             " (EENET_ORT_LIB, if it is set, names the library; else the installed one is taken)"));
+             " (EENET_ORT_LIB, if it is set, or --ort-lib of eenet-run names the library; else the "
+             "installed one is taken)"));
   }
   const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(handle, "OrtGetApiBase"));
   if (get_base == nullptr) {
