@@ -292,7 +292,8 @@ Args:
         fitted for.
     horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
         surplus or debt carries over.
-    window: Samples over which a surplus or debt is to be worked off.
+    window: Samples over which a surplus or debt is to be worked off, or the samples left of the
+        horizon where those are fewer. One of the two or both make a controller.
     neighbours: Number of schedules that a controller may use on either side of the one that it
         starts from; None: all.
 
