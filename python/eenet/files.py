@@ -205,6 +205,22 @@ def open_npz(path: str | Path) -> Iterator[Archive]:
         raise UserError(f"{path}: {error.strerror or error}") from error
 
 
+def read_labels(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Labels of a file.
+
+    Raises:
+        UserError: they are no integers, one a sample; says so where they look one-hot.
+    """
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        raise UserError(
+            f"labels: got {labels.dtype} of shape {labels.shape}, which looks one-hot, expected integers of shape "
+            f"({len(labels)},), as labels.argmax(axis=1)"
+        )
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"labels: got {labels.dtype}, expected integers")
+    return as_int64(labels, "labels")
+
+
 def as_int64(numbers: NDArray[np.integer[Any]], name: str) -> NDArray[np.int64]:
     """Integers of any kind.
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.errors import UserError
-from eenet.files import as_int64, open_npz, replacing
+from eenet.files import as_int64, open_npz, read_labels, replacing
 from eenet.splits import stratified_mask
 
 _MOST_LOGIT = 1e6  # beyond, float32 holds no tenths, and what policies are fitted by overflows
@@ -42,6 +42,11 @@ class Predictions:
         if logits.dtype != np.float32 or logits.ndim != 3:
             raise UserError(f"logits: got {logits.dtype} of shape {logits.shape}, expected float32 (N, K, C)")
         samples, exits, classes = logits.shape
+        if labels.shape != (samples,):
+            raise UserError(
+                f"logits and labels: got shapes {logits.shape} and {labels.shape}, expected (N, K, C), N samples, K "
+                f"exits, C classes, and (N,)"
+            )
         if samples == 0 or exits < 2 or classes < 2:
             raise UserError(f"logits: got shape {logits.shape}, expected N >= 1, K >= 2, C >= 2")
         for name, rows in (("labels", labels), ("index", self.index)):
@@ -108,21 +113,21 @@ class Predictions:
         with open_npz(path) as file:
             if not {"logits", "labels"} <= file.keys:
                 raise UserError(f"has {sorted(file.keys)}, expected logits and labels")
-            logits, labels = file["logits"], file["labels"]
+            logits, labels = file["logits"], read_labels(file["labels"])
             index = file["index"] if "index" in file.keys else np.arange(labels.size)
             names = file.names("class_names") if "class_names" in file.keys else []
             networks = file.names("network") if "network" in file.keys else []
             if len(networks) > 1:
                 raise UserError(f"network: got {len(networks)} ids, expected one")
-            if not np.issubdtype(labels.dtype, np.integer) or not np.issubdtype(index.dtype, np.integer):
-                raise UserError(f"labels and index: got {labels.dtype} and {index.dtype}, expected integers")
+            if not np.issubdtype(index.dtype, np.integer):
+                raise UserError(f"index: got {index.dtype}, expected integers")
             if np.issubdtype(logits.dtype, np.floating):
                 with np.errstate(over="ignore"):  # what becomes infinite is refused below
                     logits = np.ascontiguousarray(logits, np.float32)
             if logits.ndim == 3 and not names:
                 names = [str(c) for c in range(logits.shape[2])]
             network = networks[0] if networks else None
-            return cls(logits, as_int64(labels, "labels"), as_int64(index, "index"), tuple(names), network)
+            return cls(logits, labels, as_int64(index, "index"), tuple(names), network)
 
 
 def of_another_network(network: str | None, known: Iterable[str | None]) -> bool:

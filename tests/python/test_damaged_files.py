@@ -105,7 +105,9 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: np.savez(path, logits=np.array([{}]), labels=LABELS),
         "logits: holds objects of Python, expected numbers or texts",
     ),
-    "labels of no dimension": (lambda path: np.savez(path, logits=LOGITS, labels=np.int64(3)), "labels: got int64"),
+    "labels of no dimension": (
+        lambda path: np.savez(path, logits=LOGITS, labels=np.int64(3)), "logits and labels: got shapes",
+    ),
     "names of no dimension": (
         lambda path: np.savez(path, logits=LOGITS, labels=LABELS, class_names=np.array("x")),
         "class_names: got <U1 of shape ()",
@@ -113,7 +115,7 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "index of no dimension": (
         lambda path: np.savez(path, logits=LOGITS, labels=LABELS, index=np.int64(1)), "index: got int64 of shape ()",
     ),
-    "structured": (lambda path: np.savez(path, logits=LOGITS, labels=np.zeros(40, "i4,i4")), "labels and index: got"),
+    "structured": (lambda path: np.savez(path, logits=LOGITS, labels=np.zeros(40, "i4,i4")), "labels: got"),
     "folder": (lambda path: path.mkdir(), "a folder came, a regular file expected"),
 }  # fmt: skip
 

@@ -131,7 +131,7 @@ def test_split_is_seeded_and_disjoint() -> None:
         ({"logits": np.zeros((4, 3, 4), int)}, "got int64"),
         ({"logits": np.zeros((4, 1, 4), np.float32)}, "K >= 2"),
         ({"labels": np.array([0, 1, 2, 4])}, "got 0 to 4, expected 0 to 3"),
-        ({"labels": np.zeros(3, int)}, "labels: got int64 of shape"),
+        ({"labels": np.zeros(3, int)}, "logits and labels: got shapes"),
         ({"labels": np.zeros(4)}, "expected integers"),
         ({"logits": np.full((4, 3, 4), np.nan, np.float32)}, "row 0 is not finite"),
         ({"class_names": np.array(["a"])}, "class_names: got 1, expected 4"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eenet.data.image_set import ImageSet
 from eenet.errors import UserError
 from eenet.extras import extra
-from eenet.files import Archive, as_int64, open_npz
+from eenet.files import Archive, open_npz, read_labels
 
 _COLUMNS = 100  # of the grid of square tiles that a sheet is
 
@@ -31,18 +31,16 @@ def read_npz(path: str | Path, class_names: Sequence[str] | None = None) -> Imag
         keys = file.keys
         if "labels" not in keys or not ("images" in keys or "sheet0" in keys):
             raise UserError(f"has {sorted(keys)}, expected labels and images (or sheet0, sheet1, ...)")
-        labels = file["labels"]
+        labels = read_labels(file["labels"])
         images = file["images"] if "images" in keys else _sheets(file)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or 0 in images.shape:
             raise UserError(f"images are {images.dtype} {images.shape}, expected uint8 (N, H, W, 3)")
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise UserError(f"labels are {labels.dtype}, expected integers")
         if labels.shape != (len(images),):
             raise UserError(f"labels have shape {labels.shape}, expected ({len(images)},), one an image")
         names = _class_names(file) if "classes" in keys else list(class_names or map(str, range(int(labels.max()) + 1)))
         if labels.min() < 0 or labels.max() >= len(names):
             raise UserError(f"labels range from {labels.min()} to {labels.max()}, expected 0 to {len(names) - 1}")
-    return ImageSet(images, as_int64(labels, "labels"), tuple(names))
+    return ImageSet(images, labels, tuple(names))
 
 
 def _class_names(file: Archive) -> list[str]:
