@@ -236,6 +236,8 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
         (["--batch-size", "1000"], "training set: got 300 images, expected at least one batch of 1000"),
         (["--loss-weights", "1", "2"], "--loss-weights: got 2 numbers, expected 3"),
         (["--data", "absent.npz"], "absent.npz"),
+        (["--start", "resnet65"], "--start: 'resnet65' is no file, and no network that ships: those are densenet121"),
+        (["--start", "zoo:resnet65"], "'zoo:resnet65' is no file, and no network that ships"),
         (["--start", "absent.safetensors"], "absent.safetensors: No such file"),
     ],
 )

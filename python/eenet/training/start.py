@@ -58,8 +58,10 @@ def read_start(source: str) -> Start:
     """
     path = Path(source)
     name = source.removeprefix(_ZOO)
-    if source.startswith(_ZOO) or (not path.exists() and name in list_zoo()):
+    if name in list_zoo() and (source.startswith(_ZOO) or not path.exists()):
         path = zoo_folder(name) / "weights.safetensors"
+    elif not path.exists() and source == path.stem:
+        raise UserError(f"--start: {source!r} is no file, and no network that ships: those are {', '.join(list_zoo())}")
     tensors, metadata = read_state_dict(path)
     identity = f"{source} with digest {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
     if "eenet" not in metadata:
