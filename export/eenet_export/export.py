@@ -19,7 +19,7 @@ from eenet.bundles.calibration import save_calibration
 from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet.checkpoint import Checkpoint
 from eenet.costs import CostProfile
-from eenet.errors import UserError
+from eenet.errors import UserError, counted
 from eenet.files import naming, replacing_folder
 from eenet.models import MultiExitNetwork
 from eenet.outputs import check_replaceable
@@ -138,7 +138,10 @@ def export_bundle(
         exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), options)
         logits, errors = verify_logits(exits, network, inputs, options.profile)
         listed = " ".join(f"{error:.1e}" for error in errors)
-        say(f"verify: {len(inputs)} images, largest difference from PyTorch per exit {listed} of the logits' deviation")
+        say(
+            f"verify: {counted(len(inputs), 'image')}, largest difference from PyTorch per exit {listed} of the "
+            "logits' deviation"
+        )
         check_source(validation, logits, "validation predictions", f"{len(inputs)} sample images")
         profile = measure(exits, {content.inputs[0]: inputs}, options.profile, static_bundle=static)
     say(

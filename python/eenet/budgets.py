@@ -28,7 +28,9 @@ def parse_budget(text: str) -> Budget:
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a number or a share of full cost, as 65%") from None
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, expected a number above 0 or a share of full cost, as 65%"
+        ) from None
 
 
 def parse_budget_ms(text: str) -> float:

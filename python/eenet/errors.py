@@ -12,6 +12,11 @@ class UserError(Exception):
     """
 
 
+def counted(count: int, noun: str) -> str:
+    """A number and what is counted: ``1 sample``, ``2 samples``, ``2 classes``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def shorten(names: Sequence[str], most: int = 8) -> str:
     """Names in quotes, of many the first ones and how many more."""
     listed = ", ".join(repr(name if len(name) <= 60 else f"{name[:57]}...") for name in names[:most])

@@ -21,7 +21,7 @@ import eenet.cli.train
 import eenet_export.cli
 import eenet_rt
 from eenet.budgets import budget_cost
-from eenet.cli.commands import ArgumentParser, add_budgets, given_budgets
+from eenet.cli.commands import ArgumentParser, ExtendFlat, add_budgets, given_budgets
 from eenet.errors import UserError
 from eenet.extras import install_command
 from support.environments import site
@@ -170,7 +170,7 @@ def options(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 def test_options_of_several_values_take_them_in_one_go_and_repeated(parser: Callable[[], ArgumentParser]) -> None:
     for option in options(parser()):
         if option.nargs == "+":
-            assert isinstance(option, argparse._ExtendAction), option.option_strings
+            assert isinstance(option, argparse._ExtendAction | ExtendFlat), option.option_strings
             assert option.default is None, "a default would be extended"
         else:
             assert not isinstance(option, argparse._AppendAction), option.option_strings
@@ -197,7 +197,7 @@ def test_budgets_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) ->
     parser = ArgumentParser("test", "A test.")
     add_budgets(parser, what="budgets")
     for option, expected in (
-        ("budget", "a number or a share of full cost, as 65%"),
+        ("budget", "a number above 0 or a share of full cost, as 65%"),
         ("budget-ms", "a positive number"),
     ):
         with pytest.raises(SystemExit):

@@ -258,7 +258,9 @@ def test_eenet_run_ends_with_one_line_on_mistakes(installed: Path, tmp_path: Pat
 def test_eenet_run_finds_onnxruntime_without_python(installed: Path, oldest_onnxruntime: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", INPUTS[0])
     command = [installed / "bin" / "eenet-run", GOLDEN, tmp_path / "x.npy"]
-    assert "libonnxruntime.so" in run(*command, library="", status=2).stderr
+    missing = run(*command, library="", status=2).stderr
+    assert "libonnxruntime.so" in missing
+    assert "--ort-lib" in missing
     assert "label" in run(*command, "--ort-lib", oldest_onnxruntime, library="/nowhere.so").stdout
 
 

@@ -93,6 +93,10 @@ def test_refusals(tiny: TrainedBundle, spare: Path, tmp_path: Path, capsys: pyte
         assert message in error
         assert error.count("\n") == 1
     assert not (tmp_path / "out.npz").exists()
+    for name in ("out.csv", "out.npz/", "out"):
+        with pytest.raises(SystemExit, match="2"):
+            main([str(tiny.path), "--data", str(folder), "--out", f"{tmp_path}/{name}"])
+        assert f"{name}', expected the name of a file that ends in .npz" in capsys.readouterr().err
 
 
 def test_predictions_of_another_network(

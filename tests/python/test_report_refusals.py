@@ -67,6 +67,11 @@ def without_costs(folder: Path, arguments: list[str]) -> None:
     edit_manifest(folder / "b.eenet", lambda manifest: manifest["profiles"][0].pop("costs"))
 
 
+def folder_in_place(folder: Path, arguments: list[str]) -> None:
+    (folder / "page.html").mkdir()
+    replacing_argument("--out", "{folder}/page.html")(folder, arguments)
+
+
 def other_files_beside(folder: Path, arguments: list[str]) -> None:
     (folder / "report_figures").mkdir()
     (folder / "report_figures" / "thesis.tex").touch()
@@ -97,7 +102,9 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
         (replacing_argument("--schedule", "first"), "argument --schedule: invalid int value: 'first'"),
         (replacing_argument("--budget", "1e-6"), "--budget: got 1e-06 ms, the smallest of the schedules is"),
         (replacing_argument("--out", "{folder}/test.npz/report.html"), "test.npz is not a folder, expected"),
-        (replacing_argument("--out", "{folder}"), "is a folder, expected a file name such as report.html"),
+        (folder_in_place, "page.html is a folder, expected a file name such as report.html"),
+        (replacing_argument("--out", "{folder}/x.pdf"), "x.pdf', expected the name of a file that ends in .html"),
+        (replacing_argument("--out", "{folder}/x.html/"), "x.html/', expected the name of a file that ends in .html"),
         (other_files_beside, "report_figures holds thesis.tex, which a report would replace"),
         (
             with_images(lambda x: x | {"labels": (x["labels"] + 1) % 10}),

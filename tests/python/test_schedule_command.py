@@ -41,10 +41,22 @@ def test_fit_within_an_accuracy_drop(
     assert schedule.budget == row["budget"] < 2.46
     assert schedule.exit_policy.combiner is None
     status, text, _ = run(capsys, *arguments, "--max-accuracy-drop", 1)
-    assert "loses at most 1 points with probability 0.95" in text
+    assert "loses at most 1 point with probability 0.95" in text
     status, _, error = run(capsys, *arguments, "--max-accuracy-drop", 1, "--budget", 1.6)
     assert status == 2
     assert "not allowed with" in error
+
+
+@pytest.mark.parametrize("budgets", [("1.2,1.6",), (1.2, 1.6), ("1.2,1.6", "--budget", 1.2)])
+def test_numbers_with_commas_or_blanks(
+    budgets: tuple[object, ...], files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "s.safetensors"
+    fit = ("fit", "--predictions", files[0], "--policy", "maximum", "--out", out)
+    assert run(capsys, *fit, "--costs", *COSTS.split(","), "--budget", *budgets)[0] == 0
+    fitted = eenet_rt.read_schedules(str(out)).schedules
+    assert [s.budget for s in fitted] == [1.2, 1.6]
+    assert fitted[0].costs == [0.83, 1.69, 2.46]
 
 
 def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,13 +143,14 @@ def test_text_of_compare(
         ({"logits": np.full((20, 3, 10), np.nan, np.float32)}, "logits: row 0 is not finite"),
         ({"logits": np.zeros((20, 1, 10), np.float32)}, "expected N >= 1, K >= 2, C >= 2"),
         ({"labels": np.full(20, 10)}, "labels: got 10 to 10, expected 0 to 9"),
-        ({"labels": np.zeros(20, np.float32)}, "labels and index: got float32"),
-        ({"labels": np.zeros(7, np.int64)}, "labels: got int64 of shape (7,), expected int64 (20,)"),
+        ({"labels": np.zeros(20, np.float32)}, "labels: got float32, expected integers"),
+        ({"labels": np.eye(20, 10)}, "labels: got float64 of shape (20, 10), which looks one-hot, expected integers"),
+        ({"labels": np.zeros(7, np.int64)}, "got shapes (20, 3, 10) and (7,), expected (N, K, C), N samples"),
         ({"logits": np.zeros((20, 3, 50), np.float32)}, "p.npz: 20 samples of 50 classes, expected at least 100"),
         ({"logits": np.zeros((20, 4, 10), np.float32)}, "costs: got 3 numbers, expected 4"),
         (
             {"logits": np.zeros((1, 3, 10), np.float32), "labels": np.zeros(1, np.int64)},
-            "p.npz: 1 samples of 10 classes, expected at least 20",
+            "p.npz: 1 sample of 10 classes, expected at least 20",
         ),
     ],
 )  # fmt: skip
@@ -158,7 +171,11 @@ def test_wrong_predictions(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--costs", "1,2,x"), "expected numbers with commas between"),
+        (("--costs", "1,2,x"), "expected numbers with commas or blanks between"),
+        (("--costs", COSTS, "--budget", "-1"), "got '-1', expected a number above 0 or a share of full cost, as 65%"),
+        (("--costs", COSTS, "--budget", "1.6,x"), "--budget: got 'x', expected a number above 0 or a share"),
+        (("--costs", COSTS, "--max-accuracy-drop", "0.5%"), "got '0.5%', expected percentage points, as 0.5"),
+        (("--costs", "1;3;2"), "got '1;3;2', expected numbers with commas or blanks between"),
         (("--costs", "1,3,2"), "expected positive numbers that rise"),
         (("--costs", COSTS, "--budget", "1", "--budget-ms", "1"), "--budget-ms: not allowed with argument --budget"),
         (
@@ -217,6 +234,8 @@ def test_wrong_schedule(files: tuple[Path, Path], tmp_path: Path, capsys: pytest
         assert error.startswith(f"eenet-schedule: error: --schedule: {path}: expected a file that `eenet-schedule fit`")
         assert "scheduler.safetensors" not in error
         assert error.count("\n") == 1
+    error = run(capsys, "evaluate", "--predictions", files[1], "--schedule", files[1])[2]
+    assert "no safetensors file came" in error
     run(capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--out", tmp_path / "r")
     other = zoo_folder("densenet121") / "validation.npz"
     status, _, error = run(capsys, "evaluate", "--predictions", other, "--schedule", tmp_path / "r")

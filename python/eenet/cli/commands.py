@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
 
 import eenet_rt
 from eenet.budgets import parse_budget, parse_budget_ms
 from eenet.cli.command_warnings import warnings_shown
 from eenet.cli.output import standard_streams
 from eenet.errors import UserError
+
+_T = TypeVar("_T")
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -34,6 +39,36 @@ class ArgumentParser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message}\n")
 
 
+def listed(parse: Callable[[str], _T]) -> Callable[[str], list[_T]]:
+    """The type of an option of several values with commas between, beside `ExtendFlat`, which takes blanks, too."""
+    return lambda text: [parse(part) for part in text.split(",")]
+
+
+class ExtendFlat(argparse.Action):
+    """Extends the option's values by those of each word, which `listed` parsed."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        before = getattr(namespace, self.dest) or []
+        setattr(namespace, self.dest, [*before, *itertools.chain.from_iterable(values)])
+
+
+def output_file(suffix: str) -> Callable[[str], Path]:
+    """The type of an option that names a file to write, which ends in a suffix.
+
+    Raises:
+        argparse.ArgumentTypeError: by what is returned, for another name, or a folder's.
+    """
+
+    def parse(text: str) -> Path:
+        if not text.endswith(suffix) or Path(text).suffix != suffix:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected the name of a file that ends in {suffix}")
+        return Path(text)
+
+    return parse
+
+
 def add_budgets(
     parser: ArgumentParser, *, what: str, required: bool = False, ms_alone: bool = False
 ) -> argparse._MutuallyExclusiveGroup:
@@ -51,11 +86,13 @@ def add_budgets(
     unit = "ms" if ms_alone else "the unit of the costs"
     budgets = parser.add_mutually_exclusive_group(required=required)
     budgets.add_argument(
-        "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
+        "--budget", type=listed(parse_budget), nargs="+", action=ExtendFlat, metavar="B",
         help=f"{what}: each a share of full cost, as 65%%, or a number in {unit}",
     )  # fmt: skip
     short = "the same" if ms_alone else "short for --budget B --unit ms"
-    budgets.add_argument("--budget-ms", type=parse_budget_ms, nargs="+", action="extend", metavar="B", help=short)
+    budgets.add_argument(
+        "--budget-ms", type=listed(parse_budget_ms), nargs="+", action=ExtendFlat, metavar="B", help=short
+    )
     return budgets
 
 

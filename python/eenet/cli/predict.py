@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, check_counts, run_command
+from eenet.cli.commands import ArgumentParser, check_counts, output_file, run_command
+from eenet.errors import counted
 from eenet.outputs import check_replaceable
 from eenet.prediction_checks import check_predictions
 from eenet.workflows.predict import bundle_images, predict_images
@@ -31,7 +32,7 @@ def _parser() -> ArgumentParser:
         "--data", type=Path, required=True,
         help="images: a folder of class folders, or .npz; classes are matched by name",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, required=True, help="predictions, .npz")
+    parser.add_argument("--out", type=output_file(".npz"), required=True, help="predictions, .npz")
     parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="that runs it")
     parser.add_argument("--threads", type=int, default=1, help="of the runtime")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -52,7 +53,7 @@ def _predict(arguments: argparse.Namespace) -> None:
         print_json({"predictions": str(arguments.out), "samples": len(predictions), "exit_accuracy": accuracy})
         return
     listed = " ".join(f"{100 * a:.2f}" for a in accuracy)
-    print(f"{arguments.data}: {len(predictions)} images, accuracy per exit {listed} %")
+    print(f"{arguments.data}: {counted(len(predictions), 'image')}, accuracy per exit {listed} %")
     print(f"wrote {arguments.out}")
 
 

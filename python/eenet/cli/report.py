@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from eenet.budgets import BUDGET_HELP, parse_budget
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, check_seed, run_command
+from eenet.cli.commands import ArgumentParser, check_seed, output_file, run_command
 from eenet.errors import UserError
 from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section
@@ -60,7 +60,9 @@ def _parser() -> ArgumentParser:
         "--ablation", action="store_true", help="also fit EENet and its parts for comparison, which takes minutes"
     )
     parser.add_argument("--seed", type=int, default=0, help="of splits, fits and the choice of example images")
-    parser.add_argument("--out", type=Path, required=True, help="report.html; pictures go to report_figures/ beside it")
+    parser.add_argument(
+        "--out", type=output_file(".html"), required=True, help="report.html; pictures go to report_figures/ beside it"
+    )
     parser.add_argument("--json", action="store_true", help="print the main figures as JSON")
     return parser
 

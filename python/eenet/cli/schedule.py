@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,17 @@ from eenet.bundles.bundle import Bundle
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import Schedule, save_schedules
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
-from eenet.errors import UserError
+from eenet.cli.commands import (
+    ArgumentParser,
+    ExtendFlat,
+    add_budgets,
+    check_counts,
+    check_seed,
+    given_budgets,
+    listed,
+    run_command,
+)
+from eenet.errors import UserError, counted
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
@@ -51,7 +61,7 @@ def _parser() -> ArgumentParser:
     fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
     _add_costs(fit)
     add_budgets(fit, what="mean cost per sample, the first one active", required=True).add_argument(
-        "--max-accuracy-drop", type=float, metavar="POINTS",
+        "--max-accuracy-drop", type=_points, metavar="POINTS",
         help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
     )  # fmt: skip
     fit.add_argument("--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with")
@@ -73,7 +83,7 @@ def _parser() -> ArgumentParser:
     )  # fmt: skip
     evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle")
     evaluation.add_argument(
-        "--budget", type=parse_budget, nargs="+", action="extend", metavar="B",
+        "--budget", type=listed(parse_budget), nargs="+", action=ExtendFlat, metavar="B",
         help=f"only the schedule with the largest budget up to {BUDGET_HELP}, for each (default: all)",
     )  # fmt: skip
     evaluation.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -109,7 +119,7 @@ def _add_refit(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
     refit.add_argument("bundle", type=Path, metavar="BUNDLE")
     add_budgets(refit, what="mean cost per sample, the first one active", required=True, ms_alone=True)
     costs = refit.add_mutually_exclusive_group()
-    costs.add_argument("--costs", type=_numbers, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
+    costs.add_argument("--costs", **_COSTS, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
     costs.add_argument("--measure", action="store_true", help="measure costs, also where the bundle has a profile")
     refit.add_argument(
         "--provider", choices=PROVIDERS, default=options.provider, help="that will run it (default: cpu)"
@@ -126,7 +136,7 @@ def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, de
 
 
 def _add_costs(parser: ArgumentParser) -> None:
-    parser.add_argument("--costs", type=_numbers, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
+    parser.add_argument("--costs", **_COSTS, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
     parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
 
 
@@ -136,11 +146,21 @@ def _budgets(arguments: argparse.Namespace) -> list[float]:
     return feasible_budgets(given_budgets(arguments), arguments.costs, arguments.unit)
 
 
-def _numbers(text: str) -> list[float]:
+def _cost(text: str) -> float:
     try:
-        return [float(part) for part in text.split(",")]
+        return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers with commas between") from None
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers with commas or blanks between") from None
+
+
+def _points(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected percentage points, as 0.5") from None
+
+
+_COSTS: dict[str, Any] = {"type": listed(_cost), "nargs": "+", "action": ExtendFlat, "metavar": "COST"}
 
 
 def _fit(arguments: argparse.Namespace) -> None:
@@ -185,11 +205,11 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
         arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
         unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
     )  # fmt: skip
-    schedule = found.schedule
+    schedule, points = found.schedule, "point" if arguments.max_accuracy_drop == 1 else "points"
     save_schedules(arguments.out, [schedule], network=validation.network or _NETWORK, active=0)
     if not arguments.json:
         print(
-            f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} points with probability "
+            f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} {points} with probability "
             f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
             f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
         )
@@ -244,7 +264,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         print_json({"schedules": [_evaluated(s, predictions) for s in chosen]})
         return
     accuracies = exit_accuracies(predictions)
-    print(f"{arguments.predictions}: {len(predictions)} samples, full depth is right on {100 * accuracies[-1]:.2f} %")
+    samples = counted(len(predictions), "sample")
+    print(f"{arguments.predictions}: {samples}, full depth is right on {100 * accuracies[-1]:.2f} %")
     for schedule, result in zip(chosen, results, strict=True):
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
@@ -319,7 +340,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     ]
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
-        print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {len(report)} samples")
+        print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {counted(len(report), 'sample')}")
         print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit, " overspent")
 
     def say(one: ComparedPolicy) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.bundles.schedules import Schedule
-from eenet.errors import UserError
+from eenet.errors import UserError, counted
 from eenet.policies.calibration import Family, Floats, calibrate, with_thresholds
 from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
@@ -164,7 +164,8 @@ def check_budget(budget: float, costs: Floats) -> float:
 def _check_sets(fit_set: Predictions, calibration_set: Predictions) -> None:
     if len(fit_set) < fit_set.num_classes:
         raise UserError(
-            f"fit set has {len(fit_set)} samples for {fit_set.num_classes} classes, expected at least one a class"
+            f"fit set has {counted(len(fit_set), 'sample')} for {fit_set.num_classes} classes, expected at least one a "
+            "class"
         )
     if fit_set.logits.shape[1:] != calibration_set.logits.shape[1:]:
         raise UserError(
@@ -172,4 +173,6 @@ def _check_sets(fit_set: Predictions, calibration_set: Predictions) -> None:
         )
     common: NDArray[np.int64] = np.intersect1d(fit_set.index, calibration_set.index)
     if len(common):
-        raise UserError(f"fit set and calibration set share {len(common)} samples, sample {common[0]} among them")
+        raise UserError(
+            f"fit set and calibration set share {counted(len(common), 'sample')}, sample {common[0]} among them"
+        )

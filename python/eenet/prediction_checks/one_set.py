@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.errors import UserError
+from eenet.errors import UserError, counted
 from eenet.predictions import Predictions
 
 # Deviations beyond which a difference is none of chance: some dozen tests a command, no false alarm in thousands.
@@ -78,8 +78,8 @@ def check_size(predictions: Predictions, name: str) -> None:
     least = max(LEAST_VALIDATION, 2 * predictions.num_classes)
     if len(predictions) < least:
         raise UserError(
-            f"{name}: {len(predictions)} samples of {predictions.num_classes} classes, expected at least {least}, and "
-            "better some hundreds: one half fits policies, the other sets their thresholds"
+            f"{name}: {counted(len(predictions), 'sample')} of {predictions.num_classes} classes, expected at least "
+            f"{least}, and better some hundreds: one half fits policies, the other sets their thresholds"
         )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.data import ImageSet
+from eenet.errors import counted
 from eenet.report.assignments import Group
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
@@ -101,8 +102,8 @@ def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
                 f"images_by_exit_{i}",
                 f"“{name}” by exit",
                 f"Example images of class {name} by the exit at which they leave. {exits}.",
-                f"{total.sum()} samples: {total[0]} right, {total[1]} wrong but right at the last exit, {total[2]} "
-                f"wrong at both. {_LEGEND} Mean exit {ours.exits[members].mean():.2f}, over all classes "
+                f"{counted(total.sum(), 'sample')}: {total[0]} right, {total[1]} wrong but right at the last exit, "
+                f"{total[2]} wrong at both. {_LEGEND} Mean exit {ours.exits[members].mean():.2f}, over all classes "
                 f"{ours.exits.mean():.2f}.",
                 partial(_draw, strips, images),
             )

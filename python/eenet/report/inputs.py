@@ -12,7 +12,7 @@ import numpy as np
 import eenet_rt
 from eenet.budgets import Budget, within_budget
 from eenet.data import ImageSet, load_images
-from eenet.errors import UserError
+from eenet.errors import UserError, counted
 from eenet.policies.calibration import Floats
 from eenet.prediction_checks import check_apart, check_predictions, check_report
 from eenet.predictions import Predictions
@@ -145,7 +145,7 @@ def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> I
     images = load_images(path)
     low, high = int(report.index.min()), int(report.index.max())
     if low < 0 or high >= len(images):
-        raise UserError(f"{path}: has {len(images)} images, the predictions are of images {low} to {high}")
+        raise UserError(f"{path}: has {counted(len(images), 'image')}, the predictions are of images {low} to {high}")
     matched = images[report.index]
     differ = matched.labels != report.labels
     if differ.any():

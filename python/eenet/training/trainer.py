@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
-from eenet.errors import UserError
+from eenet.errors import UserError, counted
 from eenet.files import make_folder, naming
 from eenet.models import MultiExitNetwork
 from eenet.predictions import Predictions
@@ -68,7 +68,7 @@ class Trainer:
             )
         if len(train) < config.batch_size:
             raise UserError(
-                f"training set: got {len(train)} images, expected at least one batch of {config.batch_size}"
+                f"training set: got {counted(len(train), 'image')}, expected at least one batch of {config.batch_size}"
             )
         self.network: MultiExitNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train_set = train

@@ -15,7 +15,7 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.data.checks import check_sets
 from eenet.data.split import check_size, split_images, validation_count
-from eenet.errors import UserError
+from eenet.errors import UserError, counted
 from eenet.locks import sole_writer
 from eenet.models import MultiExitNetwork, create_model
 from eenet.outputs import Sources, check_replaceable, check_spared
@@ -110,9 +110,10 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     teacher = load_checkpoint(options.teacher) if options.teacher else None
     trainer = Trainer(network, train, others["validation"], preprocessing, config, options.out, teacher)
     say(
-        f"train {options.model} ({network.num_exits} exits) on {len(train)} images of {size[0]} x {size[1]} in "
-        f"{len(train.class_names)} classes, {len(others['validation'])} for validation: {config.epochs} epochs of "
-        f"{len(train) // config.batch_size} steps of {config.batch_size} images, learning rate "
+        f"train {options.model} ({network.num_exits} exits) on {counted(len(train), 'image')} of {size[0]} x {size[1]} "
+        f"in {counted(len(train.class_names), 'class')}, {len(others['validation'])} for validation: "
+        f"{counted(config.epochs, 'epoch')} of {counted(len(train) // config.batch_size, 'step')} of "
+        f"{counted(config.batch_size, 'image')}, learning rate "
         f"{config.learning_rate:g}, {config.precision}"
     )
     trainer.fit()
@@ -136,7 +137,7 @@ def _sets(
     options: RunOptions, size: tuple[int, int], say: Callable[[str], None]
 ) -> tuple[ImageSet, dict[str, ImageSet]]:
     images = load_images(options.data, size)
-    say(f"{options.data}: {len(images)} images in {len(images.class_names)} classes")
+    say(f"{options.data}: {counted(len(images), 'image')} in {counted(len(images.class_names), 'class')}")
     names = images.class_names
     if len(names) < 2:
         raise UserError(f"{options.data}: has 1 class, expected at least 2")
