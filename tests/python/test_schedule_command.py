@@ -131,6 +131,7 @@ def test_text_of_compare(
     )  # fmt: skip
     assert status == 0
     assert "entropy, temperature" in text
+    assert "over 2 splits, on " in text
     assert "±" in text
     assert f"wrote {tmp_path / 'comparison.csv'} and {tmp_path / 'comparison.png'}" in text
     assert "compare: 1 of 2 fits, entropy, about " in error

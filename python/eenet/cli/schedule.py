@@ -340,7 +340,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     ]
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
-        print(f"accuracy (%), mean and deviation over {arguments.repeats} splits, on {counted(len(report), 'sample')}")
+        over = f"{counted(arguments.repeats, 'split')}, on {counted(len(report), 'sample')}"
+        print(f"accuracy (%), mean and deviation over {over}")
         print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit, " overspent")
 
     def say(one: ComparedPolicy) -> None:
