@@ -209,9 +209,9 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
     arguments += ["--threads", "1", "--trunk-share", "0.5", "--out", str(tmp_path / "run")]
     command = [sys.executable, "-m", "eenet.cli.train", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    state = tmp_path / "run" / "state.safetensors"
+    log = tmp_path / "run" / "log.jsonl"  # has a line of each epoch
     deadline = time.monotonic() + 180
-    while not state.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not log.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

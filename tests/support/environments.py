@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import venv
+from importlib.metadata import distribution
 from pathlib import Path
 
 import eenet
@@ -15,7 +16,7 @@ def site(folder: Path, *packages: str) -> Path:
     """The interpreter of a virtual environment with these packages and numpy, and links to this one's code."""
     venv.create(folder, with_pip=False, symlinks=True)
     (target,) = folder.glob("lib/python*/site-packages")
-    installed = Path(eenet_rt.__file__).parents[1]
+    installed = Path(str(distribution("eenet").locate_file("")))
     ours = (Path(package.__file__ or "").parent for package in (eenet, eenet_export, eenet_rt))
     for path in (*ours, *installed.glob("eenet-*.dist-info")):
         (target / path.name).symlink_to(path)
