@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from eenet.predictions import Predictions
-from eenet.report.verdict import Verdict, verdict_section
+from eenet.report.verdict import Difference, Verdict, verdict_section
 from eenet.report.wall_time import WallTime
 from eenet.workflows.evaluate import evaluate_exits
 from eenet.workflows.profile import MachineLoad
@@ -20,11 +20,11 @@ WALL = WallTime(np.array([0.9, 1.9, 3.0]), 1.4, 100, 0, 0, "a device", 1, Machin
 
 def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
     """Of 1,000 samples, 800 right at exits that cost 1, 2 and 3 ms; full depth has 810 of them right."""
-    labels = np.zeros(1000, np.int64)
+    labels = np.arange(1000) % 2
     logits = np.zeros((1000, 3, 2), np.float32)
-    logits[np.arange(1000) >= 810, 2, 1] = 1
+    logits[np.arange(1000), 2, labels ^ (np.arange(1000) >= 810)] = 1
     exits = np.repeat([0, 1, 2], [700, 200, 100])
-    answers = (np.arange(1000) >= 800).astype(np.int64)
+    answers = labels ^ (np.arange(1000) >= changes.pop("right", 800))
     schedule = SimpleNamespace(policy="learned-stopping", budget=1.5, unit="ms")
     profile = SimpleNamespace(device="a device")
     inputs = SimpleNamespace(
@@ -32,7 +32,7 @@ def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
         schedule=schedule, static_cost=2.5, bundle=SimpleNamespace(profile=lambda schedule: profile),
         exit_accuracy=np.array([0.5, 0.6, 0.81]), outcome=evaluate_exits(exits, answers, labels, np.array([1.0, 2, 3])),
     )  # fmt: skip
-    simple = (np.arange(1000) >= changes.pop("simple", 790)).astype(np.int64)
+    simple = labels ^ (np.arange(1000) >= changes.pop("simple", 790))
     for name, value in changes.items():
         setattr(schedule if name == "budget" else inputs, name, value)
     return Verdict(inputs, evaluate_exits(exits, simple, labels, inputs.costs), wall)
@@ -44,7 +44,9 @@ def said(verdict: Verdict) -> str:
 
 def test_verdict_by_hand() -> None:
     good = verdict_of()
-    assert good.headline.text == "Exiting early saves 44 % of the cost for 1.00 points of accuracy."
+    assert (
+        good.headline.text == "Exiting early saves 44 % of the cost, but loses 1.00 ± 0.67 points of accuracy (95 %)."
+    )
     assert said(good) == (
         "80.00 % of 1,000 samples right, 1.00 points less than full depth and the network without exits have "
         "(81.00 %). A sample takes 1.40 ms by the cost table, 53 % less than full depth (3.00 ms) and 44 % less than "
@@ -53,8 +55,8 @@ def test_verdict_by_hand() -> None:
         "79.00 % at the same cost: learned stopping gives 1.00 points more."
     )
     assert good.worse == ["accuracy"]
-    # Ten samples lost and none won, of 1,000: -1 ± 1.96 sqrt(0.01 * 0.99 / 1000) points.
-    assert good.to_full_depth.half_width == pytest.approx(100 * 1.959964 * np.sqrt(0.0099 / 1000))
+    # Ten samples lost and none won, of 1,000, and one more each way, of two more.
+    assert good.to_full_depth.half_width == pytest.approx(100 * 1.959964 * np.sqrt((12 - 100 / 1002) / 1002**2))
 
 
 @pytest.mark.parametrize(
@@ -72,17 +74,17 @@ def test_verdict_by_hand() -> None:
         ),
         ({"static_cost": 1.2}, {"static"}, "saves nothing here", "and 17 % more than the network without exits"),
         (
-            {"wall": replace(WALL, mean_ms=1.6, machine=MachineLoad(1.5, 2))}, set(), "for 1.00 points of accuracy",
+            {"wall": replace(WALL, mean_ms=1.6, machine=MachineLoad(1.5, 2))}, set(), "but loses 1.00 ± 0.67 points",
             "kept by the table, but the clock of this machine cannot be trusted for that: load average 1.5 on 2 "
             "core(s). Its 1.60 ms are other work's as well; go by the table, 1.40 ms, and by the 47 % that are saved "
         ),
         (
-            {"wall": replace(WALL, mean_ms=1.6, spread=0.6)}, set(), "for 1.00 points of accuracy",
+            {"wall": replace(WALL, mean_ms=1.6, spread=0.6)}, set(), "but loses 1.00 ± 0.67 points",
             "cannot be trusted for that: the middle half of the times of an exit spreads over 60 % of their median. Its"
         ),
         (
             # What holds beside other work holds.
-            {"wall": replace(WALL, machine=MachineLoad(1.5, 2))}, set(), "for 1.00 points of accuracy",
+            {"wall": replace(WALL, machine=MachineLoad(1.5, 2))}, set(), "but loses 1.00 ± 0.67 points",
             "is kept by the table, and holds on the clock of this machine: 1.40 ms."
         ),
         (
@@ -91,8 +93,8 @@ def test_verdict_by_hand() -> None:
         ),
         ({"static_cost": 1.4}, {"static"}, "saves nothing here", "and as much as the network without exits (1.40 ms)"),
         ({"simple": 830}, {"simple_policy"}, "a simple policy does it better", "gives 3.00 points less."),
-        ({"simple": 801}, set(), "for 1.00 points of accuracy", "gives 0.10 points less, which may be chance."),
-        ({"wall": "no library"}, set(), "for 1.00 points", "is kept by the table. The best simple"),
+        ({"simple": 801}, set(), "but loses 1.00 ± 0.67 points", "gives 0.10 points less, which may be chance."),
+        ({"wall": "no library"}, set(), "but loses 1.00 ± 0.67 points", "is kept by the table. The best simple"),
         ({"unit": "flops", "static_cost": None}, set(), "saves 53 %", "1.00 points less than full depth has (81.00 %)"),
     ],
 )  # fmt: skip
@@ -100,7 +102,49 @@ def test_what_is_worse_is_red(changes: dict[str, Any], worse: set[str], headline
     verdict = verdict_of(**changes)
     assert set(verdict.worse) - {"accuracy"} == worse
     assert headline in verdict.headline.text
-    assert verdict.headline.bad == bool(worse)
+    assert verdict.headline.bad
+    assert verdict.result == "does not pay"
     assert text in said(verdict)
     red = [number.label for number in verdict_section(verdict).numbers if number.bad]
     assert len(red) == 1 + len(worse)
+
+
+@pytest.mark.parametrize(
+    ("right", "result", "headline", "to_tell"),
+    [
+        (810, "pays", "Exiting early pays: 44 % of the cost saved, loss 0.00 ± 0.28 points of accuracy (95 %)", None),
+        (805, "cannot be told", "cannot be told with 1,000 images: loss 0.50 ± 0.52 points (95 %); about 1,100", 1100),
+        (800, "does not pay", "but loses 1.00 ± 0.67 points", None),
+    ],
+)
+def test_three_results(right: int, result: str, headline: str, to_tell: int | None) -> None:
+    verdict = verdict_of(right=right)
+    assert (verdict.result, verdict.samples_to_tell) == (result, to_tell)
+    assert headline in verdict.headline.text
+    assert (verdict.headline.bad, verdict.headline.unsure) == (result == "does not pay", result == "cannot be told")
+
+
+def test_few_images_are_no_proof() -> None:
+    right = np.ones(12, np.bool_)
+    same = Difference.of(right, right)
+    assert same.points == 0
+    assert not same.within_bound
+    assert same.samples_to_tell(12) > 200
+    # Four of 61 lost: neither a loss beyond chance nor one within the bound.
+    few = Difference.of(np.arange(61) >= 4, np.ones(61, np.bool_))
+    assert not few.within_bound
+    assert few.samples_to_tell(61) > 61
+
+
+@pytest.mark.parametrize("labels", [np.random.default_rng(0).integers(0, 2, 1000), np.zeros(1000, np.int64)])
+def test_chance_never_pays(labels: np.ndarray) -> None:
+    answers = np.zeros(1000, np.int64)
+    verdict = verdict_of(right=810)
+    logits = np.zeros((1000, 3, 2), np.float32)
+    report = Predictions(logits, labels, np.arange(1000), ("a", "b"))
+    outcome = evaluate_exits(np.repeat([0, 1, 2], [700, 200, 100]), answers, labels, verdict.inputs.costs)
+    verdict.inputs.report, verdict.inputs.outcome = report, outcome
+    verdict = replace(verdict, simple=outcome)
+    assert verdict.to_full_depth.within_bound
+    assert (verdict.result, verdict.samples_to_tell) == ("cannot be told", None)
+    assert "no better than chance" in verdict.headline.text

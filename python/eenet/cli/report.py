@@ -133,6 +133,9 @@ def _as_json(verdict: Verdict, ablation: Ablation | None, out: Path, files: Sequ
         "simple_policy": {"accuracy": simple.accuracy, "mean_cost": simple.mean_cost},
         "verdict": {
             "headline": verdict.headline.text,
+            "result": verdict.result,
+            "samples_to_tell": verdict.samples_to_tell,
+            "at_chance": verdict.at_chance,
             "points_over_full_depth": vars(verdict.to_full_depth),
             "points_over_simple_policy": vars(verdict.to_simple),
             "saved_of_full_depth": verdict.saved,

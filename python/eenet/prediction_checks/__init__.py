@@ -9,6 +9,7 @@ from eenet.prediction_checks.one_set import (
     check_report,
     check_size,
     check_validation,
+    highest_by_luck,
 )
 from eenet.prediction_checks.two_sets import check_apart, check_network, check_source, label_shift
 
@@ -21,5 +22,6 @@ __all__ = [
     "check_size",
     "check_source",
     "check_validation",
+    "highest_by_luck",
     "label_shift",
 ]

@@ -46,6 +46,22 @@ def check_predictions(predictions: Predictions, name: str) -> None:
     _check_fall(right, name)
 
 
+def highest_by_luck(answers: NDArray[np.int64], labels: NDArray[np.int64], num_classes: int) -> tuple[float, float]:
+    """Accuracy of answers that have nothing to do with the labels, in the same shares.
+
+    Args:
+        answers: shape ``[N]``.
+        labels: shape ``[N]``.
+        num_classes: of both.
+
+    Returns:
+        Shares: to be expected, and up to which luck may raise it.
+    """
+    shares = np.bincount(labels, minlength=num_classes) / len(labels)
+    chance = min(1.0, float(shares @ (np.bincount(answers, minlength=num_classes) / len(answers))))
+    return chance, chance + _ABOVE_CHANCE * float(np.sqrt(chance * (1 - chance) / len(labels)))
+
+
 def check_report(predictions: Predictions, name: str) -> None:
     """As `check_predictions`, for a set that accuracies are reported on.
 
@@ -216,8 +232,7 @@ def _check_chance(predictions: Predictions, right: NDArray[np.bool_], name: str)
     answers = eenet_rt.answers(predictions.logits)
     at_chance = []
     for k in range(predictions.num_exits):
-        chance = float(labels @ (np.bincount(answers[:, k], minlength=classes) / samples))
-        most = chance + _ABOVE_CHANCE * float(np.sqrt(chance * (1 - chance) / samples))
+        chance, most = highest_by_luck(answers[:, k], predictions.labels, classes)
         if right[:, k].mean() < most:
             at_chance.append(
                 f"exit {k} is right on {100 * right[:, k].mean():.1f} % (chance {100 * chance:.1f} %, by luck up to "

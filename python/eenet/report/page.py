@@ -44,11 +44,13 @@ class Clause:
         name: for programs.
         text: what is said.
         bad: not what one would wish; shown in red.
+        unsure: neither good nor bad can be told; shown in grey.
     """
 
     name: str
     text: str
     bad: bool
+    unsure: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
-"""The verdict: whether exiting early pays here, in a few sentences and numbers, red where it does not."""
+"""The verdict: whether exiting early pays here, does not, or cannot be told, in a few sentences and numbers."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eenet.prediction_checks import highest_by_luck
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
@@ -18,6 +20,7 @@ from eenet.workflows.evaluate import Evaluation
 
 _Z95 = 1.959964
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
+_MOST_LOSS = 1.0  # points that may be lost where exiting early pays, with the interval
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,28 @@ class Difference:
     @classmethod
     def of(cls, right: NDArray[np.bool_], other: NDArray[np.bool_]) -> Difference:
         """From whether each sample is right here and there."""
-        steps = right.astype(np.float64) - other
-        return cls(100 * float(steps.mean()), 100 * _Z95 * float(steps.std()) / math.sqrt(len(steps)))
+        won, lost, samples = int((right & ~other).sum()), int((~right & other).sum()), len(right)
+        # Bonett and Price's interval: few samples without a difference are no proof that there is none.
+        changed, shift = (won + lost + 2) / (samples + 2), (won - lost) / (samples + 2)
+        half_width = _Z95 * math.sqrt((changed - shift**2) / (samples + 2))
+        return cls(100 * (won - lost) / samples, 100 * half_width)
 
     @property
     def worse(self) -> bool:
         """Whether the schedule is worse, beyond chance."""
         return self.points + self.half_width < 0
+
+    @property
+    def within_bound(self) -> bool:
+        """Whether the loss is at most a point at the upper end of its interval."""
+        return self.half_width - self.points <= _MOST_LOSS
+
+    def samples_to_tell(self, samples: int) -> int:
+        """About how many samples would tell a loss from one within the bound, from how far these are off."""
+        distance = max(-self.points, _MOST_LOSS + self.points)
+        needed = samples * (self.half_width / distance) ** 2
+        step = int(10 ** max(0, math.floor(math.log10(needed)) - 1))
+        return math.ceil(needed / step) * step
 
     def __str__(self) -> str:
         if abs(self.points) < 0.005:
@@ -77,6 +95,34 @@ class Verdict:
         return Difference.of(self.inputs.outcome.labels == labels, self.simple.labels == labels)
 
     @property
+    def loses_accuracy(self) -> bool:
+        """Whether accuracy is lost, beyond chance and maybe beyond the bound."""
+        return self.to_full_depth.worse and not self.to_full_depth.within_bound
+
+    @property
+    def at_chance(self) -> bool:
+        """Whether the schedule or full depth is right no more often than answers that ignore the image may be."""
+        report = self.inputs.report
+        return any(
+            float((answers == report.labels).mean()) <= highest_by_luck(answers, report.labels, report.num_classes)[1]
+            for answers in (self.inputs.outcome.labels, report.logits[:, -1].argmax(axis=1))
+        )
+
+    @property
+    def result(self) -> Literal["pays", "does not pay", "cannot be told"]:
+        """What it comes to."""
+        if self.worse:
+            return "does not pay"
+        return "pays" if self.to_full_depth.within_bound and not self.at_chance else "cannot be told"
+
+    @property
+    def samples_to_tell(self) -> int | None:
+        """About how many samples would tell; None where these do, or where more of the same would not."""
+        if self.result != "cannot be told" or self.at_chance:
+            return None
+        return self.to_full_depth.samples_to_tell(len(self.inputs.report))
+
+    @property
     def keeps_budget(self) -> bool:
         """By the cost table."""
         return self.inputs.outcome.mean_cost <= self.inputs.schedule.budget
@@ -105,7 +151,8 @@ class Verdict:
     def headline(self) -> Clause:
         """The whole in a sentence."""
         worse, saved = self.worse, self.saved if self.saved_of_static is None else self.saved_of_static
-        lost = f"for {abs(self.to_full_depth.points):.2f} points of accuracy"
+        full, samples = self.to_full_depth, len(self.inputs.report)
+        loss = f"{0.0 - full.points:.2f} ± {full.half_width:.2f} points"
         if "cost" in worse or "static" in worse:
             text = "Exiting early saves nothing here."
         elif "budget" in worse or "clock" in worse:
@@ -113,10 +160,23 @@ class Verdict:
         elif "simple_policy" in worse:
             text = f"Exiting early saves {100 * saved:.0f} % of the cost, but a simple policy does it better."
         elif "accuracy" in worse:
-            return Clause("headline", f"Exiting early saves {100 * saved:.0f} % of the cost {lost}.", bad=False)
+            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but loses {loss} of accuracy (95 %)."
+        elif self.at_chance:
+            text = (
+                f"Whether exiting early pays cannot be told with these {samples:,} images: accuracy is no better than "
+                "chance. Are labels and images of the same samples, and is there more than one class?"
+            )
+        elif not full.within_bound:
+            text = (
+                f"Whether exiting early pays cannot be told with {samples:,} images: loss {loss} (95 %); about "
+                f"{self.samples_to_tell:,} would tell."
+            )
         else:
-            text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, no accuracy lost beyond chance."
-        return Clause("headline", text, bad=bool(worse))
+            text = (
+                f"Exiting early pays: {100 * saved:.0f} % of the cost saved, loss {loss} of accuracy (95 %), at most "
+                f"{_MOST_LOSS:.0f} point."
+            )
+        return Clause("headline", text, bad=bool(worse), unsure=self.result == "cannot be told")
 
     @property
     def clauses(self) -> list[Clause]:
@@ -135,7 +195,7 @@ class Verdict:
             f"{100 * outcome.accuracy:.2f} % of {len(self.inputs.report):,} samples right, {self.to_full_depth} "
             f"{'as' if str(self.to_full_depth) == 'as much' else 'than'} {than} ({100 * full:.2f} %)."
         )
-        return Clause("accuracy", text, self.to_full_depth.worse)
+        return Clause("accuracy", text, self.loses_accuracy)
 
     def _cost(self) -> Clause:
         text = (
@@ -201,7 +261,7 @@ def _numbers(verdict: Verdict) -> Sequence[Number]:
         Number(
             f"{100 * outcome.accuracy:.2f} %", "accuracy",
             f"full depth {100 * float(inputs.exit_accuracy[-1]):.2f} %: {full.points:+.2f} ± {full.half_width:.2f} "
-            "points (95 %)", full.worse,
+            "points (95 %)", verdict.loses_accuracy,
         ),
         Number(
             f"{number(outcome.mean_cost)} {unit}", f"mean {'latency' if unit == 'ms' else 'cost'} by the cost table",
@@ -258,7 +318,9 @@ def _lead(verdict: Verdict) -> str:
     measured = f" The table was measured on {device} when the bundle was made." if device else ""
     halves = (
         "Nothing was fitted on the report samples: of the validation samples one half taught the policy its scores, "
-        "and the other, the calibration half, set its thresholds."
+        "and the other, the calibration half, set its thresholds. Only calibration images are looked for among the "
+        "report samples: images that the network was trained on are not told from new ones, and are yours to keep "
+        "apart."
     )
     lead = f"{halves} By the cost table, every report sample counts what its exit costs.{measured}"
     if not isinstance(wall, WallTime):
