@@ -207,6 +207,8 @@ def judge(tree: Tree, mutant: Mutant, source: bytes) -> Outcome:
                     break
     finally:
         tree.write(mutant.path, source)
+        if mutant.path.startswith("cpp/"):
+            tree.build(must=True)  # or the next one would run with this one's module
     result.seconds = round(time.monotonic() - start, 1)
     return result
 
