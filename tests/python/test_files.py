@@ -191,11 +191,13 @@ def test_commands_say_so_in_one_line(kind: str, tmp_path: Path, capsys: pytest.C
 
 
 def test_long_work_says_so_before_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    os.mkfifo(tmp_path / "out")
-    assert predict([str(golden.GOLDEN), "--data", str(tmp_path / "nothing yet"), "--out", str(tmp_path / "out")]) == 2
+    os.mkfifo(tmp_path / "out.npz")
+    assert (
+        predict([str(golden.GOLDEN), "--data", str(tmp_path / "nothing yet"), "--out", str(tmp_path / "out.npz")]) == 2
+    )
     assert "is a pipe, a file expected" in capsys.readouterr().err
     with pytest.raises(eenet_rt.InputError, match="is a pipe, a file expected"):
-        check_output(tmp_path / "out", {})
+        check_output(tmp_path / "out.npz", {})
 
 
 def test_standard_output_that_is_a_pipe(tmp_path: Path) -> None:

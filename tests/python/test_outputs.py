@@ -44,7 +44,8 @@ def folder(tmp_path: Path) -> Path:
     for name in ("weights.safetensors", "samples.npz", "validation.npz"):
         (tmp_path / "run" / name).write_bytes(name.encode())
     os.link(tmp_path / "p.npz", tmp_path / "same.npz")
-    (tmp_path / "link.npz").symlink_to("p.npz")
+    for name in ("link.npz", "link.html"):
+        (tmp_path / name).symlink_to("p.npz")
     return tmp_path
 
 
@@ -56,14 +57,14 @@ READS = "would be overwritten, but it is what {} reads; give another name"
 INSIDE = "lies inside the bundle"
 CASES = [
     (("predict", "b.eenet", "--data", "images.npz", "--out", "images.npz"), READS.format("--data")),
-    (("predict", "b.eenet", "--data", "images.npz", "--out", "b.eenet/segment_0.onnx"), INSIDE),
+    (("predict", "b.eenet", "--data", "images.npz", "--out", "b.eenet/out.npz"), INSIDE),
     (("predict", "b.eenet", "--data", "images.npz", "--out", "b.eenet/new/out.npz"), INSIDE),
     ((*FIT, "p.npz"), READS.format("--predictions")),
     ((*FIT, "same.npz"), READS.format("--predictions")),
     ((*FIT, "link.npz"), READS.format("--predictions")),
     ((*FIT, "b.eenet/scheduler.safetensors"), INSIDE),
     ((*COMPARE, "b.eenet"), INSIDE),
-    ((*REPORT, "p.npz"), READS.format("--predictions")),
+    ((*REPORT, "link.html"), READS.format("--predictions")),
     ((*REPORT, "b.eenet/report.html"), INSIDE),
     (("report", "b.eenet", "--data", "photos", "--out", "photos/report.html"), "lies inside photos, which --data"),
     ((*TRAIN, "photos", "--out", "photos"), READS.format("--data")),
