@@ -236,8 +236,8 @@ def test_adapted_thresholds_bring_the_cost_back(runtime: eenet_rt.Runtime, strea
     assert health.thresholds != runtime.schedule.thresholds.tolist()
     realised = mean_cost(runtime, run(runtime, drifted))
     assert realised == pytest.approx(plan, rel=0.04)
-    # Clean images again: the schedule's own thresholds come back.
-    run(runtime, streams.clean)
+    # Clean images again: the schedule's own thresholds come back when 2,048 samples speak for it.
+    run(runtime, np.concatenate([streams.clean, streams.clean]))
     health = runtime.health()
     assert (health.rollbacks, health.thresholds) == (1, None)
     assert not runtime.infer(streams.clean[0]).adapted

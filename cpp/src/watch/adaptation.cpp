@@ -11,7 +11,7 @@ namespace eenet {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
-constexpr std::size_t kFewest = 32;  // Scores that a threshold is set by.
+constexpr double kFewest = 32;  // Scores that a threshold is set by.
 
 }  // namespace
 
@@ -52,29 +52,29 @@ Adaptation::Window Adaptation::window() const {
 Adaptation::Step Adaptation::advance(bool reached, bool drifted) {
   const std::uint64_t count = count_.load(kRelaxed);
   if (!adapted()) {
-    barred_ = barred_ && drifted;
-    if (reached && !wanted_ && !barred_) {
+    if (!drifted || (barred_until_ && count >= *barred_until_)) barred_until_.reset();
+    if (reached && !wanted_ && !barred_until_) {
       // The samples before the alarm may be of before the drift.
       wanted_ = true;
       next_ = count + kWindow;
     }
     if (!wanted_ || count < next_) return Step::kNone;
     const Window window = this->window();
-    distance_ = distance(mean_cost(window));
-    off_ = first_off(window);
-    if (off_) off_share_ = own_share(window, *off_).seen;
+    before_ = {summarise(window)};
+    since_.clear();
     adapt(window);
     return Step::kAdapted;
   }
   if (count < next_) return Step::kNone;
   const Window window = this->window();
-  const bool own_would_do = this->own_would_do(window);
-  const bool no_better = distance(mean_cost(window)) >= distance_;
-  if (!own_would_do && !no_better) {
+  since_.push_back(summarise(window));
+  if (since_.size() > kJudged) since_.pop_front();
+  const bool own_would_do = this->own_would_do();
+  if (!own_would_do && !does_worse()) {
     adapt(window);
     return Step::kAdapted;
   }
-  barred_ = !own_would_do;
+  if (!own_would_do) barred_until_ = count + kBarred * kWindow;
   wanted_ = false;
   policy_ = schedule_->exit_policy;
   return Step::kRolledBack;
@@ -91,7 +91,7 @@ void Adaptation::adapt(const Window& window) {
     staying -= planned[k];
     if (own[k] == std::numeric_limits<double>::infinity()) continue;
     std::vector<float> scores = scores_at(window, k, thresholds);
-    if (scores.size() < kFewest) continue;
+    if (static_cast<double>(scores.size()) < kFewest) continue;
     const double quota = std::round(leaving * static_cast<double>(scores.size()));
     thresholds[k] = quota_threshold(std::move(scores), static_cast<std::size_t>(quota));
   }
@@ -116,28 +116,39 @@ std::vector<float> Adaptation::scores_at(const Window& window, std::size_t exit,
   return out;
 }
 
-/// How many may come to this exit by the schedule's own thresholds, and left before it by others.
-std::size_t Adaptation::count_unseen(const Window& window, std::size_t exit) const {
+Adaptation::Summary Adaptation::summarise(const Window& window) const {
+  Summary out;
+  double squares = 0;
+  for (const std::size_t exit : window.exits) {
+    out.cost += costs_[exit];
+    squares += costs_[exit] * costs_[exit];
+  }
+  const auto samples = static_cast<double>(kWindow);
+  out.cost /= samples;
+  out.variance = std::max(0.0, squares / samples - out.cost * out.cost) / samples;
+  for (std::size_t k = 0; k + 1 < costs_.size(); ++k) out.own.push_back(own_tally(window, k));
+  return out;
+}
+
+Adaptation::Tally Adaptation::own_tally(const Window& window, std::size_t exit) const {
   const std::span<const double> own = schedule_->exit_policy->thresholds();
+  const std::vector<float> scores = scores_at(window, exit, own);
+  const auto leaves = [&](float score) { return static_cast<double>(score) >= own[exit]; };
+  Tally out;
+  out.coming = static_cast<double>(scores.size());
+  out.leaving = static_cast<double>(std::ranges::count_if(scores, leaves));
   const std::size_t width = costs_.size() - 1;
-  std::size_t count = 0;
   for (std::size_t row = 0; row < kWindow; ++row) {
     const std::size_t left = window.exits[row];
     if (left >= exit) continue;
-    const float* const scores = window.scores.data() + row * width;
+    const float* const seen = window.scores.data() + row * width;
     bool comes = true;
     for (std::size_t k = 0; k <= left; ++k) {
-      comes = comes && !(static_cast<double>(scores[k]) >= own[k]);
+      comes = comes && !(static_cast<double>(seen[k]) >= own[k]);
     }
-    count += comes ? 1U : 0U;
+    out.unseen += comes ? 1 : 0;
   }
-  return count;
-}
-
-double Adaptation::mean_cost(const Window& window) const {
-  double sum = 0;
-  for (const std::size_t exit : window.exits) sum += costs_[exit];
-  return sum / static_cast<double>(kWindow);
+  return out;
 }
 
 double Adaptation::distance(double cost) const {
@@ -149,41 +160,59 @@ bool Adaptation::Share::off() const noexcept {
   return planned < lowest - tolerance || planned > highest + tolerance;
 }
 
-Adaptation::Share Adaptation::own_share(const Window& window, std::size_t exit) const {
-  const std::span<const double> own = schedule_->exit_policy->thresholds();
-  const std::vector<float> scores = scores_at(window, exit, own);
-  const auto coming = static_cast<double>(scores.size());
-  const auto leaves = [&](float score) { return static_cast<double>(score) >= own[exit]; };
-  const auto leaving = static_cast<double>(std::ranges::count_if(scores, leaves));
-  const auto unseen = static_cast<double>(count_unseen(window, exit));
+Adaptation::Share Adaptation::own_share(const std::deque<Summary>& windows,
+                                        std::size_t exit) const {
+  Tally sum;
+  for (const Summary& window : windows) {
+    sum.coming += window.own[exit].coming;
+    sum.leaving += window.own[exit].leaving;
+    sum.unseen += window.own[exit].unseen;
+  }
   const std::span<const double> from = std::span(schedule_->calibration_shares).subspan(exit);
   const double reached = std::accumulate(from.begin(), from.end(), 0.0);
-  if (scores.size() < kFewest || reached <= 0) return {};
+  if (sum.coming < kFewest || reached <= 0) return {};
   Share share;
-  share.seen = leaving / coming;
-  share.lowest = leaving / (coming + unseen);
-  share.highest = (leaving + unseen) / (coming + unseen);
+  share.seen = sum.leaving / sum.coming;
+  share.lowest = sum.leaving / (sum.coming + sum.unseen);
+  share.highest = (sum.leaving + sum.unseen) / (sum.coming + sum.unseen);
   share.planned = from[0] / reached;
   const double calibration = reached * static_cast<double>(schedule_->calibration_samples);
   share.tolerance =
-      2 * std::sqrt(share.planned * (1 - share.planned) * (1 / calibration + 1 / coming));
+      2 * std::sqrt(share.planned * (1 - share.planned) * (1 / calibration + 1 / sum.coming));
   return share;
 }
 
-std::optional<std::size_t> Adaptation::first_off(const Window& window) const {
+std::optional<std::size_t> Adaptation::first_off(const std::deque<Summary>& windows) const {
   for (std::size_t k = 0; k + 1 < costs_.size(); ++k) {
-    if (!schedule_->exit_policy->disabled(k) && own_share(window, k).off()) return k;
+    if (!schedule_->exit_policy->disabled(k) && own_share(windows, k).off()) return k;
   }
   return std::nullopt;
 }
 
-/// Whether the schedule's own thresholds would let as many leave as planned: at the first exit
-/// where they did not, and as far as can be seen at every other, for a drift may show at one more
-/// than at another.
-bool Adaptation::own_would_do(const Window& window) const {
-  if (!off_) return false;
-  const Share now = own_share(window, *off_);
-  return !first_off(window) && std::abs(now.seen - now.planned) < std::abs(now.seen - off_share_);
+/// Whether the schedule's own thresholds would let as many leave as planned: as far as can be seen
+/// at every exit, for a drift may show at one more than at another, and at the first one where they
+/// did not nearer to the plan than to what it was then.
+bool Adaptation::own_would_do() const {
+  if (since_.size() < kJudged || first_off(since_)) return false;
+  const std::optional<std::size_t> exit = first_off(before_);
+  if (!exit) return true;
+  const Share now = own_share(since_, *exit);
+  const double then = own_share(before_, *exit).seen;
+  return std::abs(now.seen - now.planned) < std::abs(now.seen - then);
+}
+
+/// Whether the mean cost is further from the plan than before, and that by no chance.
+bool Adaptation::does_worse() const {
+  constexpr double kErrors = 3;  // Standard errors.
+  const auto windows = static_cast<double>(since_.size());
+  double cost = 0;
+  double variance = 0;  // Of the mean.
+  for (const Summary& window : since_) {
+    cost += window.cost / windows;
+    variance += window.variance / (windows * windows);
+  }
+  const Summary& before = before_.front();
+  return distance(cost) - distance(before.cost) > kErrors * std::sqrt(variance + before.variance);
 }
 
 }  // namespace eenet

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,12 +20,15 @@ double quota_threshold(std::vector<float> scores, std::size_t quota);
 
 /// Keeps the exit shares of one schedule as planned on samples that are not like those of the
 /// calibration set: sets thresholds anew by the scores of the latest samples, again and again, and
-/// goes back to the schedule's own when they would do at every exit, or when the new ones do no
-/// better.
+/// goes back to the schedule's own when they would do at every exit, or when the new ones do worse.
 class Adaptation {
  public:
   /// Samples that thresholds are set by, and from one time to the next.
   static constexpr std::size_t kWindow = 512;
+  /// Windows that adapted thresholds are judged by: one alone may look like anything.
+  static constexpr std::size_t kJudged = 4;
+  /// Windows for which thresholds that did worse are not set anew, if the drift goes on.
+  static constexpr std::size_t kBarred = 16;
 
   /// @param costs Of the exits.
   Adaptation(std::shared_ptr<const Schedule> schedule, std::vector<double> costs);
@@ -55,11 +59,24 @@ class Adaptation {
     std::vector<float> scores;  // (kWindow, K-1), NaN where there is none.
   };
 
+  /// Of the samples that come to an exit by the schedule's own thresholds, as far as it is known.
+  struct Tally {
+    double coming = 0;
+    double leaving = 0;
+    double unseen = 0;  // Left earlier by the thresholds in force, and might have come.
+  };
+
+  /// What is remembered of a window.
+  struct Summary {
+    double cost = 0;  // Mean, and the variance of the mean.
+    double variance = 0;
+    std::vector<Tally> own;  // Per exit but the last.
+  };
+
   /// What the schedule's own threshold of an exit lets leave, of the samples that come to it.
   struct Share {
     double seen = 0;
-    // Samples that left earlier by the thresholds in force may come to it by the own ones, too:
-    // the share if none of them left here, and if all did.
+    // The share if none of the unseen leave here, and if all do.
     double lowest = 0;
     double highest = 0;
     double planned = 0;
@@ -72,12 +89,13 @@ class Adaptation {
   void adapt(const Window& window);
   std::vector<float> scores_at(const Window& window, std::size_t exit,
                                std::span<const double> thresholds) const;
-  std::size_t count_unseen(const Window& window, std::size_t exit) const;
-  double mean_cost(const Window& window) const;
+  Summary summarise(const Window& window) const;
+  Tally own_tally(const Window& window, std::size_t exit) const;
   double distance(double cost) const;
-  Share own_share(const Window& window, std::size_t exit) const;
-  std::optional<std::size_t> first_off(const Window& window) const;
-  bool own_would_do(const Window& window) const;
+  Share own_share(const std::deque<Summary>& windows, std::size_t exit) const;
+  std::optional<std::size_t> first_off(const std::deque<Summary>& windows) const;
+  bool own_would_do() const;
+  bool does_worse() const;
 
   std::shared_ptr<const Schedule> schedule_;
   std::vector<double> costs_;
@@ -88,11 +106,10 @@ class Adaptation {
   std::shared_ptr<const ExitPolicy> policy_;
   std::uint64_t next_ = 0;  // The count at which thresholds are set or judged.
   bool wanted_ = false;     // An alarm came, and the rings were not full.
-  bool barred_ = false;     // New thresholds did no better; not again before the drift is over.
-  double distance_ = 0;     // From the planned cost, before thresholds were set anew ...
-  // ... and the first exit at which the schedule's own let leave too few or too many, and how many.
-  std::optional<std::size_t> off_;
-  double off_share_ = 0;
+  // New thresholds did worse: not again before the drift is over, or this count.
+  std::optional<std::uint64_t> barred_until_;
+  std::deque<Summary> before_;  // The window by which thresholds were first set anew ...
+  std::deque<Summary> since_;   // ... and the latest since, kJudged at most.
 };
 
 }  // namespace eenet
