@@ -28,8 +28,9 @@ PYBIND11_MODULE(_core, module) {
   register_providers(module);
   register_watch(module);
   register_runtime(module);
-  module.def("device_name", &eenet::device_name,
-             "Name of this machine's processor: the `device` of a measured cost profile.");
+  module.def(
+      "device_name", [] { return eenet::device_name(); },
+      "Name of this machine's processor, on Arm of its board: the `device` of a measured profile.");
   guard_classes(module);
   shorten_complaints(module);
 }

@@ -1340,7 +1340,7 @@ def answers(
 
 def device_name() -> str:
     """
-    Name of this machine's processor: the `device` of a measured cost profile.
+    Name of this machine's processor, on Arm of its board: the `device` of a measured profile.
     """
 
 def features(

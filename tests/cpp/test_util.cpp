@@ -1,4 +1,6 @@
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <limits>
 #include <locale>
 #include <stdexcept>
@@ -12,6 +14,7 @@
 #include "eenet/tensor.h"
 
 #include "core/device.h"
+#include "support.h"
 #include "util/denormals.h"
 #include "util/finite.h"
 #include "util/text.h"
@@ -114,6 +117,39 @@ TEST(AlignedBuffer, StartsAtACacheLine) {
 TEST(DeviceName, IsAlwaysTheSameAndNeverEmpty) {
   EXPECT_FALSE(device_name().empty());
   EXPECT_EQ(device_name(), device_name());
+}
+
+/// The name of a machine whose kernel says so much.
+std::string name_of(const std::string& cpuinfo, const std::string& model) {
+  const test::TemporaryFolder root;
+  std::filesystem::create_directories(root.path() / "proc/device-tree");
+  std::ofstream(root.path() / "proc/cpuinfo") << cpuinfo;
+  // The device tree ends its strings with a zero.
+  if (!model.empty()) {
+    std::ofstream(root.path() / "proc/device-tree/model") << model << '\0';
+  }
+  return device_name(root.path());
+}
+
+TEST(DeviceName, OnArmIsTheBoards) {
+  // As every Jetson with a kernel of NVIDIA's has it; others have no model name at all.
+  const std::string jetson =
+      "processor\t: 0\nmodel name\t: ARMv8 Processor rev 1 (v8l)\nBogoMIPS\t: 62.50\n"
+      "CPU implementer\t: 0x41\nCPU architecture: 8\nCPU part\t: 0xd42\n";
+  const std::string orin = "NVIDIA Jetson AGX Orin Developer Kit";
+  EXPECT_EQ(name_of(jetson, orin), orin);
+  EXPECT_NE(name_of(jetson, "NVIDIA Jetson Orin Nano Developer Kit"), orin);
+  const std::string raspberry = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n";
+  EXPECT_EQ(name_of(raspberry, "Raspberry Pi 5 Model B Rev 1.0"), "Raspberry Pi 5 Model B Rev 1.0");
+  EXPECT_EQ(name_of(raspberry, ""), "0x41 0xd0b");  // As servers, which have no device tree.
+}
+
+TEST(DeviceName, ElsewhereIsTheProcessors) {
+  EXPECT_EQ(name_of("processor\t: 0\nmodel name\t: Intel(R) Xeon(R) Processor\n", ""),
+            "Intel(R) Xeon(R) Processor");
+  EXPECT_EQ(name_of("processor\t: 0\nisa\t: rv64imafdc\n", "SiFive HiFive Unmatched A00"),
+            "SiFive HiFive Unmatched A00");
+  EXPECT_FALSE(name_of("", "").empty());
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ std::string trimmed(std::string_view text) {
   return std::string(text.substr(begin, text.find_last_not_of(kBlank) - begin + 1));
 }
 
-std::string cpuinfo_field(std::string_view key) {
-  std::ifstream file("/proc/cpuinfo");
+std::string cpuinfo_field(const std::filesystem::path& root, std::string_view key) {
+  std::ifstream file(root / "proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
     const std::size_t colon = line.find(':');
     if (colon != std::string::npos && trimmed(line.substr(0, colon)) == key) {
@@ -25,7 +25,7 @@ std::string cpuinfo_field(std::string_view key) {
   return {};
 }
 
-std::string first_line(const char* path) {
+std::string first_line(const std::filesystem::path& path) {
   std::ifstream file(path);
   std::string line;
   std::getline(file, line);
@@ -34,12 +34,16 @@ std::string first_line(const char* path) {
 
 }  // namespace
 
-std::string device_name() {
-  if (std::string name = cpuinfo_field("model name"); !name.empty()) return name;
-  // ARM kernels give no model name; boards describe themselves in the device tree.
-  if (std::string name = first_line("/proc/device-tree/model"); !name.empty()) return name;
-  const std::string implementer = cpuinfo_field("CPU implementer");
-  if (!implementer.empty()) return implementer + " " + cpuinfo_field("CPU part");
+std::string device_name(const std::filesystem::path& root) {
+  const std::string implementer = cpuinfo_field(root, "CPU implementer");
+  // What kernels for Arm call the model is the architecture, if anything: the same on every Jetson.
+  // Boards describe themselves in the device tree.
+  if (!implementer.empty()) {
+    const std::string board = first_line(root / "proc/device-tree/model");
+    return board.empty() ? implementer + " " + cpuinfo_field(root, "CPU part") : board;
+  }
+  if (std::string name = cpuinfo_field(root, "model name"); !name.empty()) return name;
+  if (std::string board = first_line(root / "proc/device-tree/model"); !board.empty()) return board;
   utsname system{};
   return ::uname(&system) == 0 ? system.machine : "unknown";
 }
