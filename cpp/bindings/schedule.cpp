@@ -75,9 +75,13 @@ void register_schedule_file(py::module_& module) {
             return out;
           },
           "The schedules, by ascending budget.")
+      .def_readonly(
+          "fitted_on", &ScheduleFile::fitted_on,
+          "Marks of samples that the schedules were fitted on, the smallest; may be none.")
       .def("__repr__", [](const ScheduleFile& file) { return repr(file); });
   def_pickle(cls, "ScheduleFile", &ScheduleFile::network, &ScheduleFile::num_exits,
-             &ScheduleFile::num_classes, &ScheduleFile::active, &ScheduleFile::schedules);
+             &ScheduleFile::num_classes, &ScheduleFile::active, &ScheduleFile::schedules,
+             &ScheduleFile::fitted_on);
   module.def(
       "read_schedules",
       [](const PathArgument& path) {

@@ -275,6 +275,11 @@ class ScheduleFile:
         Index of the schedule in force after load; None: full depth.
         """
     @property
+    def fitted_on(self) -> list[str]:
+        """
+        Marks of samples that the schedules were fitted on, the smallest; may be none.
+        """
+    @property
     def network(self) -> str:
         """
         Id of the bundle that the schedules were fitted for.

@@ -110,6 +110,16 @@ TEST(Schedules, ReadsEverything) {
   EXPECT_EQ(&first.exit_policy->scorers(), &second.scorers());
 }
 
+TEST(Schedules, ReadsMarksOfTheSamplesThatTheyWereFittedOn) {
+  EXPECT_TRUE(parse(valid_tensors(), valid_metadata()).fitted_on.empty());
+  json metadata = valid_metadata();
+  metadata["fitted_on"] = {"00aa", "00bb"};
+  EXPECT_EQ(parse(valid_tensors(), metadata).fitted_on, (std::vector<std::string>{"00aa", "00bb"}));
+  expect_refused_with("/fitted_on", 1, {"fitted_on", "a list"});
+  expect_refused_with("/fitted_on", {1}, {"fitted_on[0]", "a string"});
+  expect_refused_with("/fitted_on", std::vector<std::string>(1025, "a"), {"fitted_on", "1025"});
+}
+
 TEST(Schedules, ReadsWhatTheCalibrationSamplesDid) {
   constexpr float kFar = std::numeric_limits<float>::infinity();
   SafeTensorsWriter tensors = valid_tensors();

@@ -222,7 +222,7 @@ def test_fit_and_evaluate_by_shares(
     file = eenet_rt.read_schedules("s.safetensors")
     assert [s.budget for s in file.schedules] == [2, pytest.approx(2.4)]
     assert file.active == 1
-    evaluate = ("evaluate", "--predictions", "v.npz", "--schedule", "s.safetensors", "--json")
+    evaluate = ("evaluate", "--predictions", "r.npz", "--schedule", "s.safetensors", "--json")
     _, text, _ = run(capsys, *evaluate, "--budget", "80%", "70%")
     assert [row["budget"] for row in json.loads(text)["schedules"]] == [pytest.approx(2.4), 2]
     status, _, error = run(capsys, *evaluate, "--budget", 65)

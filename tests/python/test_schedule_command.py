@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,32 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
         assert len(row["exit_accuracy"]) == 3
         assert [len(row["all_samples"][key]) for key in ("accuracy", "calibration_error", "failure_auroc")] == [3, 3, 2]
     assert rows[0]["accuracy"] < rows[1]["accuracy"]
+
+
+def test_what_schedules_were_fitted_on_is_known(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    out, mixed = tmp_path / "s.safetensors", tmp_path / "mixed.npz"
+    validation, report = (Predictions.load(path) for path in files)
+    assert run(capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--out", out)[0] == 0
+    marks = eenet_rt.read_schedules(out).fitted_on
+    assert marks == sorted(marks)
+    assert len(set(marks)) == 64
+    status, _, error = run(capsys, "evaluate", "--predictions", files[0], "--schedule", out)
+    assert (status, "all of its samples are among those that policies were fitted on" in error) == (2, True)
+    # A tenth of what was fitted on, hidden in a set of which it is a fifth.
+    part, whole = len(validation) // 10, len(validation) // 2
+    rows = np.r_[validation.logits[:part], report.logits[: whole - part]]
+    labels = np.r_[validation.labels[:part], report.labels[: whole - part]]
+    Predictions(rows, labels, np.arange(whole), report.class_names).save(mixed)
+    status, _, error = run(capsys, "evaluate", "--predictions", mixed, "--schedule", out)
+    found = re.search(r"about (\d+) % of its samples are among those", error)
+    assert status == 2
+    assert found is not None
+    assert 5 < int(found[1]) < 60
+    caplog.clear()
+    assert run(capsys, "evaluate", "--predictions", files[1], "--schedule", out)[0] == 0
+    assert "fitted on" not in caplog.text
 
 
 def test_budget_in_ms_is_short(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,6 +25,7 @@ inline constexpr std::size_t kMostProfiles = 4096;
 inline constexpr std::size_t kMostFiles = 4096;
 inline constexpr std::size_t kMostSchedules = 65'536;
 inline constexpr std::size_t kMostBins = 64;
+inline constexpr std::size_t kMostMarks = 1024;
 inline constexpr std::int64_t kMostElements = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace eenet::format

@@ -104,6 +104,11 @@ ScheduleFile ScheduleReader::read() {
     const auto last = static_cast<std::int64_t>(nodes.size()) - 1;
     out_.active = static_cast<std::size_t>(active.integer(0, last));
   }
+  if (const auto marks = root_.find("fitted_on")) {
+    for (const JsonNode& mark : marks->items(0, format::kMostMarks)) {
+      out_.fitted_on.push_back(mark.name());
+    }
+  }
   return std::move(out_);
 }
 

@@ -19,6 +19,8 @@ struct ScheduleFile {
   std::size_t num_classes = 0;
   std::optional<std::size_t> active;  ///< In force after load; none: full depth.
   std::vector<std::shared_ptr<const Schedule>> schedules;  ///< Ascending budgets, one unit.
+  /// Marks of samples that they were fitted on, ascending: the smallest ones, or all if few.
+  std::vector<std::string> fitted_on;
 };
 
 /// Parses and checks the bytes of a scheduler file. Schedules share scorers and combiners.

@@ -38,7 +38,14 @@ class Schedule:
     reference: Reference | None = None
 
 
-def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: str, active: int | None) -> None:
+def save_schedules(
+    path: str | Path,
+    schedules: Sequence[Schedule],
+    *,
+    network: str,
+    active: int | None,
+    fitted_on: Sequence[str] = (),
+) -> None:
     """Writes schedules in the order of their budgets. Scorers and combiners that are equal to the bit are stored once.
 
     Args:
@@ -46,6 +53,8 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
         schedules: at least one, all for the same network and unit.
         network: ``id`` of the bundle.
         active: index, in the order of budgets, of the schedule in force after loading; None is full depth.
+        fitted_on: marks of the samples that they were fitted on, see `eenet.prediction_checks.sample_marks`; for a file
+            that has no calibration predictions beside it.
 
     Raises:
         UserError: no schedules, or they differ in exits, classes or unit, or ``active`` is out of range; safetensors is
@@ -78,6 +87,8 @@ def save_schedules(path: str | Path, schedules: Sequence[Schedule], *, network: 
         "active": active,
         "schedules": entries,
     }
+    if fitted_on:
+        description["fitted_on"] = list(fitted_on)
     metadata = {"eenet": json.dumps(description, separators=(",", ":"))}
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.numpy.save(pool.tensors, metadata))

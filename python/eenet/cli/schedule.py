@@ -33,7 +33,15 @@ from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
 from eenet.policies.registry import POLICIES
-from eenet.prediction_checks import check_apart, check_network, check_report, check_size, check_validation
+from eenet.prediction_checks import (
+    check_apart,
+    check_network,
+    check_report,
+    check_size,
+    check_unmarked,
+    check_validation,
+    sample_marks,
+)
 from eenet.predictions import Predictions
 from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
@@ -79,7 +87,7 @@ def _parser() -> ArgumentParser:
     evaluation = _command(commands, "evaluate", "what schedules do on report data")
     evaluation.add_argument(
         "--predictions", type=Path, required=True,
-        help="that nothing was fitted on, .npz; checked where --schedule is a bundle that holds what it was fitted on",
+        help="that nothing was fitted on, .npz",
     )  # fmt: skip
     evaluation.add_argument("--schedule", type=Path, required=True, help="what `fit` wrote, or a bundle")
     evaluation.add_argument(
@@ -189,8 +197,13 @@ def _fit(arguments: argparse.Namespace) -> None:
             print(schedule_line(schedule, calibration_set), flush=True)
     warn_of_margins(schedules)
     active = [s.budget for s in schedules].index(budgets[0])
-    save_schedules(arguments.out, schedules, network=validation.network or _NETWORK, active=active)
+    _save(arguments.out, schedules, validation, active)
     _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)
+
+
+def _save(path: Path, schedules: Sequence[Schedule], validation: Predictions, active: int) -> None:
+    network = validation.network or _NETWORK
+    save_schedules(path, schedules, network=network, active=active, fitted_on=sample_marks(validation))
 
 
 def _check_guarantee(arguments: argparse.Namespace) -> None:
@@ -206,7 +219,7 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
         unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
     )  # fmt: skip
     schedule, points = found.schedule, "point" if arguments.max_accuracy_drop == 1 else "points"
-    save_schedules(arguments.out, [schedule], network=validation.network or _NETWORK, active=0)
+    _save(arguments.out, [schedule], validation, 0)
     if not arguments.json:
         print(
             f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} {points} with probability "
@@ -253,6 +266,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     check_network(predictions, networks, str(arguments.predictions), f"that of {arguments.schedule}")
     if fitted:
         check_apart(predictions, fitted, str(arguments.predictions), str(arguments.schedule))
+    check_unmarked(predictions, file.fitted_on, str(arguments.predictions), str(arguments.schedule))
     chosen = file.schedules
     if arguments.budget:
         chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]

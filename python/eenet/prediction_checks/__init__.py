@@ -3,6 +3,7 @@
 What can only lead to wrong results is an error; what may be meant is a warning, with the figure.
 """
 
+from eenet.prediction_checks.marks import check_unmarked, sample_marks
 from eenet.prediction_checks.one_set import (
     LEAST_VALIDATION,
     check_predictions,
@@ -21,7 +22,9 @@ __all__ = [
     "check_report",
     "check_size",
     "check_source",
+    "check_unmarked",
     "check_validation",
     "highest_by_luck",
     "label_shift",
+    "sample_marks",
 ]
