@@ -11,7 +11,7 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
 from eenet.data import load_images
-from eenet.errors import UserError
+from eenet.errors import ArgumentError, UserError
 from eenet.models import list_models, model_entry
 from eenet.outputs import check_spared
 from eenet.policies import POLICIES
@@ -90,12 +90,12 @@ def _checkpoint(path: Path, model: str) -> Checkpoint:
 
 
 def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
-    """Files to read, by option: what is not given lies beside the weights, where eenet-train writes it."""
+    """Files to read, by argument: what is not given lies beside the weights, where eenet-train writes it."""
     weights = arguments.checkpoint or zoo_folder(arguments.model) / "weights.safetensors"
     return {
-        "--checkpoint": weights,
-        "--predictions": arguments.predictions or weights.parent / "validation.npz",
-        "--images": arguments.images or weights.parent / "samples.npz",
+        "checkpoint": weights,
+        "predictions": arguments.predictions or weights.parent / "validation.npz",
+        "images": arguments.images or weights.parent / "samples.npz",
     }
 
 
@@ -107,10 +107,10 @@ def _export(arguments: argparse.Namespace) -> None:
     sources = _sources(arguments)
     out = arguments.out / f"{entry.name}.eenet"
     check_spared(out, sources, folder=True)
-    checkpoint = _checkpoint(sources["--checkpoint"], entry.name)
-    for option in ("--predictions", "--images"):
-        if not sources[option].is_file():
-            raise UserError(f"{option}: {sources[option]} is not a file; eenet-train writes it beside the weights")
+    checkpoint = _checkpoint(sources["checkpoint"], entry.name)
+    for name in ("predictions", "images"):
+        if not sources[name].is_file():
+            raise ArgumentError(name, f"{sources[name]} is not a file; eenet-train writes it beside the weights")
     options = ExportOptions(
         budgets=tuple(budgets),
         unit=arguments.unit,
@@ -123,8 +123,8 @@ def _export(arguments: argparse.Namespace) -> None:
     say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = export_bundle(
         checkpoint,
-        Predictions.load(sources["--predictions"]),
-        load_images(sources["--images"]).images,
+        Predictions.load(sources["predictions"]),
+        load_images(sources["images"]).images,
         out,
         options,
         say,

@@ -19,7 +19,7 @@ from eenet.bundles.calibration import save_calibration
 from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet.checkpoint import Checkpoint
 from eenet.costs import CostProfile
-from eenet.errors import UserError, counted
+from eenet.errors import Argument, UserError, counted
 from eenet.files import naming, replacing_folder
 from eenet.models import MultiExitNetwork
 from eenet.outputs import check_replaceable
@@ -304,8 +304,8 @@ def _budgets(costs: Sequence[float], options: ExportOptions) -> tuple[list[float
     feasible = [budget for budget in wanted if budget >= costs[0]]
     if not feasible:
         raise UserError(
-            f"no default budget can be met: exit 0 costs {costs[0]:.4g} of {costs[-1]:.4g} {options.unit}; "
-            "give --budget"
+            f"no default budget can be met: exit 0 costs {costs[0]:.4g} of {costs[-1]:.4g} {options.unit}; give ",
+            Argument("budget"),
         )
     active = budget_cost(DEFAULT_ACTIVE, costs[-1])
     return feasible, active if active in feasible else feasible[0], [b for b in wanted if b < costs[0]]

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 import eenet_rt
-from eenet.errors import UserError
+from eenet.errors import ArgumentError, UserError
 
 Budget = float | str
 _SHARE_ROUNDING = 1e-9
@@ -101,20 +101,21 @@ def within_budget(schedules: Sequence[eenet_rt.Schedule], budget: Budget) -> int
         UserError: the budget is below all of theirs, or there are none; says what there is.
     """
     if not schedules:
-        raise UserError(f"--budget: got {budget}, there are no schedules")
+        raise ArgumentError("budget", f"got {budget}, there are no schedules")
     least = schedules[0]
     met = [i for i, s in enumerate(schedules) if s.budget <= budget_cost(budget, s.costs[-1]) * (1 + _SHARE_ROUNDING)]
     if not met:
         share = 100 * least.budget / least.costs[-1]
-        raise UserError(
-            f"--budget: got {describe_budget(budget, least.unit)}, the smallest of the schedules is {least.budget:g} "
+        raise ArgumentError(
+            "budget",
+            f"got {describe_budget(budget, least.unit)}, the smallest of the schedules is {least.budget:g} "
             f"{least.unit}, {share:.4g}% of full cost; `eenet-schedule refit` fits others to a bundle"
-            f"{'' if isinstance(budget, str) else _share_hint(budget)}"
+            f"{'' if isinstance(budget, str) else _share_hint(budget)}",
         )
     chosen = schedules[met[-1]]
     if not isinstance(budget, str) and budget > chosen.costs[-1]:
         _log.warning(
-            "--budget: %s is above full cost, %.4g %s: the largest of the schedules, %.4g%% of it, is taken%s",
+            "budget %s is above full cost, %.4g %s: the largest of the schedules, %.4g%% of it, is taken%s",
             describe_budget(budget, chosen.unit), chosen.costs[-1], chosen.unit,
             100 * chosen.budget / chosen.costs[-1], _share_hint(budget),
         )  # fmt: skip

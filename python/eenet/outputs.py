@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from eenet.bundles.bundle import is_bundle
-from eenet.errors import UserError
+from eenet.errors import Argument, UserError
 from eenet.files import preparing
 
 Sources = Mapping[str, Path | None]
@@ -35,21 +35,23 @@ def check_spared(path: str | Path, inputs: Sources, *, folder: bool) -> None:
 
     Args:
         path: of the result.
-        inputs: what the work reads, by the option that named it.
+        inputs: what the work reads, by the argument that named it.
         folder: whether the result is a folder.
 
     Raises:
         UserError: the path is one of the inputs, or lies inside a bundle, or as a folder inside one of the inputs.
     """
     real = Path(os.path.realpath(path))
-    for option, given in inputs.items():
+    for name, given in inputs.items():
         if given is None:
             continue
         source = Path(os.path.realpath(given))
         if real == source or (real.exists() and source.exists() and real.samefile(source)):
-            raise UserError(f"{path} would be overwritten, but it is what {option} reads; give another name")
+            raise UserError(
+                f"{path} would be overwritten, but it is what ", Argument(name), " reads; give another name"
+            )
         if folder and source in real.parents:
-            raise UserError(f"{path} lies inside {given}, which {option} reads; give a path outside it")
+            raise UserError(f"{path} lies inside {given}, which ", Argument(name), " reads; give a path outside it")
     for parent in real.parents:
         if is_bundle(parent):
             raise UserError(f"{path} lies inside the bundle {parent}, expected a path outside it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import pickle
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from playwright.sync_api import sync_playwright
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.cli.report import main
+from eenet.errors import UserError
 from eenet.policies import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
 from eenet.predictions import Predictions
+from eenet.report import ReportSources, make_report
 from eenet.report.assignments import sample_groups
 from eenet.report.costs import cost_section, scheduler_parameters
 from eenet.report.described import read_bundle
@@ -86,6 +89,34 @@ def test_files(made: Made) -> None:
     assert set(made.result["figures"]) == PICTURES | OF_IMAGES
     for name in made.result["figures"]:
         assert (folder / "report_figures" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_from_python(made: Made, tmp_path: Path) -> None:
+    made.report.save(tmp_path / "test.npz")
+    sources = ReportSources(made.bundle, predictions=tmp_path / "test.npz", schedule=0)
+    report = make_report(sources, tmp_path / "report.html")
+    assert report.page.is_file()
+    assert report.figures == tuple(sorted(PICTURES, key=report.figures.index))
+    schedule = eenet_rt.read_schedules(made.bundle / "scheduler.safetensors").schedules[0]
+    outcome = evaluate(made.report, schedule.exit_policy, schedule.costs)
+    assert report.verdict.inputs.outcome.accuracy == outcome.accuracy == report.to_json()["accuracy"]
+    json.dumps(report.to_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "data: expected either this or predictions"),
+        ({"data": Path("a"), "predictions": Path("b")}, "data: expected either this or predictions"),
+        ({"data": Path("a"), "images": Path("b")}, "images: came with data, which holds images"),
+        ({"data": Path("a"), "schedule": 0, "budget": "65%"}, "schedule: came with budget, expected one of them"),
+    ],
+)
+def test_python_names_arguments_and_commands_options(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=f"^{words}$") as caught:
+        ReportSources(Path("b.eenet"), **given)
+    assert caught.value.of_command().startswith("--")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == words
 
 
 def test_names_are_text(made: Made) -> None:

@@ -79,7 +79,7 @@ def test_validation_sizes(size: str | None, total: int, count: int) -> None:
 
 @pytest.mark.parametrize("size", ["0", "200", "1.0", "-5", "nan", "inf", "few", "%", "1e400"])
 def test_validation_sizes_refused(size: str) -> None:
-    with pytest.raises(UserError, match="--validation-size: got"):
+    with pytest.raises(UserError, match="validation_size: got"):
         validation_count(size, 200)
 
 

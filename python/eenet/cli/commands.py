@@ -131,7 +131,9 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     try:
         with standard_streams(), warnings_shown(name):
             work()
-    except (UserError, eenet_rt.EenetError) as error:
+    except UserError as error:
+        return fail(name, error.of_command())
+    except eenet_rt.EenetError as error:
         return fail(name, str(error))
     except OSError as error:
         named = error.filename is not None and error.strerror

@@ -41,7 +41,7 @@ def _parser() -> ArgumentParser:
 
 def _predict(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads")
-    check_replaceable(arguments.out, folder=False, inputs={"BUNDLE": arguments.bundle, "--data": arguments.data})
+    check_replaceable(arguments.out, folder=False, inputs={"bundle": arguments.bundle, "data": arguments.data})
     images = bundle_images(arguments.bundle, arguments.data)
     predictions = predict_images(
         arguments.bundle, images, threads=arguments.threads, provider=arguments.provider

@@ -176,7 +176,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     budgets = _budgets(arguments)
     if arguments.max_accuracy_drop is not None:
         _check_guarantee(arguments)
-    check_replaceable(arguments.out, folder=False, inputs={"--predictions": arguments.predictions})
+    check_replaceable(arguments.out, folder=False, inputs={"predictions": arguments.predictions})
     validation = Predictions.load(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
     check_size(validation, str(arguments.predictions))
@@ -340,7 +340,7 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
 def _compare(arguments: argparse.Namespace) -> None:
     table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
     for path in (table, figure):
-        check_replaceable(path, folder=False, inputs={"--val": arguments.val, "--report": arguments.report})
+        check_replaceable(path, folder=False, inputs={"val": arguments.val, "report": arguments.report})
     check_counts(arguments, "repeats")
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)

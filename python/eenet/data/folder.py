@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
-from eenet.errors import UserError, shorten
+from eenet.errors import Argument, UserError, shorten
 from eenet.extras import extra
 from eenet.preprocessing import resize
 from eenet.progress import Progress
@@ -148,7 +148,8 @@ def _check_memory(root: Path, count: int, size: tuple[int, int]) -> None:
         if need > _MOST_MEMORY * max(free, _available_memory()):
             raise UserError(
                 f"{root}: {count} images of {size[0]} x {size[1]} take {need / 1e9:.1f} GB of memory, which is not "
-                f"there; give a smaller --image-size"
+                f"there; give a smaller ",
+                Argument("image_size"),
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
-from eenet.errors import UserError
+from eenet.errors import ArgumentError
 from eenet.splits import stratified_mask
 
 SPLITS = ("stratified", "tail")
@@ -29,7 +29,7 @@ def validation_count(size: str | None, total: int) -> int:
     """
     count = min(round(_DEFAULT_SHARE * total), _DEFAULT_MOST) if size is None else _count(size, total)
     if not 0 < count < total:
-        raise UserError(f"--validation-size: got {size or count} of {total} images, expected 1 to {total - 1}")
+        raise ArgumentError("validation_size", f"got {size or count} of {total} images, expected 1 to {total - 1}")
     return count
 
 
@@ -40,7 +40,7 @@ def check_size(size: str) -> None:
         UserError: it is neither a count nor a share, or not above 0.
     """
     if _count(size, 10**12) <= 0:
-        raise UserError(f"--validation-size: got {size}, expected a count or a share above 0")
+        raise ArgumentError("validation_size", f"got {size}, expected a count or a share above 0")
 
 
 def _count(size: str, total: int) -> int:
@@ -49,7 +49,9 @@ def _count(size: str, total: int) -> int:
             return round(float(size[:-1]) / 100 * total)
         return int(size) if size.lstrip("-").isdecimal() else round(float(size) * total)
     except (ValueError, OverflowError):
-        raise UserError(f"--validation-size: got {size!r}, expected a count as 400 or a share as 0.2 or 20%") from None
+        raise ArgumentError(
+            "validation_size", f"got {size!r}, expected a count as 400 or a share as 0.2 or 20%"
+        ) from None
 
 
 def split_images(images: ImageSet, count: int, seed: int, how: str = "stratified") -> tuple[ImageSet, ImageSet]:

@@ -12,7 +12,7 @@ import eenet_rt
 from eenet.bundles.bundle import Bundle, reading
 from eenet.bundles.calibration import parse_calibration
 from eenet.costs import CostProfile
-from eenet.errors import UserError
+from eenet.errors import Argument, UserError
 from eenet.prediction_checks import check_network
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
@@ -107,12 +107,12 @@ def read_calibration(bundle: ReportBundle) -> Predictions:
     """
     folder = bundle.files.folder
     if not has_calibration(bundle):
-        raise UserError(f"{folder} holds no {CALIBRATION}: give --validation")
+        raise UserError(f"{folder} holds no {CALIBRATION}: give ", Argument("validation"))
     data = bundle.files.read(CALIBRATION)
     try:
         fit_set, calibration_set = parse_calibration(data, bundle.files.class_names)
     except UserError as error:
-        raise UserError(f"{folder / CALIBRATION}: {error}; --validation can take its place") from error
+        raise UserError(f"{folder / CALIBRATION}: {error}; ", Argument("validation"), " can take its place") from error
     index = np.concatenate([fit_set.index, calibration_set.index])
     order = np.argsort(index)
     predictions = Predictions(

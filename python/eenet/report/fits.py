@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -69,6 +70,17 @@ class Ablation:
     budgets: Floats
     curves: Sequence[Curve]
     sweep: Sequence[SweepPoint]
+
+    def to_json(self) -> dict[str, Any]:
+        """All figures, of types that JSON has."""
+        return {
+            "budgets": self.budgets.tolist(),
+            "policies": {
+                curve.policy: {"accuracy": curve.accuracy.tolist(), "mean_cost": curve.mean_cost.tolist()}
+                for curve in self.curves
+            },
+            "alpha_cost": [vars(point) for point in self.sweep],
+        }
 
 
 class SimplePolicy:

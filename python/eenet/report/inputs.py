@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import eenet_rt
 from eenet.budgets import Budget, within_budget
 from eenet.data import ImageSet, load_images
-from eenet.errors import UserError, counted
+from eenet.errors import Argument, ArgumentError, UserError, counted
 from eenet.policies.calibration import Floats
 from eenet.prediction_checks import check_apart, check_predictions, check_report
 from eenet.predictions import Predictions
@@ -20,6 +19,45 @@ from eenet.report.described import ReportBundle, check_shape, has_calibration, r
 from eenet.workflows.evaluate import Evaluation, evaluate
 from eenet.workflows.predict import bundle_images, predict_images
 from eenet.workflows.summary import exit_accuracies
+
+
+@dataclass(frozen=True)
+class ReportSources:
+    """What is to be reported on, by its files.
+
+    Attributes:
+        bundle: folder of the bundle.
+        data: labelled images that nothing was fitted on, a folder of class folders or ``.npz``; either these, which the
+            bundle then sees, or ``predictions``.
+        predictions: what the network said of such images, ``.npz``.
+        images: the images that ``predictions`` are of, ``.npz``, for examples.
+        validation: predictions to fit other policies on, for comparison; None: the bundle's calibration file.
+        schedule: index of the schedule that is reported on; None: the active one.
+        budget: or the one with the largest budget up to this.
+    """
+
+    bundle: Path
+    data: Path | None = None
+    predictions: Path | None = None
+    images: Path | None = None
+    validation: Path | None = None
+    schedule: int | None = None
+    budget: Budget | None = None
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.predictions is None):
+            raise ArgumentError("data", "expected either this or ", Argument("predictions"))
+        if self.data is not None and self.images is not None:
+            raise ArgumentError("images", "came with ", Argument("data"), ", which holds images")
+        if self.schedule is not None and self.budget is not None:
+            raise ArgumentError("schedule", "came with ", Argument("budget"), ", expected one of them")
+
+    @property
+    def samples(self) -> Path:
+        """The file or folder of the samples that are reported on."""
+        path = self.data or self.predictions
+        assert path is not None  # by __post_init__
+        return path
 
 
 @dataclass(frozen=True)
@@ -82,65 +120,70 @@ class Inputs:
         return exit_accuracies(self.report)
 
 
-def read_inputs(arguments: argparse.Namespace) -> Inputs:
-    """Reads and checks the files that a command line names.
+def read_inputs(sources: ReportSources, seed: int) -> Inputs:
+    """Reads and checks the files.
+
+    Args:
+        sources: the files.
+        seed: of the split of the validation predictions, of fits and of the choice of images.
 
     Raises:
         UserError: a file that is not what it should be or does not fit the others, or a schedule that is not there.
     """
-    bundle = read_bundle(arguments.bundle)
-    chosen = _choose(bundle, arguments.schedule, arguments.budget)
-    name = str(arguments.data or arguments.predictions)
-    report, images = _read_report(arguments, bundle, chosen)
+    bundle = read_bundle(sources.bundle)
+    chosen = _choose(bundle, sources.schedule, sources.budget)
+    name = str(sources.samples)
+    report, images = _read_report(sources, bundle, chosen)
     check_shape(report, bundle, name)
     calibration = []
-    if arguments.validation is None:
+    if sources.validation is None:
         validation, source = read_calibration(bundle), "the bundle's calibration file"
     else:
         calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
-        validation, source = Predictions.load(arguments.validation), arguments.validation.name
-        check_shape(validation, bundle, str(arguments.validation))
+        validation, source = Predictions.load(sources.validation), sources.validation.name
+        check_shape(validation, bundle, str(sources.validation))
     check_report(report, name)
-    check_predictions(validation, str(arguments.validation or source))
+    check_predictions(validation, str(sources.validation or source))
     repeated = check_apart(report, [validation, *calibration], name, source)
-    sources = {"predictions": Path(name).name, "validation": source}
+    called = {"predictions": sources.samples.name, "validation": source}
     if images is not None:
-        sources["images"] = (arguments.data or arguments.images).name
-    return Inputs(bundle, chosen, report, validation, images, sources, repeated, arguments.seed)
+        called["images"] = (sources.images or sources.samples).name
+    return Inputs(bundle, chosen, report, validation, images, called, repeated, seed)
 
 
-def _read_report(
-    arguments: argparse.Namespace, bundle: ReportBundle, chosen: int
-) -> tuple[Predictions, ImageSet | None]:
+def _read_report(sources: ReportSources, bundle: ReportBundle, chosen: int) -> tuple[Predictions, ImageSet | None]:
     """Predictions to report on and the images that they are of: given, or by the bundle itself."""
-    if arguments.data is not None:
-        images = bundle_images(arguments.bundle, arguments.data)
+    if sources.predictions is None:
+        images = bundle_images(sources.bundle, sources.samples)
         threads = bundle.profile(bundle.schedules[chosen]).threads or 1
-        return predict_images(arguments.bundle, images, threads=threads), images
-    report = Predictions.load(arguments.predictions)
-    if arguments.images is None:
+        return predict_images(sources.bundle, images, threads=threads), images
+    report = Predictions.load(sources.predictions)
+    if sources.images is None:
         return report, None
-    check_shape(report, bundle, str(arguments.predictions))
-    return report, _matching_images(arguments.images, report, bundle)
+    check_shape(report, bundle, str(sources.predictions))
+    return report, _matching_images(sources.images, report, bundle)
 
 
 def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -> int:
     schedules = bundle.schedules
     if schedule is not None:
         if not 0 <= schedule < len(schedules):
-            raise UserError(f"--schedule: got {schedule}, the bundle has schedules 0 to {len(schedules) - 1}")
+            raise ArgumentError("schedule", f"got {schedule}, the bundle has schedules 0 to {len(schedules) - 1}")
         return schedule
     if budget is not None:
         return within_budget(schedules, budget)
     if bundle.active is None:
-        raise UserError(f"{bundle.files.folder}: no schedule is active, give --schedule or --budget")
+        raise ArgumentError("schedule", f"{bundle.files.folder} has none active, give one, or ", Argument("budget"))
     return bundle.active
 
 
 def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> ImageSet:
     if bundle.preprocessing is None:
-        raise UserError(
-            f"--images: {bundle.files.folder} declares no preprocessing of images, give --predictions alone"
+        raise ArgumentError(
+            "images",
+            f"{bundle.files.folder} declares no preprocessing of images, give ",
+            Argument("predictions"),
+            " alone",
         )
     images = load_images(path)
     low, high = int(report.index.min()), int(report.index.max())

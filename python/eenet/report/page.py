@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from eenet.errors import UserError
+from eenet.errors import ArgumentError
 from eenet.files import replacing, replacing_folder
 from eenet.outputs import Sources, check_replaceable
 from eenet.report.style import DARK, LIGHT, Scheme, render
@@ -133,12 +133,12 @@ def check_output(out: Path, inputs: Sources) -> None:
         eenet_rt.InputError: something is there that cannot be replaced, or nothing can be written there.
     """
     if out.is_dir():
-        raise UserError(f"--out: {out} is a folder, expected a file name such as report.html")
+        raise ArgumentError("out", f"{out} is a folder, expected a file name such as report.html")
     check_replaceable(out, folder=False, inputs=inputs)
     folder = figures_folder(out)
     foreign = [p.name for p in folder.iterdir() if p.suffix != ".png"] if folder.is_dir() else []
     if foreign or (folder.exists() and not folder.is_dir()):
-        raise UserError(f"--out: {folder} holds {(foreign or ['no pictures'])[0]}, which a report would replace")
+        raise ArgumentError("out", f"{folder} holds {(foreign or ['no pictures'])[0]}, which a report would replace")
     check_replaceable(folder, folder=True, inputs=inputs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -187,6 +187,22 @@ class Verdict:
     def worse(self) -> list[str]:
         """What is bad about it, by name."""
         return [clause.name for clause in self.clauses if clause.bad]
+
+    def to_json(self) -> dict[str, Any]:
+        """What is said, with its figures, of types that JSON has."""
+        return {
+            "headline": self.headline.text,
+            "result": self.result,
+            "samples_to_tell": self.samples_to_tell,
+            "at_chance": self.at_chance,
+            "points_over_full_depth": vars(self.to_full_depth),
+            "points_over_simple_policy": vars(self.to_simple),
+            "saved_of_full_depth": self.saved,
+            "saved_of_static": self.saved_of_static,
+            "keeps_budget": self.keeps_budget,
+            "keeps_budget_on_the_clock": self.keeps_budget_on_the_clock,
+            "worse": self.worse,
+        }
 
     def _accuracy(self) -> Clause:
         outcome, full = self.inputs.outcome, float(self.inputs.exit_accuracy[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,10 @@ class WallTime:
     def full_ms(self) -> float:
         """Mean of full depth."""
         return float(self.exits_ms[-1])
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, of types that JSON has."""
+        return vars(self) | {"exits_ms": self.exits_ms.tolist(), "full_ms": self.full_ms, "machine": vars(self.machine)}
 
     @property
     def disturbed(self) -> str:

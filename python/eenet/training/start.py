@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from eenet.bundles.bundle import reading
-from eenet.errors import UserError, shorten
+from eenet.errors import ArgumentError, shorten
 from eenet.models import MultiExitNetwork, create_model
 from eenet.preprocessing import ImagePreprocessing
 from eenet.weights import read_state_dict
@@ -61,7 +61,9 @@ def read_start(source: str) -> Start:
     if name in list_zoo() and (source.startswith(_ZOO) or not path.exists()):
         path = zoo_folder(name) / "weights.safetensors"
     elif not path.exists() and source == path.stem:
-        raise UserError(f"--start: {source!r} is no file, and no network that ships: those are {', '.join(list_zoo())}")
+        raise ArgumentError(
+            "start", f"{source!r} is no file, and no network that ships: those are {', '.join(list_zoo())}"
+        )
     tensors, metadata = read_state_dict(path)
     identity = f"{source} with digest {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
     if "eenet" not in metadata:
@@ -103,7 +105,7 @@ def started_network(
         UserError: the weights are of another network, or too few fit.
     """
     if start.model not in (None, model):
-        raise UserError(f"--start: {start.source} holds {start.model}, expected {model}")
+        raise ArgumentError("start", f"{start.source} holds {start.model}, expected {model}")
     settings = {**start.options, **options}
     network = create_model(model, len(class_names), **settings)
     expected = network.state_dict()
@@ -120,14 +122,15 @@ def started_network(
             continue
         taken[name] = came
     if problems:
-        raise UserError(f"--start: {start.source} does not fit {model}: {shorten(problems, 3)}")
+        raise ArgumentError("start", f"{start.source} does not fit {model}: {shorten(problems, 3)}")
     body = sum(t.numel() for name, t in expected.items() if name not in last | other)
     share = sum(t.numel() for name, t in taken.items() if name not in last) / body
     if share < _LEAST_SHARE:
-        raise UserError(
-            f"--start: {start.source} has {100 * share:.0f} % of the weights of {model}, expected at least "
+        raise ArgumentError(
+            "start",
+            f"{start.source} has {100 * share:.0f} % of the weights of {model}, expected at least "
             f"{100 * _LEAST_SHARE:.0f} %; it has {shorten(sorted(start.tensors), 3)}, {model} has "
-            f"{shorten(sorted(expected), 3)}"
+            f"{shorten(sorted(expected), 3)}",
         )
     network.load_state_dict({**expected, **taken})
     return network, _told(start, expected, taken, last, other, len(class_names))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.errors import UserError
+from eenet.errors import Argument, UserError
 from eenet.extras import extra
 from eenet.files import replacing
 from eenet.policies.base import check_budget, check_costs
@@ -58,7 +58,9 @@ def default_budgets(costs: Sequence[float]) -> list[float]:
     """
     low, high = _LOWEST * costs[0], _HIGHEST * costs[-1]
     if low >= high:
-        raise UserError(f"costs: from {costs[0]:g} to {costs[-1]:g} there is no room for budgets; give --budget")
+        raise UserError(
+            f"costs: from {costs[0]:g} to {costs[-1]:g} there is no room for budgets; give ", Argument("budget")
+        )
     return [float(b) for b in np.linspace(low, high, _BUDGETS)]
 
 

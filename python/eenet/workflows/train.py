@@ -15,7 +15,7 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.data.checks import check_sets
 from eenet.data.split import check_size, split_images, validation_count
-from eenet.errors import UserError, counted
+from eenet.errors import ArgumentError, UserError, counted
 from eenet.locks import sole_writer
 from eenet.models import MultiExitNetwork, create_model
 from eenet.outputs import Sources, check_replaceable, check_spared
@@ -91,10 +91,10 @@ def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
 
 
 def _inputs(options: RunOptions) -> Sources:
-    files = {"--data": options.data, "--validation": options.validation, "--test": options.test}
+    files = {"data": options.data, "validation": options.validation, "test": options.test}
     # Else it is a network that ships.
     start = Path(options.start) if options.start and Path(options.start).is_file() else None
-    return {**files, "--teacher": options.teacher, "--start": start}
+    return {**files, "teacher": options.teacher, "start": start}
 
 
 def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
@@ -123,13 +123,13 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
 def _size(options: RunOptions, start: Start | None) -> tuple[int, int]:
     if options.image_size is not None:
         if min(options.image_size) < 1:
-            raise UserError(f"--image-size: got {options.image_size}, expected positive numbers")
+            raise ArgumentError("image_size", f"got {options.image_size}, expected positive numbers")
         return options.image_size
     if start is not None and start.preprocessing is not None:
         return start.preprocessing.size
     shapes = create_model(options.model, **(options.model_options or {})).input_shapes
     if list(shapes) != ["image"] or len(shapes["image"]) != 3:
-        raise UserError(f"--model: {options.model} takes {', '.join(shapes)}, expected a network for images")
+        raise ArgumentError("model", f"{options.model} takes {', '.join(shapes)}, expected a network for images")
     return shapes["image"][1], shapes["image"][2]
 
 
@@ -179,8 +179,8 @@ def _check_size(network: MultiExitNetwork, preprocessing: ImagePreprocessing, mo
             network.eval()(torch.zeros(2, len(preprocessing.mean), *preprocessing.size))
     except RuntimeError as error:
         height, width = preprocessing.size
-        raise UserError(
-            f"--image-size: {model} does not take images of {height} x {width}: {' '.join(str(error).split())[:200]}"
+        raise ArgumentError(
+            "image_size", f"{model} does not take images of {height} x {width}: {' '.join(str(error).split())[:200]}"
         ) from error
 
 
@@ -213,7 +213,7 @@ def _check_settings(options: RunOptions) -> None:
             raise UserError(f"--{name.replace('_', '-')}: got {given[name]}, expected {expected}")
     weights = given.get("loss_weights")
     if weights and len(weights) != network.num_exits:
-        raise UserError(f"--loss-weights: got {len(weights)} numbers, expected {network.num_exits}")
+        raise ArgumentError("loss_weights", f"got {len(weights)} numbers, expected {network.num_exits}")
     if options.validation_size is not None:
         check_size(options.validation_size)
 

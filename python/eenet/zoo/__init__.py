@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eenet.errors import UserError
+from eenet.errors import Argument, UserError
 
 
 def list_zoo() -> list[str]:
@@ -24,6 +24,6 @@ def zoo_folder(model: str) -> Path:
     """
     if model not in list_zoo():
         raise UserError(
-            f"model {model!r} has no shipped weights (there are {', '.join(list_zoo())}): give --checkpoint"
+            f"model {model!r} has no shipped weights (there are {', '.join(list_zoo())}): give ", Argument("checkpoint")
         )
     return Path(__file__).parent / model
