@@ -18,10 +18,7 @@ BLOCK, WARM_UP = 20, 4
 
 def never(policy: eenet_rt.ExitPolicy) -> eenet_rt.ExitPolicy:
     """The policy with thresholds that no score reaches: it scores everywhere and stops nowhere."""
-    out_of_reach = np.full(policy.num_exits, 1e9)
-    return eenet_rt.ExitPolicy(
-        policy.num_classes, policy.scorers, out_of_reach, combiner=policy.combiner, clamp=policy.clamp
-    )
+    return policy.with_thresholds([1e9] * policy.num_exits)
 
 
 def time(head: eenet_rt.Runtime, whole: eenet_rt.Runtime, inputs: np.ndarray, samples: int) -> dict[str, Any]:

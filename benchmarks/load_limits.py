@@ -11,7 +11,6 @@ The bundle is the tiny one of tests/golden, loaded in a process of its own for e
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import shutil
 import statistics
@@ -24,7 +23,7 @@ from typing import Any
 import eenet_rt
 from common import machine, write
 from eenet.bundles.bundle import file_entry
-from eenet.policies import Schedule, save_schedules
+from eenet.policies import save_schedules
 from eenet_rt._core import MANIFEST, SCHEDULES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "tests" / "golden" / "tiny.eenet"
@@ -54,11 +53,7 @@ def with_schedules(folder: Path, number: int) -> None:
     """Puts that many schedules in the place of the bundle's."""
     file = eenet_rt.read_schedules(folder / SCHEDULES)
     first = file.schedules[0]
-    schedule = Schedule(
-        first.policy, first.budget, first.unit, tuple(first.costs), first.margin, first.calibration_samples,
-        tuple(first.calibration_shares), first.exit_policy,
-    )  # fmt: skip
-    schedules = [dataclasses.replace(schedule, budget=schedule.budget * (1 + i / number)) for i in range(number)]
+    schedules = [first.replace(budget=first.budget * (1 + i / number)) for i in range(number)]
     save_schedules(folder / SCHEDULES, schedules, network=file.network, active=0)
     edit(folder, lambda manifest: manifest["files"].update({SCHEDULES: file_entry((folder / SCHEDULES).read_bytes())}))
 

@@ -37,7 +37,6 @@ from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from corruptions import CORRUPTIONS, SEVERITIES
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
-from eenet.policies import runtime_schedules
 from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
 from eenet.training import predict
@@ -66,7 +65,7 @@ def run(model: str) -> dict[str, Any]:
     costs = COSTS_MS[model]
     budgets = default_budgets(costs)
     schedules = {
-        policy: runtime_schedules(list(fit_schedules(policy, validation, costs, budgets, unit="ms", combine=combine)))
+        policy: list(fit_schedules(policy, validation, costs, sorted(budgets), unit="ms", combine=combine))
         for policy, combine in POLICIES.items()
     }
     rows = []

@@ -73,6 +73,18 @@ CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string
   });
 }
 
+py::array_t<double> check_doubles(py::handle object, py::ssize_t ndim, const std::string& what) {
+  return in_context(what, [&] {
+    check_is_array(object);
+    const auto array = py::reinterpret_borrow<py::array>(object);
+    if (!py::isinstance<py::array_t<double, py::array::c_style>>(object) || array.ndim() != ndim) {
+      refuse(cat(std::string(py::str(array.dtype())), ", ", array.ndim(), " dimensions"),
+             cat("float64, C-contiguous, ", ndim, " dimensions"));
+    }
+    return py::reinterpret_borrow<py::array_t<double>>(object);
+  });
+}
+
 std::span<const std::uint8_t> CheckedImages::image(std::size_t index) const {
   const std::size_t size = static_cast<std::size_t>(array.size()) / count;
   return std::span(array.data(), static_cast<std::size_t>(array.size()))

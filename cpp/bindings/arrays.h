@@ -31,15 +31,17 @@ inline bool any_object(PyObject*) {
     PYBIND11_OBJECT_DEFAULT(Name, py::object, any_object) \
   }
 
-EENET_ARGUMENT(InputArgument);     ///< An array, or one per name.
-EENET_ARGUMENT(ImagesArgument);    ///< uint8 (H, W, C) or (N, H, W, C).
-EENET_ARGUMENT(HandoffArgument);   ///< What has the buffer protocol.
-EENET_ARGUMENT(LogitsArgument);    ///< float32 (N, K, C).
-EENET_ARGUMENT(CombinerArgument);  ///< None or (weight, bias).
-EENET_ARGUMENT(ScorersArgument);   ///< A tuple of arrays per exit but the last.
-EENET_ARGUMENT(PolicyArgument);    ///< An ExitPolicy, None, or left out.
-EENET_ARGUMENT(PathArgument);      ///< What os.fspath takes.
-EENET_ARGUMENT(BudgetArgument);    ///< A number, or a share such as "65%".
+EENET_ARGUMENT(InputArgument);        ///< An array, or one per name.
+EENET_ARGUMENT(ImagesArgument);       ///< uint8 (H, W, C) or (N, H, W, C).
+EENET_ARGUMENT(HandoffArgument);      ///< What has the buffer protocol.
+EENET_ARGUMENT(LogitsArgument);       ///< float32 (N, K, C).
+EENET_ARGUMENT(ScoreEdgesArgument);   ///< None or float32 (K-1, B-1).
+EENET_ARGUMENT(ScoreSharesArgument);  ///< None or float64 (K-1, B).
+EENET_ARGUMENT(CombinerArgument);     ///< None or (weight, bias).
+EENET_ARGUMENT(ScorersArgument);      ///< A tuple of arrays per exit but the last.
+EENET_ARGUMENT(PolicyArgument);       ///< An ExitPolicy, None, or left out.
+EENET_ARGUMENT(PathArgument);         ///< What os.fspath takes.
+EENET_ARGUMENT(BudgetArgument);       ///< A number, or a share such as "65%".
 
 #undef EENET_ARGUMENT
 
@@ -76,6 +78,10 @@ CheckedArray check_array(py::handle object, DType dtype);
 /// As check_array, for float32 and `ndim` dimensions.
 /// @param what Names the array in messages.
 CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what);
+
+/// @throws Error(kInput) unless it is a C-contiguous numpy array of float64 and `ndim` dimensions.
+/// @param what Names the array in messages.
+py::array_t<double> check_doubles(py::handle object, py::ssize_t ndim, const std::string& what);
 
 /// Images of one size, with the bytes of a row next to each other whatever the caller's strides.
 struct CheckedImages {
@@ -135,6 +141,8 @@ EENET_ARGUMENT_TYPE(InputArgument,
                     "dict[str, numpy.typing.NDArray[typing.Any]]");
 EENET_ARGUMENT_TYPE(ImagesArgument, "numpy.typing.NDArray[numpy.uint8]");
 EENET_ARGUMENT_TYPE(HandoffArgument, "bytes | bytearray | memoryview");
+EENET_ARGUMENT_TYPE(ScoreEdgesArgument, "numpy.typing.NDArray[numpy.float32] | None");
+EENET_ARGUMENT_TYPE(ScoreSharesArgument, "numpy.typing.NDArray[numpy.float64] | None");
 EENET_ARGUMENT_TYPE(LogitsArgument, "numpy.typing.NDArray[numpy.float32]");
 EENET_ARGUMENT_TYPE(CombinerArgument,
                     "tuple[numpy.typing.NDArray[numpy.float32], "

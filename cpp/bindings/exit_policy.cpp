@@ -141,6 +141,16 @@ std::shared_ptr<ExitPolicy> set_state(const PickledState& state) {
 }  // namespace
 
 void register_exit_policy(py::module_& module) {
+  module.def(
+      "num_features",
+      [](const Given<"num_classes", std::size_t>& num_classes) {
+        return num_features(num_classes);
+      },
+      "num_classes"_a,
+      R"(Number of features of an exit before the scores of earlier exits.
+
+A scorer of exit k has k more inputs. Class probabilities come first, then maximum, certainty, vote
+and margin; see docs/spec/decision-core.md.)");
   py::class_<ExitPolicy, std::shared_ptr<ExitPolicy>> cls(
       module, "ExitPolicy", py::is_final(),
       R"(When to stop: a combiner, a confidence scorer and a threshold per exit.
@@ -153,8 +163,8 @@ exit, the last exit always accepts. See docs/spec/decision-core.md.)");
 
 Args:
     num_classes: Number of classes C.
-    scorers: One tuple of float32 arrays for every exit but the last, with D = C + 4 + k inputs:
-        linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
+    scorers: One tuple of float32 arrays for every exit but the last, with D = num_features(C) + k
+        inputs: linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
         `(weight (H, D), bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
     thresholds: Number per exit, K of them. The last one is ignored.
     combiner: `(weight (K, K), bias (K, C))`, float32, zero above the diagonal; None: every exit
@@ -174,6 +184,20 @@ Raises:
           "Threshold of each exit, float64 (K,).")
       .def_property_readonly("combiner", &get_combiner, "`(weight, bias)`, or None.")
       .def_property_readonly("clamp", &ExitPolicy::clamp, "Whether scores are clamped to [0, 1].")
+      .def(
+          "with_thresholds",
+          [](const ExitPolicy& policy, Given<"thresholds", std::vector<double>> thresholds) {
+            return std::make_shared<ExitPolicy>(
+                policy.with_thresholds(std::move(thresholds.value)));
+          },
+          "thresholds"_a,
+          R"(The same combiner, scorers and clamp with other thresholds.
+
+Args:
+    thresholds: Number per exit, K of them. The last one is ignored.
+
+Raises:
+    ScheduleError: If they are not K, or one is NaN.)")
       .def("__repr__", &repr);
   def_state(cls, &get_state, &set_state);
 }

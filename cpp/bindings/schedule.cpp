@@ -6,6 +6,7 @@
 
 #include <pybind11/stl.h>
 
+#include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "bundle/schedule_file.h"
@@ -44,6 +45,45 @@ std::string repr(const ScheduleFile& file) {
              ", num_classes=", file.num_classes, ", schedules=", file.schedules.size(), ")");
 }
 
+std::optional<ScoreBins> make_bins(const ScoreEdgesArgument& edges,
+                                   const ScoreSharesArgument& shares) {
+  if (edges.is_none() && shares.is_none()) return std::nullopt;
+  if (edges.is_none() || shares.is_none()) {
+    throw Error(ErrorCode::kInput, "score_edges, score_shares: both expected, or neither");
+  }
+  const CheckedArray borders = check_floats(edges, 2, "score_edges");
+  const py::array_t<double> parts = check_doubles(shares, 2, "score_shares");
+  ScoreBins bins;
+  bins.count = static_cast<std::size_t>(parts.shape(1));
+  bins.edges.assign(borders.floats().begin(), borders.floats().end());
+  bins.shares.assign(parts.data(), parts.data() + parts.size());
+  return bins;
+}
+
+std::shared_ptr<Schedule> make_schedule(
+    Given<"policy", std::string> policy, const Given<"budget", double>& budget,
+    Given<"unit", std::string> unit, Given<"costs", std::vector<double>> costs,
+    const Given<"margin", double>& margin,
+    const Given<"calibration_samples", std::int64_t>& calibration_samples,
+    Given<"calibration_shares", std::vector<double>> calibration_shares,
+    std::shared_ptr<ExitPolicy> exit_policy, const ScoreEdgesArgument& score_edges,
+    const ScoreSharesArgument& score_shares,
+    std::optional<Given<"agreement", std::vector<double>>> agreement) {
+  auto schedule = std::make_shared<Schedule>();
+  schedule->policy = std::move(policy.value);
+  schedule->budget = budget;
+  schedule->unit = std::move(unit.value);
+  schedule->costs = std::move(costs.value);
+  schedule->margin = margin;
+  schedule->calibration_samples = calibration_samples;
+  schedule->calibration_shares = std::move(calibration_shares.value);
+  schedule->exit_policy = std::move(exit_policy);
+  schedule->score_bins = make_bins(score_edges, score_shares);
+  if (agreement) schedule->agreement = std::move(agreement->value);
+  check_schedule(*schedule, "schedule");
+  return schedule;
+}
+
 std::optional<py::array_t<float>> get_score_edges(const Schedule& schedule) {
   if (!schedule.score_bins) return std::nullopt;
   return copy_matrix<float>(schedule.score_bins->edges, schedule.exit_policy->num_exits() - 1);
@@ -57,6 +97,19 @@ std::optional<py::array_t<double>> get_score_shares(const Schedule& schedule) {
 std::optional<py::array_t<double>> get_agreement(const Schedule& schedule) {
   if (schedule.agreement.empty()) return std::nullopt;
   return copy_array<double>(schedule.agreement);
+}
+
+/// Through the constructor, so that new values are checked with the others.
+std::shared_ptr<Schedule> replaced(const py::object& schedule,
+                                   const py::KWArgs<py::object>& changes) {
+  py::dict values;
+  for (const char* field :
+       {"policy", "budget", "unit", "costs", "margin", "calibration_samples", "calibration_shares",
+        "exit_policy", "score_edges", "score_shares", "agreement"}) {
+    values[field] = schedule.attr(field);
+  }
+  for (const auto& [name, value] : changes) values[name] = value;
+  return py::type::of(schedule)(**values).cast<std::shared_ptr<Schedule>>();
 }
 
 void register_schedule_file(py::module_& module) {
@@ -118,10 +171,31 @@ Raises:
 
 void register_schedule(py::module_& module) {
   py::class_<Schedule, std::shared_ptr<Schedule>> cls(
-      module, "Schedule",
+      module, "Schedule", py::is_final(),
       "An exit policy fitted for one budget, and how it was fitted. Immutable.");
-  cls.def_readonly("policy", &Schedule::policy,
-                   "Name of the policy that was fitted: information only.")
+  cls.def(py::init(&make_schedule), py::kw_only(), "policy"_a, "budget"_a, "unit"_a, "costs"_a,
+          "margin"_a, "calibration_samples"_a, "calibration_shares"_a,
+          py::arg("exit_policy").none(false), "score_edges"_a = py::none(),
+          "score_shares"_a = py::none(), "agreement"_a = py::none(),
+          R"(Put a schedule together; arrays are copied.
+
+Args:
+    policy: Name of the policy: information only.
+    budget: Mean cost per sample, in `unit`.
+    unit: `ms`, `flops` or `params`.
+    costs: Of the K exits.
+    margin: Part of the budget held back.
+    calibration_samples: Number of samples that set the thresholds.
+    calibration_shares: Share of them that left at each exit, K.
+    exit_policy: The rule itself.
+    score_edges: Borders of the bins of scores at each exit but the last, float32 (K-1, B-1).
+    score_shares: Share of the samples that reached an exit in each bin, float64 (K-1, B).
+    agreement: Share of the samples leaving at each exit that the last exit answers alike, K.
+
+Raises:
+    ScheduleError: If a value is not what a file of schedules may hold.)")
+      .def_readonly("policy", &Schedule::policy,
+                    "Name of the policy that was fitted: information only.")
       .def_readonly("budget", &Schedule::budget, "Mean cost per sample asked for, in `unit`.")
       .def_readonly("unit", &Schedule::unit, "`ms`, `flops` or `params`.")
       .def_property_readonly("share", &get_share,
@@ -153,6 +227,11 @@ void register_schedule(py::module_& module) {
       .def_property_readonly("agreement", &get_agreement,
                              "Share of the calibration samples leaving at each exit that the last "
                              "exit answers alike, float64 (K,), or None.")
+      .def("replace", &replaced,
+           R"(The schedule with other values, by the names of the constructor's arguments.
+
+Raises:
+    ScheduleError: As the constructor.)")
       .def("__repr__", [](const Schedule& schedule) { return repr(schedule); });
   def_pickle(cls, "Schedule", &Schedule::policy, &Schedule::budget, &Schedule::unit,
              &Schedule::costs, &Schedule::margin, &Schedule::calibration_samples,

@@ -23,7 +23,7 @@ from eenet.errors import Argument, UserError, counted
 from eenet.files import naming, replacing_folder
 from eenet.models import MultiExitNetwork
 from eenet.outputs import check_replaceable
-from eenet.policies import Schedule, save_schedules
+from eenet.policies import save_schedules
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
@@ -86,7 +86,7 @@ class ExportResult:
     parameters: list[int]
     profile: CostProfile
     costs: tuple[float, ...]
-    schedules: list[Schedule]
+    schedules: list[eenet_rt.Schedule]
     active: int
     skipped: list[float]
     max_error: list[float]
@@ -267,9 +267,16 @@ def _write_stand_ins(
     if options.combine != "none":
         combiner = np.tril(np.ones((num_exits, num_exits), np.float32)), np.zeros((num_exits, num_classes), np.float32)
     policy = confidence_policy(num_exits, num_classes, (1.0, 0.0, 0.0, 0.0), combiner)
-    costs = tuple(float(k + 1) for k in range(num_exits))
-    last = tuple(float(k == num_exits - 1) for k in range(num_exits))
-    stand_in = Schedule("maximum", costs[-1], "flops", costs, 0.0, 1, last, policy)
+    stand_in = eenet_rt.Schedule(
+        policy="maximum",
+        budget=num_exits,
+        unit="flops",
+        costs=[k + 1 for k in range(num_exits)],
+        margin=0,
+        calibration_samples=1,
+        calibration_shares=[float(k == num_exits - 1) for k in range(num_exits)],
+        exit_policy=policy,
+    )
     save_schedules(exits / SCHEDULES, [stand_in], network=content.id, active=0)
     write_manifest(exits, content, [])
     write_whole(checkpoint, inputs, static, early_exits=False)
@@ -282,7 +289,7 @@ def _fit(
     costs: tuple[float, ...],
     options: ExportOptions,
     say: Callable[[str], None],
-) -> tuple[list[Schedule], int, list[float]]:
+) -> tuple[list[eenet_rt.Schedule], int, list[float]]:
     """Schedules by budget, the index of the active one, and default budgets that cannot be met."""
     budgets, active, skipped = _budgets(costs, options)
     schedules = []

@@ -45,6 +45,7 @@ __all__: list[str] = [
     "device_name",
     "features",
     "load",
+    "num_features",
     "parse_schedules",
     "providers",
     "put_back",
@@ -136,8 +137,8 @@ class ExitPolicy:
 
         Args:
             num_classes: Number of classes C.
-            scorers: One tuple of float32 arrays for every exit but the last, with D = C + 4 + k inputs:
-                linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
+            scorers: One tuple of float32 arrays for every exit but the last, with D = num_features(C) + k
+                inputs: linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
                 `(weight (H, D), bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
             thresholds: Number per exit, K of them. The last one is ignored.
             combiner: `(weight (K, K), bias (K, C))`, float32, zero above the diagonal; None: every exit
@@ -150,6 +151,18 @@ class ExitPolicy:
         """
     def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def with_thresholds(
+        self, thresholds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> ExitPolicy:
+        """
+        The same combiner, scorers and clamp with other thresholds.
+
+        Args:
+            thresholds: Number per exit, K of them. The last one is ignored.
+
+        Raises:
+            ScheduleError: If they are not K, or one is NaN.
+        """
     @property
     def clamp(self) -> bool:
         """
@@ -190,8 +203,49 @@ class Schedule:
         """
         What `__reduce__` took apart.
         """
+    def __init__(
+        self,
+        *,
+        policy: str,
+        budget: typing.SupportsFloat | typing.SupportsIndex,
+        unit: str,
+        costs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        margin: typing.SupportsFloat | typing.SupportsIndex,
+        calibration_samples: typing.SupportsInt | typing.SupportsIndex,
+        calibration_shares: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        exit_policy: ExitPolicy,
+        score_edges: numpy.typing.NDArray[numpy.float32] | None = None,
+        score_shares: numpy.typing.NDArray[numpy.float64] | None = None,
+        agreement: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
+    ) -> None:
+        """
+        Put a schedule together; arrays are copied.
+
+        Args:
+            policy: Name of the policy: information only.
+            budget: Mean cost per sample, in `unit`.
+            unit: `ms`, `flops` or `params`.
+            costs: Of the K exits.
+            margin: Part of the budget held back.
+            calibration_samples: Number of samples that set the thresholds.
+            calibration_shares: Share of them that left at each exit, K.
+            exit_policy: The rule itself.
+            score_edges: Borders of the bins of scores at each exit but the last, float32 (K-1, B-1).
+            score_shares: Share of the samples that reached an exit in each bin, float64 (K-1, B).
+            agreement: Share of the samples leaving at each exit that the last exit answers alike, K.
+
+        Raises:
+            ScheduleError: If a value is not what a file of schedules may hold.
+        """
     def __reduce__(self) -> tuple[typing.Any, ...]: ...
     def __repr__(self) -> str: ...
+    def replace(self, **kwargs: typing.Any) -> Schedule:
+        """
+        The schedule with other values, by the names of the constructor's arguments.
+
+        Raises:
+            ScheduleError: As the constructor.
+        """
     @property
     def agreement(self) -> numpy.typing.NDArray[numpy.float64] | None:
         """
@@ -1414,6 +1468,14 @@ def load(
     Warns:
         ProfileWarning: If no profile fits this device, so that budgets in ms are refused.
         BudgetWarning: If the budget is above the full cost, so that full depth runs.
+    """
+
+def num_features(num_classes: typing.SupportsInt | typing.SupportsIndex) -> int:
+    """
+    Number of features of an exit before the scores of earlier exits.
+
+    A scorer of exit k has k more inputs. Class probabilities come first, then maximum, certainty, vote
+    and margin; see docs/spec/decision-core.md.
     """
 
 def parse_schedules(data: bytes) -> ScheduleFile:

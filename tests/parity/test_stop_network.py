@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import eenet_rt
-from eenet.policies import Schedule, runtime_schedules
+from eenet.policies import save_schedules
 from eenet.predictions import Predictions
 from eenet.zoo import zoo_folder
 
@@ -47,8 +47,12 @@ def test_stop_network_is_a_policy(predictions: Predictions, hidden: int, tmp_pat
     shares = np.bincount(exits, minlength=len(COSTS)) / len(exits)
     assert (shares > 0.1).all()
     policy = eenet_rt.ExitPolicy(predictions.num_classes, scorers, [0.0] * len(COSTS))
-    schedule = Schedule("maml-stop", float(shares @ COSTS), "ms", COSTS, 0.0, len(exits), tuple(shares), policy)
-    (loaded,) = runtime_schedules([schedule])
+    schedule = eenet_rt.Schedule(
+        policy="maml-stop", budget=float(shares @ COSTS), unit="ms", costs=COSTS, margin=0.0,
+        calibration_samples=len(exits), calibration_shares=shares, exit_policy=policy,
+    )  # fmt: skip
+    save_schedules(tmp_path / "s.safetensors", [schedule], network="none", active=None)
+    (loaded,) = eenet_rt.read_schedules(tmp_path / "s.safetensors").schedules
     left = eenet_rt.replay(predictions.logits, loaded.exit_policy).exits
     assert loaded.policy == "maml-stop"
     # PyTorch sums in float32: samples whose output is all but 0 may go either way.

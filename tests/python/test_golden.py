@@ -37,7 +37,7 @@ def test_reader_understands_them() -> None:
     assert [s.policy for s in file.schedules] == ["linear", "hidden"]
     for read, made in zip(file.schedules, golden.schedules(), strict=True):
         assert (read.budget, read.unit, list(read.costs), read.margin) == (made.budget, "flops", [24, 42], 0.5)
-        assert (read.calibration_samples, tuple(read.calibration_shares)) == (4, made.calibration_shares)
+        assert (read.calibration_samples, read.calibration_shares) == (4, made.calibration_shares)
         ours, theirs = read.exit_policy, made.exit_policy
         assert ours.clamp == theirs.clamp
         assert np.array_equal(ours.thresholds, theirs.thresholds)

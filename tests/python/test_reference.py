@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 import eenet_rt
 from eenet.bundles.reference import BINS, reference_of, score_edges
 from eenet.errors import UserError
-from eenet.policies import Schedule, runtime_schedules
 from eenet.policies.calibration import check_schedule
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import fit_schedules
@@ -82,28 +80,27 @@ def test_exits_that_nobody_reaches_or_takes() -> None:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[Schedule, Predictions]:
+def fitted() -> tuple[eenet_rt.Schedule, Predictions]:
     validation = Predictions.load(zoo_folder("resnet56") / "validation.npz")
     schedule = next(fit_schedules("maximum", validation, [0.83, 1.69, 2.46], [1.6], unit="ms"))
     return schedule, validation.split(0.5, seed=0)[1]
 
 
-def test_schedules_are_checked_against_it(fitted: tuple[Schedule, Predictions]) -> None:
+def test_schedules_are_checked_against_it(fitted: tuple[eenet_rt.Schedule, Predictions]) -> None:
     schedule, calibration_set = fitted
-    assert schedule.reference is not None
-    check_schedule(runtime_schedules([schedule])[0], calibration_set)
+    check_schedule(schedule, calibration_set)
     for name in ("score_edges", "score_shares", "agreement"):
-        reference = dataclasses.replace(schedule.reference, **{name: getattr(schedule.reference, name)[::-1].copy()})
+        other = getattr(schedule, name)[::-1].copy()
         if name == "agreement":
-            reference.agreement[:] = 1
-        spoiled = dataclasses.replace(schedule, reference=reference)
+            other[:] = 1
+        spoiled = schedule.replace(**{name: other})
         with pytest.raises(UserError, match=f"has a {name} of another calibration set"):
-            check_schedule(runtime_schedules([spoiled])[0], calibration_set)
+            check_schedule(spoiled, calibration_set)
 
 
-def test_files_without_it_are_read(fitted: tuple[Schedule, Predictions]) -> None:
+def test_files_without_it_are_read(fitted: tuple[eenet_rt.Schedule, Predictions]) -> None:
     schedule, calibration_set = fitted
-    bare = runtime_schedules([dataclasses.replace(schedule, reference=None)])[0]
+    bare = schedule.replace(score_edges=None, score_shares=None, agreement=None)
     assert (bare.score_edges, bare.score_shares, bare.agreement) == (None, None, None)
     check_schedule(bare, calibration_set)
 

@@ -20,7 +20,7 @@ import eenet_rt
 from conftest import TrainedBundle
 from eenet.cli.report import main
 from eenet.errors import UserError
-from eenet.policies import EENetScheduler, LearnedStoppingScheduler, Schedule, fit_combiner, save_schedules
+from eenet.policies import EENetScheduler, LearnedStoppingScheduler, fit_combiner, save_schedules
 from eenet.predictions import Predictions
 from eenet.report import ReportSources, make_report
 from eenet.report.assignments import sample_groups
@@ -289,8 +289,7 @@ def reporting_on(bundle: TrainedBundle, policy: eenet_rt.ExitPolicy, folder: Pat
     path = Path(shutil.copytree(bundle.path, folder / "other.eenet"))
     file = eenet_rt.read_schedules(path / "scheduler.safetensors")
     (kept,) = file.schedules[:1]
-    fields = ("policy", "budget", "unit", "costs", "margin", "calibration_samples", "calibration_shares")
-    schedule = Schedule(**{name: getattr(kept, name) for name in fields}, exit_policy=policy)
+    schedule = kept.replace(exit_policy=policy, score_edges=None, score_shares=None, agreement=None)
     save_schedules(path / "scheduler.safetensors", [schedule], network=file.network, active=0)
     list_files(path, "scheduler.safetensors")
     return Inputs(read_bundle(path), 0, bundle.report, bundle.validation, None, {}, 0, 0)

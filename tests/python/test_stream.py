@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import eenet_rt
-from eenet.errors import UserError
-from eenet.policies import Schedule, runtime_schedules
 from eenet.policies.grid import fit_schedules
 from eenet.predictions import Predictions
 from eenet.workflows.compare import default_budgets
@@ -24,7 +21,6 @@ class Case(NamedTuple):
     """Schedules for nine budgets, and samples that they were not fitted on."""
 
     costs: list[float]
-    fitted: list[Schedule]
     schedules: list[eenet_rt.Schedule]
     stream: Predictions
 
@@ -39,7 +35,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     fit_on, stream = validation.split(0.6, seed=0)
     costs = COSTS[request.param]
     fitted = list(fit_schedules("learned-stopping", fit_on, costs, default_budgets(costs), unit="ms"))
-    return Case(costs, fitted, runtime_schedules(fitted), stream)
+    return Case(costs, fitted, stream)
 
 
 def easy_to_hard(stream: Predictions) -> Predictions:
@@ -134,16 +130,6 @@ def test_other_costs_give_other_budgets(case: Case) -> None:
         eenet_rt.replay_stream(case.stream.logits, case.schedules, budget, horizon=len(case.stream))
 
 
-def test_schedules_come_in_the_order_of_their_budgets(case: Case) -> None:
-    read = runtime_schedules(case.fitted[::-1])
-    assert [s.budget for s in read] == [s.budget for s in case.fitted]
-    assert np.array_equal(read[3].thresholds, np.asarray(case.fitted[3].exit_policy.thresholds))
-    with pytest.raises(eenet_rt.ScheduleError, match="ascending"):
-        runtime_schedules([case.fitted[0], case.fitted[0]])
-    with pytest.raises(UserError, match="got none"):
-        runtime_schedules([])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -181,7 +167,7 @@ def test_bad_input(case: Case) -> None:
     broken = logits.copy()
     broken[7, 0, 0] = np.nan
     refused(eenet_rt.NonFiniteError, "sample 7", logits=broken)
-    other_unit = runtime_schedules([dataclasses.replace(case.fitted[1], unit="flops")])
+    other_unit = [schedules[1].replace(unit="flops")]
     refused(eenet_rt.InputError, r"unit .flops. came, .ms. expected", schedules=schedules[:1] + other_unit)
-    other_costs = runtime_schedules([dataclasses.replace(case.fitted[1], costs=tuple(2 * c for c in costs))])
+    other_costs = [schedules[1].replace(costs=[2 * c for c in costs])]
     refused(eenet_rt.InputError, r"schedules\[1\]: fitted for costs", schedules=schedules[:1] + other_costs)

@@ -20,7 +20,7 @@ from eenet.bundles.writer import (
 )
 from eenet.costs import CostProfile
 from eenet.models import SegmentSpec
-from eenet.policies import Schedule, save_schedules
+from eenet.policies import save_schedules
 from eenet.predictions import Predictions
 from eenet_rt._core import CALIBRATION, SCHEDULES
 
@@ -61,7 +61,7 @@ def content(segments: list[bytes]) -> BundleContent:
     )
 
 
-def schedules() -> list[Schedule]:
+def schedules() -> list[eenet_rt.Schedule]:
     """One linear schedule with a combiner, one with a hidden layer and a disabled exit."""
     linear = [(np.array([[0, 0, 0, 1, 0, 0, 0.5]], np.float32), np.array([0.125], np.float32))]
     hidden = [
@@ -75,12 +75,12 @@ def schedules() -> list[Schedule]:
     combiner = (np.array([[1, 0], [0.25, 0.75]], np.float32), np.array([[0, 0, 0], [0, 0.5, 0]], np.float32))
     common = {"unit": "flops", "costs": (24.0, 42.0), "margin": 0.5, "calibration_samples": 4}
     return [
-        Schedule(
-            "linear", 33.0, calibration_shares=(0.5, 0.5), **common,
+        eenet_rt.Schedule(
+            policy="linear", budget=33.0, calibration_shares=(0.5, 0.5), **common,
             exit_policy=eenet_rt.ExitPolicy(3, linear, np.array([0.6, 0.0]), combiner=combiner, clamp=True),
         ),
-        Schedule(
-            "hidden", 42.0, calibration_shares=(0.0, 1.0), **common,
+        eenet_rt.Schedule(
+            policy="hidden", budget=42.0, calibration_shares=(0.0, 1.0), **common,
             exit_policy=eenet_rt.ExitPolicy(3, hidden, np.array([np.inf, 0.0])),
         ),
     ]  # fmt: skip

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fcntl.h>
+#include <functional>
 #include <limits>
 #include <map>
 #include <numeric>
@@ -47,6 +48,60 @@ bool are_zero(std::span<const double> shares) {
   return std::all_of(shares.begin(), shares.end(), [](double share) { return share == 0; });
 }
 
+/// What messages call a field of a schedule.
+using FieldName = std::function<std::string(const char*)>;
+
+[[noreturn]] void refuse(const std::string& what, const std::string& came,
+                         const std::string& expected) {
+  throw Error(ErrorCode::kSchedule, cat(what, ": ", came, " came, ", expected, " expected"));
+}
+
+void check_bins(const ScoreBins& bins, std::size_t exits, const FieldName& name) {
+  for (std::size_t exit = 0; exit < exits; ++exit) {
+    const std::span<const float> at = bins.edges_at(exit);
+    const bool number = std::none_of(at.begin(), at.end(), [](float e) { return std::isnan(e); });
+    if (!number || !std::is_sorted(at.begin(), at.end())) {
+      throw Error(ErrorCode::kSchedule,
+                  cat(name("score_edges"), "[", exit, "]: non-decreasing numbers expected"));
+    }
+    if (!are_shares(bins.shares_at(exit)) && !are_zero(bins.shares_at(exit))) {
+      throw Error(ErrorCode::kSchedule,
+                  cat(name("score_shares"), "[", exit,
+                      "]: shares >= 0 that add up to 1 expected, or 0 throughout"));
+    }
+  }
+}
+
+void check_agreement(const std::vector<double>& shares, const FieldName& name) {
+  const bool valid = std::all_of(shares.begin(), shares.end(),
+                                 [](double share) { return share >= 0 && share <= 1; });
+  if (!valid || shares.back() != 1) {
+    refuse(name("agreement"), cat("[", join(shares), "]"),
+           "shares between 0 and 1, the last one 1,");
+  }
+}
+
+/// All that can be wrong with the values of a schedule whose arrays have their sizes.
+void check_values(const Schedule& schedule, std::size_t exits, const FieldName& name) {
+  if (!(schedule.budget > 0) || std::isinf(schedule.budget)) {
+    refuse(name("budget"), cat(schedule.budget), "a positive budget");
+  }
+  check_unit(schedule.unit, ErrorCode::kSchedule, name("unit"));
+  check_costs(schedule.costs, exits, ErrorCode::kSchedule, name("costs"));
+  if (!(schedule.margin >= 0) || std::isinf(schedule.margin)) {
+    refuse(name("margin"), cat(schedule.margin), "a number >= 0");
+  }
+  if (schedule.calibration_samples < 1) {
+    refuse(name("calibration_samples"), cat(schedule.calibration_samples), "at least 1");
+  }
+  if (schedule.calibration_shares.size() != exits || !are_shares(schedule.calibration_shares)) {
+    refuse(name("calibration_shares"), cat("[", join(schedule.calibration_shares), "]"),
+           cat(exits, " shares >= 0 that add up to 1"));
+  }
+  if (schedule.score_bins) check_bins(*schedule.score_bins, exits - 1, name);
+  if (!schedule.agreement.empty()) check_agreement(schedule.agreement, name);
+}
+
 /// Walks the metadata and fetches each tensor once, however many schedules share it.
 class ScheduleReader {
  public:
@@ -62,7 +117,6 @@ class ScheduleReader {
  private:
   void expect_version(const char* key, std::int64_t known) const;
   std::shared_ptr<const Schedule> read_schedule(const JsonNode& node, std::size_t index);
-  void read_shares(const JsonNode& node, Schedule& schedule) const;
   std::optional<ScoreBins> score_bins(std::size_t index) const;
   std::vector<double> agreement(std::size_t index) const;
   std::shared_ptr<const ExitPolicy> read_policy(const JsonNode& node, std::size_t index);
@@ -117,28 +171,20 @@ std::shared_ptr<const Schedule> ScheduleReader::read_schedule(const JsonNode& no
   auto schedule = std::make_shared<Schedule>();
   schedule->policy = node.at("policy").name();
   schedule->budget = node.at("budget").number();
-  if (schedule->budget <= 0) node.at("budget").fail(cat(schedule->budget), "a positive budget");
   schedule->unit = node.at("unit").string();
-  check_unit(schedule->unit, ErrorCode::kSchedule, node.at("unit").where());
   schedule->costs = node.at("costs").numbers();
-  check_costs(schedule->costs, out_.num_exits, ErrorCode::kSchedule, node.at("costs").where());
   schedule->margin = node.at("margin").number();
-  if (schedule->margin < 0) node.at("margin").fail(cat(schedule->margin), "a number >= 0");
   schedule->calibration_samples = node.at("calibration_samples").integer(1, kInt64Max);
-  read_shares(node.at("calibration_shares"), *schedule);
+  schedule->calibration_shares = node.at("calibration_shares").numbers();
   schedule->score_bins = score_bins(index);
   schedule->agreement = agreement(index);
+  check_values(*schedule, out_.num_exits, [&](const char* field) {
+    const std::string tensor = cat("schedule.", index, ".", field);
+    return tensors_.contains(tensor) ? cat(file_, ": tensor ", quote_name(tensor))
+                                     : node.at(field).where();
+  });
   schedule->exit_policy = read_policy(node, index);
   return schedule;
-}
-
-void ScheduleReader::read_shares(const JsonNode& node, Schedule& schedule) const {
-  schedule.calibration_shares = node.numbers();
-  if (schedule.calibration_shares.size() != out_.num_exits ||
-      !are_shares(schedule.calibration_shares)) {
-    node.fail(cat("[", join(schedule.calibration_shares), "]"),
-              cat(out_.num_exits, " shares >= 0 that add up to 1"));
-  }
 }
 
 std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
@@ -153,36 +199,14 @@ std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
                 cat(file_, ": tensor ", quote_name(shares), ": (", join(shape), ") came, (", rows,
                     ", 2 to ", format::kMostBins, ") expected"));
   }
-  ScoreBins bins{static_cast<std::size_t>(count), tensors_.f32(edges, {rows, count - 1}),
-                 tensors_.f64(shares, {rows, count})};
-  for (std::size_t exit = 0; exit + 1 < out_.num_exits; ++exit) {
-    const std::span<const float> at = bins.edges_at(exit);
-    const bool number = std::none_of(at.begin(), at.end(), [](float e) { return std::isnan(e); });
-    if (!number || !std::is_sorted(at.begin(), at.end())) {
-      throw Error(ErrorCode::kSchedule, cat(file_, ": tensor ", quote_name(edges), "[", exit,
-                                            "]: non-decreasing numbers expected"));
-    }
-    if (!are_shares(bins.shares_at(exit)) && !are_zero(bins.shares_at(exit))) {
-      throw Error(ErrorCode::kSchedule,
-                  cat(file_, ": tensor ", quote_name(shares), "[", exit,
-                      "]: shares >= 0 that add up to 1 expected, or 0 throughout"));
-    }
-  }
-  return bins;
+  return ScoreBins{static_cast<std::size_t>(count), tensors_.f32(edges, {rows, count - 1}),
+                   tensors_.f64(shares, {rows, count})};
 }
 
 std::vector<double> ScheduleReader::agreement(std::size_t index) const {
   const std::string name = cat("schedule.", index, ".agreement");
   if (!tensors_.contains(name)) return {};
-  std::vector<double> shares = tensors_.f64(name, {static_cast<std::int64_t>(out_.num_exits)});
-  const bool valid = std::all_of(shares.begin(), shares.end(),
-                                 [](double share) { return share >= 0 && share <= 1; });
-  if (!valid || shares.back() != 1) {
-    throw Error(ErrorCode::kSchedule,
-                cat(file_, ": tensor ", quote_name(name), ": [", join(shares),
-                    "] came, shares between 0 and 1 expected, the last one 1"));
-  }
-  return shares;
+  return tensors_.f64(name, {static_cast<std::int64_t>(out_.num_exits)});
 }
 
 void ScheduleReader::check_order(const JsonNode& node) const {
@@ -252,6 +276,27 @@ Scorer ScheduleReader::scorer(const std::string& prefix, std::size_t exit) const
 }
 
 }  // namespace
+
+void check_schedule(const Schedule& schedule, const std::string& what) {
+  const FieldName name = [&](const char* field) { return cat(what, ": ", field); };
+  check_name(schedule.policy, ErrorCode::kSchedule, name("policy"));
+  const std::size_t exits = schedule.exit_policy->num_exits();
+  if (schedule.score_bins) {
+    const ScoreBins& bins = *schedule.score_bins;
+    if (bins.count < 2 || bins.count > format::kMostBins ||
+        bins.edges.size() != (exits - 1) * (bins.count - 1) ||
+        bins.shares.size() != (exits - 1) * bins.count) {
+      refuse(name("score_edges, score_shares"),
+             cat(bins.edges.size(), " and ", bins.shares.size(), " numbers"),
+             cat("(", exits - 1, ", B - 1) and (", exits - 1, ", B), B from 2 to ",
+                 format::kMostBins, ","));
+    }
+  }
+  if (!schedule.agreement.empty() && schedule.agreement.size() != exits) {
+    refuse(name("agreement"), cat(schedule.agreement.size(), " numbers"), cat(exits));
+  }
+  check_values(schedule, exits, name);
+}
 
 ScheduleFile parse_schedules(std::span<const std::byte> bytes) {
   return ScheduleReader(bytes, format::kSchedules).read();

@@ -23,6 +23,11 @@ struct ScheduleFile {
   std::vector<std::string> fitted_on;
 };
 
+/// Checks a schedule that was put together and not read.
+/// @param what Messages begin with it.
+/// @throws Error(kSchedule) naming the field, what came and what was expected.
+void check_schedule(const Schedule& schedule, const std::string& what);
+
 /// Parses and checks the bytes of a scheduler file. Schedules share scorers and combiners.
 /// @throws Error(kSchedule) naming the object, what came and what was expected.
 ScheduleFile parse_schedules(std::span<const std::byte> bytes);

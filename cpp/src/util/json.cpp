@@ -19,6 +19,12 @@ bool has_control_character(std::string_view text) {
 
 }  // namespace
 
+void check_name(std::string_view text, ErrorCode code, const std::string& what) {
+  if (!text.empty() && text.size() <= kLongestName && !has_control_character(text)) return;
+  throw Error(code, cat(what, ": ", quote_name(text), " came, a name of 1 to ", kLongestName,
+                        " bytes without control characters expected"));
+}
+
 void JsonNode::fail(const std::string& came, const std::string& expected) const {
   throw Error(code_, cat(where_, ": ", came, " came, ", expected, " expected"));
 }
@@ -51,10 +57,7 @@ std::string JsonNode::string() const {
 
 std::string JsonNode::name() const {
   std::string text = string();
-  if (text.empty() || text.size() > kLongestName || has_control_character(text)) {
-    fail(quote_name(text),
-         cat("a name of 1 to ", kLongestName, " bytes without control characters"));
-  }
+  check_name(text, code_, where_);
   return text;
 }
 

@@ -60,6 +60,10 @@ class JsonNode {
   const char* joint_;
 };
 
+/// Refuses what is no name: 1 to 256 bytes without control characters.
+/// @throws Error(code), its message starting with `what`.
+void check_name(std::string_view text, ErrorCode code, const std::string& what);
+
 /// Parses an untrusted document: UTF-8, at most 32 levels deep, no key twice in an object.
 /// @throws Error(code), its message starting with `what`.
 nlohmann::json parse_json(std::string_view text, const std::string& what, ErrorCode code);

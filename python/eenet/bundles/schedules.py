@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.bundles.reference import Reference
 from eenet.errors import UserError
 from eenet.extras import extra
 from eenet.files import replacing
-from eenet_rt._core import SCHEDULES
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """An exit policy fitted for one budget; see ``docs/spec/format.md`` for the fields.
-
-    A schedule without a ``reference`` can be watched by its exit shares alone.
-    """
-
-    policy: str
-    budget: float
-    unit: str
-    costs: tuple[float, ...]
-    margin: float
-    calibration_samples: int
-    calibration_shares: tuple[float, ...]
-    exit_policy: eenet_rt.ExitPolicy
-    reference: Reference | None = None
 
 
 def save_schedules(
     path: str | Path,
-    schedules: Sequence[Schedule],
+    schedules: Sequence[eenet_rt.Schedule],
     *,
     network: str,
     active: int | None,
@@ -74,8 +52,8 @@ def save_schedules(
     entries = []
     for i, schedule in enumerate(ordered):
         pool.tensors[f"schedule.{i}.thresholds"] = np.asarray(schedule.exit_policy.thresholds, np.float64)
-        if schedule.reference is not None:
-            pool.tensors.update(_reference_tensors(f"schedule.{i}", schedule.reference))
+        known = {f"schedule.{i}.{name}": tensor for name, tensor in _reference_tensors(schedule).items()}
+        pool.tensors.update({name: tensor for name, tensor in known.items() if tensor is not None})
         entries.append(_entry(schedule, pool))
     exits, classes, _ = shapes.pop()
     description = {
@@ -94,28 +72,13 @@ def save_schedules(
         temporary.write_bytes(safetensors.numpy.save(pool.tensors, metadata))
 
 
-def runtime_schedules(schedules: Sequence[Schedule]) -> list[eenet_rt.Schedule]:
-    """The schedules as the runtime has them, in the order of their budgets: written to a file and read back.
-
-    Raises:
-        UserError: as `save_schedules`.
-        eenet_rt.ScheduleError: two of the same budget, or whatever else the runtime does not take.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / SCHEDULES
-        save_schedules(path, schedules, network="none", active=None)
-        return eenet_rt.read_schedules(path).schedules
+def _reference_tensors(schedule: eenet_rt.Schedule) -> dict[str, NDArray[Any] | None]:
+    """What a watch compares with; a file may lack it."""
+    names = ("score_edges", "score_shares", "agreement")
+    return {name: getattr(schedule, name) for name in names}
 
 
-def _reference_tensors(prefix: str, reference: Reference) -> dict[str, NDArray[Any]]:
-    return {
-        f"{prefix}.score_edges": reference.score_edges,
-        f"{prefix}.score_shares": reference.score_shares,
-        f"{prefix}.agreement": reference.agreement,
-    }
-
-
-def _entry(schedule: Schedule, pool: _TensorPool) -> dict[str, Any]:
+def _entry(schedule: eenet_rt.Schedule, pool: _TensorPool) -> dict[str, Any]:
     policy = schedule.exit_policy
     scorer: dict[str, NDArray[Any]] = {}
     for k, tensors in enumerate(policy.scorers):

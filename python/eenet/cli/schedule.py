@@ -16,7 +16,7 @@ import eenet_rt
 from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
 from eenet.bundles.bundle import Bundle
 from eenet.bundles.calibration import parse_calibration
-from eenet.bundles.schedules import Schedule, save_schedules
+from eenet.bundles.schedules import save_schedules
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import (
     ArgumentParser,
@@ -201,7 +201,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)
 
 
-def _save(path: Path, schedules: Sequence[Schedule], validation: Predictions, active: int) -> None:
+def _save(path: Path, schedules: Sequence[eenet_rt.Schedule], validation: Predictions, active: int) -> None:
     network = validation.network or _NETWORK
     save_schedules(path, schedules, network=network, active=active, fitted_on=sample_marks(validation))
 
@@ -242,7 +242,7 @@ def _print_fitted(
     print_json(result | {"exit_accuracy": exits, "full_depth_accuracy": exits[-1]})
 
 
-def _rows(schedules: Sequence[Schedule], calibration_set: Predictions) -> list[dict[str, object]]:
+def _rows(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> list[dict[str, object]]:
     return [
         {
             "policy": s.policy,

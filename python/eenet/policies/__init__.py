@@ -1,6 +1,6 @@
 """Schedulers: estimators that turn predictions, costs and a budget into an exit policy."""
 
-from eenet.bundles.schedules import Schedule, runtime_schedules, save_schedules
+from eenet.bundles.schedules import save_schedules
 from eenet.policies.base import Scheduler
 from eenet.policies.combining import Combiner, fit_combiner, fit_temperatures
 from eenet.policies.eenet import EENetScheduler
@@ -17,12 +17,10 @@ __all__ = [
     "EntropyScheduler",
     "LearnedStoppingScheduler",
     "MaximumScheduler",
-    "Schedule",
     "Scheduler",
     "VoteScheduler",
     "create_scheduler",
     "fit_combiner",
     "fit_temperatures",
-    "runtime_schedules",
     "save_schedules",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,9 +12,8 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.bundles.reference import reference_of
-from eenet.bundles.schedules import Schedule
 from eenet.errors import UserError, counted
-from eenet.policies.calibration import Family, Floats, calibrate, with_thresholds
+from eenet.policies.calibration import Family, Floats, calibrate
 from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
 
@@ -92,7 +92,7 @@ class Scheduler(ABC):
         family = learn(fit_set, calibration_set, costs_, budget)
         if budget >= costs_[-1]:
             policy, _ = family.at(family.high)
-            self.exit_policy_ = with_thresholds(policy, np.full(len(costs_), np.inf))
+            self.exit_policy_ = policy.with_thresholds([math.inf] * len(costs_))
             self.shares_ = np.eye(len(costs_))[-1]
             self.mean_cost_, self.margin_ = float(costs_[-1]), 0.0
         else:
@@ -119,18 +119,18 @@ class Scheduler(ABC):
         """As `_learn`, without PyTorch. A policy that learns without it learns anew."""
         return self._learn(fit_set, calibration_set, costs, budget)
 
-    def schedule(self, unit: str) -> Schedule:
+    def schedule(self, unit: str) -> eenet_rt.Schedule:
         """What was learned, as it goes into a bundle."""
-        return Schedule(
+        return eenet_rt.Schedule(
             policy=self.policy,
             budget=self._budget,
             unit=unit,
-            costs=tuple(map(float, self._costs)),
+            costs=self._costs.tolist(),
             margin=self.margin_,
             calibration_samples=len(self._calibration_logits),
-            calibration_shares=tuple(map(float, self.shares_)),
+            calibration_shares=self.shares_.tolist(),
             exit_policy=self.exit_policy_,
-            reference=reference_of(self.exit_policy_, self._calibration_logits),
+            **vars(reference_of(self.exit_policy_, self._calibration_logits)),
         )
 
 

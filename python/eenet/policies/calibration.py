@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -91,17 +90,6 @@ def calibrate(family: Family, costs: Floats, budget: float, samples: int) -> Cal
         else:
             high = middle
     return best
-
-
-def with_thresholds(policy: eenet_rt.ExitPolicy, thresholds: Sequence[float] | Floats) -> eenet_rt.ExitPolicy:
-    """The same scorers and combiner with other thresholds."""
-    return eenet_rt.ExitPolicy(
-        policy.num_classes,
-        policy.scorers,
-        [float(t) for t in thresholds],
-        combiner=policy.combiner,
-        clamp=policy.clamp,
-    )
 
 
 def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> None:

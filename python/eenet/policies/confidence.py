@@ -51,8 +51,9 @@ def confidence_policy(
 ) -> eenet_rt.ExitPolicy:
     """Scorers with these weights on the four confidence measures; nobody leaves before the last exit."""
     scorers = []
+    num_features = eenet_rt.num_features(num_classes)
     for k in range(num_exits - 1):
-        weight = np.zeros((1, num_classes + 4 + k), np.float32)
-        weight[0, num_classes : num_classes + 4] = weights
+        weight = np.zeros((1, num_features + k), np.float32)
+        weight[0, num_classes:num_features] = weights
         scorers.append((weight, np.zeros(1, np.float32)))
     return eenet_rt.ExitPolicy(num_classes, scorers, [math.inf] * num_exits, combiner=combiner)

@@ -44,7 +44,7 @@ class _ScoringFunctions(nn.Module):
 
     def __init__(self, num_exits: int, num_classes: int) -> None:
         super().__init__()
-        layers = [nn.Linear(num_classes + 4 + k, 1) for k in range(num_exits)]
+        layers = [nn.Linear(eenet_rt.num_features(num_classes) + k, 1) for k in range(num_exits)]
         for layer in layers:
             # Starts as the maximum-score policy: with the usual initialisation half of the scores start clamped,
             # without gradient.
@@ -55,7 +55,7 @@ class _ScoringFunctions(nn.Module):
         self.layers = nn.ModuleList(layers)
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Features, K tensors ``(N, C + 4)``, to scores ``(N, K)``."""
+        """Features, K tensors ``(N, F)``, to scores ``(N, K)``."""
         scores: list[Tensor] = []
         for layer, x in zip(self.layers, features, strict=True):
             scores.append(layer(torch.cat([x, *scores], dim=1)).clamp(0, 1))
@@ -70,7 +70,7 @@ class _AssignmentFunctions(nn.Module):
         self.head = head
         self.layers = nn.ModuleList()
         for k in range(num_exits):
-            inputs = num_classes + 4 + k
+            inputs = eenet_rt.num_features(num_classes) + k
             hidden = max(1, round(hidden_ratio * inputs))
             self.layers.append(nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 1)))
 

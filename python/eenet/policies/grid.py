@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eenet.bundles.schedules import Schedule
+import eenet_rt
 from eenet.errors import UserError
 from eenet.policies.combining import Combiner, fit_combiner, fit_temperatures
 from eenet.policies.registry import create_scheduler
@@ -27,7 +27,7 @@ def fit_schedules(
     unit: str,
     combine: str = "none",
     seed: int = 0,
-) -> Iterator[Schedule]:
+) -> Iterator[eenet_rt.Schedule]:
     """Fits budget after budget, each when it is asked for.
 
     Args:

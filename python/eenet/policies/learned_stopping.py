@@ -118,13 +118,13 @@ class _Inputs:
     """What an exit's regression sees: the features, and a hidden ReLU unit for each knot of a confidence measure.
 
     Args:
-        features: of the fit set, ``(N, C + 4)``; the knots of a measure are its quantiles.
+        features: of the fit set, ``(N, F)``; the knots of a measure are its quantiles.
         num_classes: C.
         knots: of each measure.
     """
 
     def __init__(self, features: NDArray[np.float32], num_classes: int, knots: int) -> None:
-        self._columns = np.repeat(np.arange(num_classes, num_classes + 4), knots)
+        self._columns = np.repeat(np.arange(num_classes, features.shape[1]), knots)
         levels = np.arange(1, knots + 1) / (knots + 1)
         self._knots = np.quantile(features[:, num_classes:], levels, axis=0).T.reshape(-1).astype(np.float32)
 

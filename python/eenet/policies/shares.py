@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.policies.calibration import Floats, with_thresholds
+from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
 
 _FIRST_STEP, _LAST_STEP = 1.0, 0.1
@@ -38,7 +38,7 @@ class SharePlan:
     def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
         thresholds, exits = self._quota.fill(_normalised(self._log_plan + tilt * self._direction))
         shares = np.bincount(exits, minlength=len(thresholds)) / len(exits)
-        return with_thresholds(self._policy, thresholds), shares
+        return self._policy.with_thresholds(thresholds.tolist()), shares
 
 
 class Quota:
@@ -74,7 +74,7 @@ class Quota:
         if disabled not in self._scores:
             thresholds = np.zeros(self._logits.shape[1])
             thresholds[list(disabled)] = np.inf
-            self._scores[disabled] = eenet_rt.scores(self._logits, with_thresholds(self._policy, thresholds))
+            self._scores[disabled] = eenet_rt.scores(self._logits, self._policy.with_thresholds(thresholds.tolist()))
         return self._scores[disabled]
 
 

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 import eenet_rt
-from eenet.policies.calibration import Floats, with_thresholds
+from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section, Table
 from eenet.report.style import number
@@ -69,7 +69,7 @@ def decision_core_us(inputs: Inputs) -> Floats:
     for k in range(exits):
         thresholds = np.full(exits, _NEVER)
         thresholds[k] = -np.inf
-        policies.append(with_thresholds(inputs.policy, thresholds))
+        policies.append(inputs.policy.with_thresholds(thresholds.tolist()))
     times = np.zeros((_REPEATS, exits))
     for run in times:
         for k, policy in enumerate(policies):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.policies.calibration import Floats, with_thresholds
+from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
@@ -54,7 +54,7 @@ def _score_picture(inputs: Inputs) -> Picture:
     enabled = np.flatnonzero(np.isfinite(thresholds[:-1]) | (thresholds[:-1] < 0))
     k = int(enabled[0]) if len(enabled) else 0
     # Were exit k disabled, it would score nothing.
-    policy = inputs.policy if len(enabled) else with_thresholds(inputs.policy, np.zeros(len(thresholds)))
+    policy = inputs.policy if len(enabled) else inputs.policy.with_thresholds([0.0] * len(thresholds))
     combiner = policy.combiner
     right = eenet_rt.answers(inputs.report.logits, combiner)[:, k] == inputs.report.labels
     ours = eenet_rt.scores(inputs.report.logits, policy)[:, k]
@@ -111,7 +111,7 @@ class ScorerWeights:
     """What a scorer makes of its inputs.
 
     Attributes:
-        weights: one for each of the C + 4 + k inputs; of a scorer with a hidden layer, its mean slope on the
+        weights: one for each of the inputs; of a scorer with a hidden layer, its mean slope on the
             report set.
         effect: standard deviation on the report set of what each of the four measures, the class probabilities
             together and the earlier scores together add to the score.
@@ -142,7 +142,7 @@ def scorer_weights(inputs: Inputs) -> list[ScorerWeights]:
         effect = {name: float(parts[:, classes + i].std()) for i, name in enumerate(MEASURES)}
         effect["class probabilities"] = float(parts[:, :classes].sum(axis=1).std())
         if k:
-            effect["earlier scores"] = float(parts[:, classes + 4 :].sum(axis=1).std())
+            effect["earlier scores"] = float(parts[:, features[k].shape[1] :].sum(axis=1).std())
         result.append(ScorerWeights(slope, effect, linear))
     return result
 
@@ -150,13 +150,14 @@ def scorer_weights(inputs: Inputs) -> list[ScorerWeights]:
 def _weight_picture(inputs: Inputs) -> Picture:
     scorers = scorer_weights(inputs)
     classes, num_classes = shown_classes(inputs), inputs.report.num_classes
+    num_features = eenet_rt.num_features(num_classes)
     names = [short_name(inputs.bundle.class_names[label]) for label in classes]
     rows = [*MEASURES, *(f"score of exit {j}" for j in range(len(scorers) - 1)), *names]
     table = np.full((len(rows), len(scorers)), np.nan)
     for k, scorer in enumerate(scorers):
-        table[:4, k] = scorer.weights[num_classes : num_classes + 4]
-        table[4 : 4 + k, k] = scorer.weights[num_classes + 4 :]
-        table[3 + len(scorers) :, k] = scorer.weights[classes]
+        measures, earlier = scorer.weights[num_classes:num_features], scorer.weights[num_features:]
+        table[: len(measures) + k, k] = np.r_[measures, earlier]
+        table[len(rows) - len(names) :, k] = scorer.weights[classes]
     what = "weights" if all(s.linear for s in scorers) else "mean slopes (a scorer has a hidden layer)"
     most = "; ".join(_most_effect(k, scorer) for k, scorer in enumerate(scorers))
     alt = f"Table of the {what} of {policy_name(inputs.schedule.policy)}'s exit scores, by input and exit. {most}."

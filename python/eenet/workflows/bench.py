@@ -157,7 +157,7 @@ def planned_policy(runtime: eenet_rt.Runtime, inputs: Inputs, schedule: eenet_rt
     """
     policy, shares = schedule.exit_policy, np.array(schedule.calibration_shares)
     count = len(next(iter(inputs.values())))
-    watching = _with_thresholds(policy, [1e30] * runtime.num_exits)
+    watching = policy.with_thresholds([1e30] * runtime.num_exits)
     scores = np.concatenate(
         [runtime.infer_batch(take(inputs, i, 1, batch=True), policy=watching).scores for i in range(count)]
     )
@@ -169,13 +169,7 @@ def planned_policy(runtime: eenet_rt.Runtime, inputs: Inputs, schedule: eenet_rt
         ranked = np.sort(scores[there, k])[::-1]
         thresholds[k] = ranked[min(quota, len(ranked)) - 1]
         there = there[scores[there, k] < thresholds[k]]
-    return _with_thresholds(policy, thresholds.tolist())
-
-
-def _with_thresholds(policy: eenet_rt.ExitPolicy, thresholds: Sequence[float]) -> eenet_rt.ExitPolicy:
-    return eenet_rt.ExitPolicy(
-        policy.num_classes, policy.scorers, thresholds, combiner=policy.combiner, clamp=policy.clamp
-    )
+    return policy.with_thresholds(thresholds.tolist())
 
 
 def take(inputs: Inputs, start: int, count: int, *, batch: bool) -> Inputs:

@@ -14,14 +14,13 @@ import math
 import sys
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.bundles.reference import reference_of
-from eenet.bundles.schedules import Schedule
 from eenet.errors import UserError
 from eenet.policies.base import check_costs
 from eenet.policies.calibration import Floats, budget_margin
@@ -49,7 +48,7 @@ class Guaranteed:
         tested: candidates tested, the failed one included.
     """
 
-    schedule: Schedule
+    schedule: eenet_rt.Schedule
     accuracy_drop: float
     tested: int
 
@@ -155,23 +154,30 @@ def drop_p_value(drops: Floats, max_drop: float, delta: float) -> float:
     return math.exp(-max(0.0, float(log_capital.max())))
 
 
-def _full_depth(costs: Floats, samples: int, num_classes: int, unit: str) -> Schedule:
+def _full_depth(costs: Floats, samples: int, num_classes: int, unit: str) -> eenet_rt.Schedule:
     exits = len(costs)
     policy = confidence_policy(exits, num_classes, (1.0, 0.0, 0.0, 0.0))
-    shares = tuple(float(k == exits - 1) for k in range(exits))
-    return Schedule("full-depth", float(costs[-1]), unit, tuple(map(float, costs)), 0.0, samples, shares, policy)
+    return eenet_rt.Schedule(
+        policy="full-depth",
+        budget=float(costs[-1]),
+        unit=unit,
+        costs=costs.tolist(),
+        margin=0.0,
+        calibration_samples=samples,
+        calibration_shares=np.eye(exits)[-1].tolist(),
+        exit_policy=policy,
+    )
 
 
-def _priced(candidate: Schedule, exits: NDArray[np.int64], calibration_set: Predictions) -> Schedule:
+def _priced(candidate: eenet_rt.Schedule, exits: NDArray[np.int64], calibration_set: Predictions) -> eenet_rt.Schedule:
     """The schedule with what the calibration set, which none of it was fitted on, says of it."""
     costs = np.array(candidate.costs)
     shares = np.bincount(exits, minlength=len(costs)) / len(exits)
     margin = budget_margin(shares, costs, len(exits))
-    return replace(
-        candidate,
+    return candidate.replace(
         budget=float(shares @ costs) + margin,
         margin=margin,
         calibration_samples=len(exits),
-        calibration_shares=tuple(map(float, shares)),
-        reference=reference_of(candidate.exit_policy, calibration_set.logits),
+        calibration_shares=shares.tolist(),
+        **vars(reference_of(candidate.exit_policy, calibration_set.logits)),
     )

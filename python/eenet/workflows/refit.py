@@ -11,7 +11,7 @@ import eenet_rt
 from eenet.budgets import Budget, feasible_budgets
 from eenet.bundles.bundle import Bundle, file_entry, listed_files, reading, save_manifest
 from eenet.bundles.calibration import parse_calibration
-from eenet.bundles.schedules import Schedule, save_schedules
+from eenet.bundles.schedules import save_schedules
 from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import replacing_folder
@@ -50,7 +50,7 @@ class RefitResult:
 
     bundle: Path
     profile: CostProfile
-    schedules: list[Schedule]
+    schedules: list[eenet_rt.Schedule]
     active: int
     calibration_set: Predictions
 
@@ -168,7 +168,7 @@ def _refit(
     calibration_set: Predictions,
     costs: Floats,
     budget: float,
-) -> Schedule:
+) -> eenet_rt.Schedule:
     """A schedule by the policy, and with the combiner, of the one whose budget is nearest as a share of full cost."""
     share = budget / costs[-1]
     nearest = min(fitted, key=lambda schedule: abs(schedule.budget / schedule.costs[-1] - share))

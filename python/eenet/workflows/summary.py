@@ -9,7 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 
 import eenet_rt
-from eenet.bundles.schedules import Schedule
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
 from eenet.workflows.evaluate import evaluate
@@ -34,13 +33,13 @@ def exits_line(calibration_set: Predictions) -> str:
     )
 
 
-def budget_text(schedule: Schedule | eenet_rt.Schedule) -> str:
+def budget_text(schedule: eenet_rt.Schedule) -> str:
     """A budget with its unit and as a share of full cost."""
     share = 100 * schedule.budget / schedule.costs[-1]
     return f"budget {schedule.budget:.4g} {schedule.unit} ({share:.4g}%)"
 
 
-def schedule_line(schedule: Schedule, calibration_set: Predictions) -> str:
+def schedule_line(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> str:
     """A line for people: what the budget is, where the calibration set leaves and how often it is right."""
     shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
     accuracy = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
@@ -51,7 +50,7 @@ def schedule_line(schedule: Schedule, calibration_set: Predictions) -> str:
     )
 
 
-def warn_of_margins(schedules: Sequence[Schedule]) -> None:
+def warn_of_margins(schedules: Sequence[eenet_rt.Schedule]) -> None:
     """Says how much of the budgets few calibration samples cost, and how many would do."""
     worst = max(schedules, key=lambda schedule: schedule.margin / schedule.budget)
     share = worst.margin / worst.budget
