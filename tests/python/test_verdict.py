@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from eenet.predictions import Predictions
-from eenet.report.verdict import Difference, Verdict, verdict_section
+from eenet.report.difference import Difference
+from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime
 from eenet.workflows.evaluate import evaluate_exits
 from eenet.workflows.profile import MachineLoad
@@ -113,7 +114,7 @@ def test_what_is_worse_is_red(changes: dict[str, Any], worse: set[str], headline
     ("right", "result", "headline", "to_tell"),
     [
         (810, "pays", "Exiting early pays: 44 % of the cost saved, loss 0.00 ± 0.28 points of accuracy (95 %)", None),
-        (805, "cannot be told", "cannot be told with 1,000 images: loss 0.50 ± 0.52 points (95 %); about 1,100", 1100),
+        (805, "cannot be told", "cannot be told with 1,000 images: loss 0.50 ± 0.52 points (95 %); about 1,100 ", 1100),
         (800, "does not pay", "but loses 1.00 ± 0.67 points", None),
     ],
 )
@@ -129,11 +130,56 @@ def test_few_images_are_no_proof() -> None:
     same = Difference.of(right, right)
     assert same.points == 0
     assert not same.within_bound
-    assert same.samples_to_tell(12) > 200
     # Four of 61 lost: neither a loss beyond chance nor one within the bound.
     few = Difference.of(np.arange(61) >= 4, np.ones(61, np.bool_))
     assert not few.within_bound
-    assert few.samples_to_tell(61) > 61
+    assert not few.worse
+
+
+def told(difference: Difference) -> bool:
+    return difference.worse or difference.within_bound
+
+
+@pytest.mark.parametrize("changed", [0.015, 0.08])
+@pytest.mark.parametrize("lost_share", [0.5, 0.7])
+@pytest.mark.parametrize("samples", [100, 480])
+def test_the_number_asked_for_suffices(samples: int, lost_share: float, changed: float) -> None:
+    random = np.random.default_rng(0)
+
+    def draw(count: int) -> Difference:
+        right = np.ones(count, np.bool_)
+        change = random.random(count) < changed
+        lost = random.random(count) < lost_share
+        return Difference.of(right & ~(change & lost), right & ~(change & ~lost))
+
+    undecided = [difference for difference in (draw(samples) for _ in range(200)) if not told(difference)]
+    assert len(undecided) > 20
+    asked = [difference.samples_to_tell(samples) for difference in undecided]
+    assert np.mean([told(draw(count)) for count in asked]) > 0.9
+
+
+def test_the_loss_that_was_seen_does_not_count() -> None:
+    # As many answers changed, all lost or half of them: the intervals are nearly the same, and so is what is asked for.
+    right = np.ones(480, np.bool_)
+    lost = Difference.of(np.arange(480) >= 4, right)
+    even = Difference.of(np.arange(480) >= 2, (np.arange(480) < 2) | (np.arange(480) >= 4))
+    assert (lost.points, even.points) == (pytest.approx(-100 * 4 / 480), 0)
+    assert (lost.samples_to_tell(480), even.samples_to_tell(480)) == (1900, 2000)
+
+
+@pytest.mark.parametrize(("samples", "to_tell"), [(99, None), (100, 3000)])
+def test_few_images_do_not_say_how_many_would_tell(samples: int, to_tell: int | None) -> None:
+    verdict = verdict_of()
+    labels = np.arange(samples) % 2
+    logits = np.zeros((samples, 3, 2), np.float32)
+    logits[np.arange(samples), 2, labels] = 1
+    verdict.inputs.report = Predictions(logits, labels, np.arange(samples), ("a", "b"))
+    outcome = evaluate_exits(np.zeros(samples, np.int64), labels, labels, verdict.inputs.costs)
+    verdict.inputs.outcome = outcome
+    verdict = replace(verdict, simple=outcome)
+    assert verdict.samples_to_tell == to_tell
+    words = "some thousands would tell" if to_tell is None else f"about {to_tell:,} would tell"
+    assert words in verdict.headline.text
 
 
 @pytest.mark.parametrize("labels", [np.random.default_rng(0).integers(0, 2, 1000), np.zeros(1000, np.int64)])

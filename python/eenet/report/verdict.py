@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eenet.prediction_checks import highest_by_luck
+from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, Difference
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
@@ -18,53 +15,7 @@ from eenet.report.style import number, policy_name
 from eenet.report.wall_time import WallTime
 from eenet.workflows.evaluate import Evaluation
 
-_Z95 = 1.959964
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
-_MOST_LOSS = 1.0  # points that may be lost where exiting early pays, with the interval
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Accuracy of the schedule minus that of something else on the same samples.
-
-    Attributes:
-        points: percentage points.
-        half_width: of its 95 % interval.
-    """
-
-    points: float
-    half_width: float
-
-    @classmethod
-    def of(cls, right: NDArray[np.bool_], other: NDArray[np.bool_]) -> Difference:
-        """From whether each sample is right here and there."""
-        won, lost, samples = int((right & ~other).sum()), int((~right & other).sum()), len(right)
-        # Bonett and Price's interval: few samples without a difference are no proof that there is none.
-        changed, shift = (won + lost + 2) / (samples + 2), (won - lost) / (samples + 2)
-        half_width = _Z95 * math.sqrt((changed - shift**2) / (samples + 2))
-        return cls(100 * (won - lost) / samples, 100 * half_width)
-
-    @property
-    def worse(self) -> bool:
-        """Whether the schedule is worse, beyond chance."""
-        return self.points + self.half_width < 0
-
-    @property
-    def within_bound(self) -> bool:
-        """Whether the loss is at most a point at the upper end of its interval."""
-        return self.half_width - self.points <= _MOST_LOSS
-
-    def samples_to_tell(self, samples: int) -> int:
-        """About how many samples would tell a loss from one within the bound, from how far these are off."""
-        distance = max(-self.points, _MOST_LOSS + self.points)
-        needed = samples * (self.half_width / distance) ** 2
-        step = int(10 ** max(0, math.floor(math.log10(needed)) - 1))
-        return math.ceil(needed / step) * step
-
-    def __str__(self) -> str:
-        if abs(self.points) < 0.005:
-            return "as much"
-        return f"{abs(self.points):.2f} points {'less' if self.points < 0 else 'more'}"
 
 
 @dataclass(frozen=True)
@@ -117,8 +68,8 @@ class Verdict:
 
     @property
     def samples_to_tell(self) -> int | None:
-        """About how many samples would tell; None where these do, or where more of the same would not."""
-        if self.result != "cannot be told" or self.at_chance:
+        """About how many samples would tell; None where these do, are too few to say, or more would not tell either."""
+        if self.result != "cannot be told" or self.at_chance or len(self.inputs.report) < FEW_SAMPLES:
             return None
         return self.to_full_depth.samples_to_tell(len(self.inputs.report))
 
@@ -167,14 +118,15 @@ class Verdict:
                 "chance. Are labels and images of the same samples, and is there more than one class?"
             )
         elif not full.within_bound:
+            enough = "some thousands" if self.samples_to_tell is None else f"about {self.samples_to_tell:,}"
             text = (
-                f"Whether exiting early pays cannot be told with {samples:,} images: loss {loss} (95 %); about "
-                f"{self.samples_to_tell:,} would tell."
+                f"Whether exiting early pays cannot be told with {samples:,} images: loss {loss} (95 %); {enough} "
+                "would tell."
             )
         else:
             text = (
                 f"Exiting early pays: {100 * saved:.0f} % of the cost saved, loss {loss} of accuracy (95 %), at most "
-                f"{_MOST_LOSS:.0f} point."
+                f"{MOST_LOSS:.0f} point."
             )
         return Clause("headline", text, bad=bool(worse), unsure=self.result == "cannot be told")
 
