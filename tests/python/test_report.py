@@ -31,6 +31,7 @@ from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
 from eenet.report.style import DARK, LIGHT, number, render, short_name
+from eenet.report.verdict import RULE
 from eenet.workflows.evaluate import evaluate, evaluate_exits
 from eenet.zoo import zoo_folder
 from support.bundles import edit_manifest, list_files
@@ -188,6 +189,7 @@ def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) ->
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(element => element.id)")
     assert len(ids) == len(set(ids))
     headings = page.locator("h1, h2").all_inner_texts()
+    assert page.locator(".headline + .rule").inner_text() == RULE
     assert page.locator(".headline").inner_text() == made.result["verdict"]["headline"]
     worse = set(made.result["verdict"]["worse"])
     assert page.locator(".verdict .bad").count() == len(worse)
@@ -234,6 +236,19 @@ def test_of_images_alone(tiny: TrainedBundle, tmp_path: Path) -> None:
     assert made.result["samples"] == 120
     assert made.result["wall_time"]["same_exits"] == 100
     assert "120 samples of photos.npz" in made.page.read_text()
+
+
+def test_words_of_the_command(tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.report[:300].save(tmp_path / "test.npz")
+    out = tmp_path / "report.html"
+    assert main([str(tiny.path), "--predictions", str(tmp_path / "test.npz"), "--out", str(out)]) == 0
+    headline, rule, clauses, wrote = capsys.readouterr().out.splitlines()
+    assert rule == RULE
+    assert "1 point" in rule
+    html = out.read_text()
+    assert headline in html
+    assert clauses.split(". ")[0] in html
+    assert wrote.startswith(f"wrote {out} and 5 pictures")
 
 
 def test_ablation(tiny: TrainedBundle, tmp_path: Path) -> None:

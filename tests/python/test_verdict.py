@@ -125,6 +125,34 @@ def test_three_results(right: int, result: str, headline: str, to_tell: int | No
     assert (verdict.headline.bad, verdict.headline.unsure) == (result == "does not pay", result == "cannot be told")
 
 
+def test_a_loss_beyond_chance_is_always_in_the_headline() -> None:
+    for changes in ({"static_cost": 1.2}, {"budget": 1.3}, {"simple": 830}):
+        assert verdict_of(**changes).headline.text.endswith("; loss 1.00 ± 0.67 points of accuracy (95 %).")
+        lost_by_chance = verdict_of(right=805, **changes)
+        assert lost_by_chance.headline.bad
+        assert "points" not in lost_by_chance.headline.text
+
+
+@pytest.mark.parametrize(
+    ("right", "full", "headline"),
+    [
+        (820, 810, "pays: 44 % of the cost saved, gain 1.00 ± 0.67 points of accuracy (95 %)."),
+        (63, 62, "cannot be told with 100 images: gain 1.00 ± 3.32 points (95 %)"),
+    ],
+)
+def test_a_gain_is_no_loss(right: int, full: int, headline: str) -> None:
+    samples = 1000 if right > 100 else 100
+    labels = np.arange(samples) % 2
+    logits = np.zeros((samples, 3, 2), np.float32)
+    logits[np.arange(samples), 2, labels ^ (np.arange(samples) >= full)] = 1
+    verdict = verdict_of(report=Predictions(logits, labels, np.arange(samples), ("a", "b")))
+    exits = np.repeat([0, 1, 2], [7 * samples // 10, 2 * samples // 10, samples // 10])
+    answers = labels ^ (np.arange(samples) >= right)
+    verdict.inputs.outcome = evaluate_exits(exits, answers, labels, verdict.inputs.costs)
+    verdict = replace(verdict, simple=verdict.inputs.outcome)
+    assert headline in verdict.headline.text
+
+
 def test_few_images_are_no_proof() -> None:
     right = np.ones(12, np.bool_)
     same = Difference.of(right, right)

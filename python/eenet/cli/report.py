@@ -15,6 +15,7 @@ from eenet.cli.commands import ArgumentParser, check_seed, output_file, run_comm
 from eenet.report import ReportSources, make_report
 from eenet.report.fits import number_of_fits
 from eenet.report.page import figures_folder
+from eenet.report.verdict import RULE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,7 +72,7 @@ def _report(arguments: argparse.Namespace) -> None:
         print_json(report.to_json())
         return
     verdict = report.verdict
-    print("\n".join([verdict.headline.text, " ".join(clause.text for clause in verdict.clauses)]))
+    print("\n".join([verdict.headline.text, RULE, " ".join(clause.text for clause in verdict.clauses)]))
     print(f"wrote {report.page} and {len(report.figures)} pictures in {figures_folder(report.page)}")
 
 

@@ -19,7 +19,7 @@ from eenet.report.provenance import provenance_section
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section
 from eenet.report.style import require_libraries
-from eenet.report.verdict import Verdict, verdict_section
+from eenet.report.verdict import RULE, Verdict, verdict_section
 from eenet.report.wall_time import WallTime, measure_wall_time
 from eenet.workflows.profile import MachineLoad
 
@@ -116,4 +116,4 @@ def _page(verdict: Verdict, simple: SimplePolicy, ablation: Ablation | None) -> 
     if ablation is not None:
         sections.append(ablation_section(inputs, ablation))
     sections += [cost_section(inputs), quality_section(inputs), provenance_section(inputs, ablation)]
-    return Page(f"{inputs.bundle.model} with early exits", verdict.headline, verdict.clauses, sections)
+    return Page(f"{inputs.bundle.model} with early exits", verdict.headline, RULE, verdict.clauses, sections)

@@ -98,10 +98,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A whole report: the headline says what the verdict comes to."""
+    """A whole report: the headline says what the verdict comes to, the rule when it would be another."""
 
     title: str
     headline: Clause
+    rule: str
     verdict: Sequence[Clause]
     sections: Sequence[Section] = field(default_factory=tuple)
 

@@ -15,6 +15,11 @@ from eenet.report.style import number, policy_name
 from eenet.report.wall_time import WallTime
 from eenet.workflows.evaluate import Evaluation
 
+RULE = (
+    f"It pays where the upper end of the 95 % interval of the loss of accuracy is at most {MOST_LOSS:.0f} point, cost "
+    "is saved, the budget is kept and the best simple policy is not better; near these bounds other images of the "
+    "same kind can bring another verdict."
+)
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
 
 
@@ -103,15 +108,19 @@ class Verdict:
         """The whole in a sentence."""
         worse, saved = self.worse, self.saved if self.saved_of_static is None else self.saved_of_static
         full, samples = self.to_full_depth, len(self.inputs.report)
-        loss = f"{0.0 - full.points:.2f} ± {full.half_width:.2f} points"
+        change = f"{'gain' if full.points > 0 else 'loss'} {abs(full.points):.2f} ± {full.half_width:.2f} points"
+        lost = f"; {change} of accuracy (95 %)" if full.worse else ""
         if "cost" in worse or "static" in worse:
-            text = "Exiting early saves nothing here."
+            text = f"Exiting early saves nothing here{lost}."
         elif "budget" in worse or "clock" in worse:
-            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but does not keep its budget."
+            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but does not keep its budget{lost}."
         elif "simple_policy" in worse:
-            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but a simple policy does it better."
+            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but a simple policy does it better{lost}."
         elif "accuracy" in worse:
-            text = f"Exiting early saves {100 * saved:.0f} % of the cost, but loses {loss} of accuracy (95 %)."
+            text = (
+                f"Exiting early saves {100 * saved:.0f} % of the cost, but loses {-full.points:.2f} ± "
+                f"{full.half_width:.2f} points of accuracy (95 %)."
+            )
         elif self.at_chance:
             text = (
                 f"Whether exiting early pays cannot be told with these {samples:,} images: accuracy is no better than "
@@ -120,14 +129,11 @@ class Verdict:
         elif not full.within_bound:
             enough = "some thousands" if self.samples_to_tell is None else f"about {self.samples_to_tell:,}"
             text = (
-                f"Whether exiting early pays cannot be told with {samples:,} images: loss {loss} (95 %); {enough} "
+                f"Whether exiting early pays cannot be told with {samples:,} images: {change} (95 %); {enough} "
                 "would tell."
             )
         else:
-            text = (
-                f"Exiting early pays: {100 * saved:.0f} % of the cost saved, loss {loss} of accuracy (95 %), at most "
-                f"{MOST_LOSS:.0f} point."
-            )
+            text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, {change} of accuracy (95 %)."
         return Clause("headline", text, bad=bool(worse), unsure=self.result == "cannot be told")
 
     @property
