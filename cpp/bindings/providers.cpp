@@ -1,11 +1,15 @@
 #include "providers.h"
 
+#include <utility>
+
+#include <pybind11/gil_safe_call_once.h>
 #include <pybind11/stl.h>
 
 #include "eenet/error.h"
 
 #include "arguments.h"
 #include "bindings.h"
+#include "gil.h"
 #include "util/text.h"
 
 namespace eenet::python {
@@ -74,9 +78,15 @@ std::vector<ProviderSpec> check_providers(const ProvidersArgument& providers) {
 }
 
 OnnxRuntimeFiles find_onnxruntime() {
-  const py::module_ libraries = py::module_::import("eenet_rt._libraries");
-  return {libraries.attr("onnxruntime_libraries")().cast<std::vector<std::string>>(),
-          libraries.attr("plugin_libraries")().cast<std::map<std::string, std::string>>()};
+  PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> find;
+  find.call_once_and_store_result(
+      [] { return py::object(py::module_::import("eenet_rt._libraries").attr("find_libraries")); });
+  const auto found =
+      py::reinterpret_steal<py::object>(call_python(find.get_stored().ptr(), nullptr));
+  if (!found) throw py::error_already_set();
+  using Found = std::pair<std::vector<std::string>, std::map<std::string, std::string>>;
+  auto [libraries, plugins] = found.cast<Found>();
+  return {std::move(libraries), std::move(plugins)};
 }
 
 void register_providers(py::module_& module) {

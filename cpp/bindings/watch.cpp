@@ -53,34 +53,38 @@ const char* name(Health::Status status) {
 void release(PyObject* object) {
   // After the interpreter there is nothing left to release.
   if (Py_IsInitialized() == 0) return;
-  const py::gil_scoped_acquire acquired;
-  Py_DECREF(object);
+  const AcquiredGil acquired;
+  unless_over([object] { Py_DECREF(object); });
 }
 
-/// A call into Python from a thread without the GIL. What it raises cannot leave the call that
-/// happened to bring the alarm.
-template <typename Work>
-void call_python(const char* what, const Work& work) {
-  const py::gil_scoped_acquire acquired;
+/// Tells a Python function of an alarm, from a thread without the GIL. What it raises cannot leave
+/// the call that happened to bring the alarm.
+template <typename ToPython>
+void tell(PyObject* function, const char* what, const ToPython& argument) {
+  const AcquiredGil acquired;
   try {
-    work();
+    PyObject* const given = argument().release().ptr();
+    PyObject* const result = call_python(function, given);
+    Py_DECREF(given);
+    if (result == nullptr) throw py::error_already_set();
+    Py_DECREF(result);
   } catch (py::error_already_set& error) {
     error.discard_as_unraisable(what);
   }
 }
 
-void log_alarm(const Alarm& alarm) {
-  call_python("the log line of an alarm", [&alarm] {
-    const py::object logger = py::module_::import("logging").attr("getLogger")("eenet_rt");
-    logger.attr("warning")("%s", alarm.text());
-  });
-}
-
 std::function<void(const Alarm&)> callback_of(const std::optional<Callback>& on_alarm) {
-  if (!on_alarm) return &log_alarm;
-  const std::shared_ptr<PyObject> function(on_alarm->inc_ref().ptr(), &release);
+  const py::object given =
+      on_alarm ? py::object(*on_alarm)
+               : py::module_::import("logging").attr("getLogger")("eenet_rt").attr("warning");
+  const std::shared_ptr<PyObject> function(given.inc_ref().ptr(), &release);
+  if (!on_alarm) {
+    return [function](const Alarm& alarm) {
+      tell(function.get(), "the log line of an alarm", [&] { return py::str(alarm.text()); });
+    };
+  }
   return [function](const Alarm& alarm) {
-    call_python("the on_alarm of a watch", [&] { py::handle(function.get())(alarm); });
+    tell(function.get(), "the on_alarm of a watch", [&] { return py::cast(alarm); });
   };
 }
 

@@ -5,16 +5,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 
-def onnxruntime_libraries() -> list[str]:
-    """Find the ONNX Runtime library of the installed `onnxruntime` package, without importing it.
-
-    Returns:
-        Paths to try in order; empty if the package is missing or too old to have the library.
-    """
-    folders = _folders("onnxruntime")
-    return [str(path) for folder in folders for path in sorted((folder / "capi").glob("libonnxruntime.so*"))]
-
-
 # Provider to the package that plugs it into ONNX Runtime, and the library in it.
 _PLUGINS = {
     "openvino": ("onnxruntime_ep_openvino", "libonnxruntime_providers_openvino_plugin.so"),
@@ -22,12 +12,22 @@ _PLUGINS = {
 }
 
 
-def plugin_libraries() -> dict[str, str]:
-    """Find the installed packages that plug execution providers into ONNX Runtime, without importing them.
+def find_libraries() -> tuple[list[str], dict[str, str]]:
+    """Find the libraries of installed packages, without importing these.
 
     Returns:
-        Short name of each provider to the path of its library.
+        Paths of the ONNX Runtime library to try in order, empty if the `onnxruntime` package is missing or too old to
+        have one; and short name of each plug-in provider to the path of its library.
     """
+    return _onnxruntime_libraries(), _plugin_libraries()
+
+
+def _onnxruntime_libraries() -> list[str]:
+    folders = _folders("onnxruntime")
+    return [str(path) for folder in folders for path in sorted((folder / "capi").glob("libonnxruntime.so*"))]
+
+
+def _plugin_libraries() -> dict[str, str]:
     found = {}
     for name, (package, library) in _PLUGINS.items():
         for folder in _folders(package):

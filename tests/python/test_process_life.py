@@ -124,6 +124,29 @@ time.sleep(0.05)
         assert done.stderr == "" or "on purpose" in done.stderr
 
 
+# Each of them ended some of ten processes by a signal: calls into Python when the interpreter is over.
+DAEMONS = {
+    "replace watches": "runtime.watch(on_alarm=lambda alarm: None); runtime.unwatch()",
+    "load": "eenet_rt.load(bundle)",
+}
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_processes_exit_while_daemon_threads_call_python(name: str) -> None:
+    code = f"""
+runtime = eenet_rt.load(bundle)
+def work():
+    while True:
+        {DAEMONS[name]}
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.1 + float(sys.argv[2]))
+"""
+    for i in range(10):
+        done = python(code, str(0.02 * i))
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_process_exits_while_a_daemon_thread_is_in_a_segment(tmp_path: Path) -> None:
     loops = hostile.loop_on_demand(tmp_path / "loops.eenet")
     code = """
