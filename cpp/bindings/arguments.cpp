@@ -67,9 +67,15 @@ std::vector<double> check_numbers(py::handle object, const std::string& name) {
   if (text || py::isinstance<py::dict>(object) || !py::isinstance<py::iterable>(object)) {
     refuse_type(object, name, "a list of numbers");
   }
+  constexpr std::size_t kMost = 1024;  // Numbers are of exits; an iterator may have no end.
   std::vector<double> out;
-  for (const py::handle item : object)
+  for (const py::handle item : object) {
+    if (out.size() == kMost) {
+      throw Error(ErrorCode::kInput,
+                  cat(name, ": more than ", kMost, " numbers came, one per exit expected"));
+    }
     out.push_back(check_number(item, cat(name, "[", out.size(), "]")));
+  }
   return out;
 }
 

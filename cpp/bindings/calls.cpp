@@ -158,9 +158,18 @@ std::string complaint(const Record& overloads, PyObject* const* args, std::size_
     }
   }
   if (self == 1 && count > 0 && !py::isinstance(args[0], overloads.scope)) {
-    came = {{parameters[0].name, args[0]}};
+    return cat("self: ", type_name(args[0]), " came, ",
+               std::string(py::str(overloads.scope.attr("__name__"))), " expected");
   }
   return complain_of_types(overloads, came);
+}
+
+/// What messages call a function: a property by its class alone.
+std::string called(const Record& record) {
+  const std::string name = record.name == nullptr ? "" : record.name;
+  if (!name.empty() && !record.is_constructor) return name + "()";
+  const std::string scope = py::str(record.scope.attr("__name__"));
+  return record.is_constructor ? scope + "()" : scope;
 }
 
 /// Puts one line in the place of pybind11's complaint, if the error that is set is one.
@@ -174,20 +183,27 @@ void shorten_complaint(PyObject* self, PyObject* const* args, std::size_t count,
     return;
   }
   const std::string line =
-      cat(overloads->is_constructor ? std::string(py::str(overloads->scope.attr("__name__")))
-                                    : std::string(overloads->name),
-          "(): ", complaint(*overloads, args, count, keywords));
+      cat(called(*overloads), ": ", complaint(*overloads, args, count, keywords));
   py::set_error(PyExc_TypeError, line.c_str());
 }
 
 PyObject* dispatch(PyObject* self, PyObject* const* args, std::size_t count_and_flag,
                    PyObject* keywords) {
+  const Record* const record = py::detail::function_record_ptr_from_PyObject(self);
+  const std::size_t count = static_cast<std::size_t>(PyVectorcall_NARGS(count_and_flag));
+  // Which pybind11 takes for a null pointer, and functions for an object.
+  if (record != nullptr && record->is_method && count > 0 && args[0] == Py_None) {
+    py::set_error(PyExc_TypeError,
+                  cat(called(*record), ": self: NoneType came, ",
+                      std::string(py::str(record->scope.attr("__name__"))), " expected")
+                      .c_str());
+    return nullptr;
+  }
   try {
     // Throws where the name of an argument is no text that UTF-8 could hold.
     PyObject* const result = pybinds(self, args, count_and_flag, keywords);
     if (result != nullptr || PyErr_ExceptionMatches(PyExc_TypeError) == 0) return result;
-    shorten_complaint(self, args, static_cast<std::size_t>(PyVectorcall_NARGS(count_and_flag)),
-                      keywords);
+    shorten_complaint(self, args, count, keywords);
   } catch (py::error_already_set& error) {
     error.restore();
   } catch (const std::exception& error) {
@@ -219,6 +235,7 @@ void shorten_complaints(const py::module_& module) {
     if (!PyType_Check(value.ptr())) continue;
     for (const py::handle member : value.attr("__dict__").attr("values")()) {
       shorten_complaints_of(member);
+      if (Py_IS_TYPE(member.ptr(), &PyProperty_Type)) shorten_complaints_of(member.attr("fget"));
       if (py::isinstance<py::staticmethod>(member)) shorten_complaints_of(member.attr("__func__"));
     }
   }

@@ -96,7 +96,7 @@ struct State<std::vector<T>> {
   static std::vector<T> unpack(py::handle state) {
     std::vector<T> out;
     if constexpr (kPlainNumber<T>) {
-      const auto array = state.cast<py::array_t<T>>();
+      const auto array = state.cast<py::array_t<T, py::array::c_style | py::array::forcecast>>();
       out.assign(array.data(), array.data() + array.size());
     } else if constexpr (std::is_same_v<T, std::byte>) {
       const std::string_view bytes = py::reinterpret_borrow<py::bytes>(state);
@@ -130,6 +130,16 @@ T unpack(const PickledState& state, const char* name, Members... members) {
   return value;
 }
 
+/// @throws py::type_error unless it is one.
+template <typename T>
+const T& checked_self(const py::object& self) {
+  if (!py::isinstance<T>(self)) {
+    throw py::type_error(std::string(py::str(py::type::of<T>().attr("__name__"))) +
+                         " expected as self");
+  }
+  return self.cast<const T&>();
+}
+
 /// Makes a class picklable, by every protocol, and so copyable.
 ///
 /// Not by `py::pickle`, for which an object has to exist before its value does.
@@ -140,7 +150,7 @@ void def_state(py::class_<T, Options...>& cls, Get get_state, Set set_state) {
   cls.def("__reduce__", [get_state](const py::object& self) {
     const py::object restore = py::module_::import("eenet_rt._pickling").attr("restore");
     const py::tuple arguments =
-        py::make_tuple(py::type::of(self), get_state(self.cast<const T&>()));
+        py::make_tuple(py::type::of(self), get_state(checked_self<T>(self)));
     return PickledState(py::make_tuple(restore, arguments));
   });
   cls.def_static("_from_state", set_state, py::arg("state"), "What `__reduce__` took apart.");

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
 import re
 from collections.abc import Callable
@@ -57,6 +58,10 @@ TYPES: dict[str, Callable[[eenet_rt.Runtime], object]] = {
     "infer(): the argument x is missing": call(lambda rt: rt.infer()),
     "infer(): 3 arguments came by position, at most 1 expected": call(lambda rt: rt.infer(1, 2, 3)),
     "infer(): self: int came, Runtime expected": call(lambda rt: type(rt).infer(3, 4)),
+    "close(): self: NoneType came, Runtime expected": call(lambda rt: type(rt).close(None)),
+    "Runtime: self: NoneType came, Runtime expected": call(lambda rt: type(rt).closed.fget(None)),
+    "Runtime: self: int came, Runtime expected": call(lambda rt: type(rt).closed.fget(3)),
+    "Result expected as self": call(lambda rt: eenet_rt.Result.__reduce__(3)),
     "threads: bool came, an integer expected": load(threads=True),
     "load_timeout: bool came, a number expected": load(load_timeout=True),
     "memory_limit: float came, an integer expected": load(memory_limit=1e9),
@@ -87,6 +92,7 @@ VALUES: dict[str, Callable[[eenet_rt.Runtime], object]] = {
     "budget: ndarray came, a number above 0 or a share": set_budget(np.array([1.0])),
     "budget: '\\ud800' came, text without lone surrogates expected": set_budget(LONE),
     "threads: 1099511627776 came, -2147483648 to 2147483647 expected": load(threads=2**40),
+    "cost_profile: more than 1024 numbers came, one per exit expected": load(cost_profile=itertools.count(1)),
     "horizon: an integer of many digits came": set_budget("90%", horizon=2**80),
     "handoff_dtype: '\\ud800' came, text without lone surrogates expected": infer(handoff_dtype=LONE),
     "providers[0]: '\\ud800' came, text without lone surrogates expected": load(providers=[LONE]),
@@ -127,6 +133,22 @@ def test_hand_offs_come_in_any_buffer(runtime: eenet_rt.Runtime, tmp_path: Any) 
     expected = runtime.infer(golden.INPUTS[3])
     for buffer in (handoff, bytearray(handoff), memoryview(bytearray(handoff))):
         assert server.resume(buffer).label == expected.label
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_none_is_no_object(kind: type) -> None:
+    members = {
+        name: member.fget if isinstance(member, property) else getattr(kind, name)
+        for name, member in vars(kind).items()
+        if isinstance(member, property) or (callable(member) and not isinstance(member, type))
+    }
+    bound = {name: member for name, member in members.items() if name not in ("__new__", "__init__", "__doc__")}
+    assert bound
+    for name, member in bound.items():
+        if isinstance(vars(kind)[name], staticmethod):
+            continue
+        with pytest.raises(TypeError):
+            member(None)
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
