@@ -109,6 +109,9 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   if (arguments.help || arguments.version) return arguments;
   if (places.size() < 2) refuse("a bundle and an input expected; eenet-run --help says more");
   if (arguments.logits && !arguments.json) refuse("--logits: needs --json");
+  if (arguments.full_depth && arguments.budget) {
+    refuse("--full-depth: came with --budget, one of them expected");
+  }
   arguments.bundle = places.front();
   for (std::size_t i = 1; i < places.size(); ++i) {
     arguments.inputs.push_back(parse_input(places[i]));
