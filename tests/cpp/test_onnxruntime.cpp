@@ -41,7 +41,7 @@ TEST(OnnxRuntime, KnowsWhichVersionsItCanUse) {
 TEST(OnnxRuntime, RefusesOneThatIsTooOld) {
   const Chosen chosen(FAKE_ONNXRUNTIME);
   expect_error(ErrorCode::kBackend,
-               {"1.18.1", FAKE_ONNXRUNTIME, "1.19.2", "pip install eenet[cpu]"},
+               {"1.18.1", FAKE_ONNXRUNTIME, "1.19.2", "pip install onnxruntime"},
                [] { open_onnxruntime({}); });
 }
 
@@ -59,7 +59,7 @@ TEST(OnnxRuntime, DoesNotLookElsewhereThanItWasTold) {
 }
 
 TEST(OnnxRuntime, SaysWhatItSearchedAndHowToInstall) {
-  expect_error(ErrorCode::kBackend, {"EENET_ORT_LIB", "pip install eenet[cpu]"},
+  expect_error(ErrorCode::kBackend, {"EENET_ORT_LIB", "pip install onnxruntime"},
                [] { open_onnxruntime({}); });
 }
 

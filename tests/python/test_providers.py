@@ -312,7 +312,7 @@ def test_without_the_plugin_package(tiny: TrainedBundle) -> None:
     here, error, after = python(code + REFUSED, str(tiny.path)).splitlines()
     assert (here, after) == ("cpu", "cpu")
     assert error.startswith("provider 'openvino': its plug-in was not found")
-    assert "pip install eenet[openvino]" in error
+    assert "pip install onnxruntime-ep-openvino" in error
 
 
 @pytest.fixture

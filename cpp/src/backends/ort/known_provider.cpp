@@ -11,10 +11,10 @@ namespace eenet::ort {
 namespace {
 
 constexpr std::array<KnownProvider, 5> kKnown = {{
-    {"cpu", "CPUExecutionProvider", ProviderKind::kCpu, "eenet[cpu]"},
-    {"openvino", "OpenVINOExecutionProvider", ProviderKind::kPlugin, "eenet[openvino]"},
-    {"cuda", "CUDAExecutionProvider", ProviderKind::kCuda, "eenet[gpu]"},
-    {"tensorrt", "TensorrtExecutionProvider", ProviderKind::kTensorRt, "eenet[gpu]"},
+    {"cpu", "CPUExecutionProvider", ProviderKind::kCpu, "onnxruntime"},
+    {"openvino", "OpenVINOExecutionProvider", ProviderKind::kPlugin, "onnxruntime-ep-openvino"},
+    {"cuda", "CUDAExecutionProvider", ProviderKind::kCuda, "onnxruntime-gpu"},
+    {"tensorrt", "TensorrtExecutionProvider", ProviderKind::kTensorRt, "onnxruntime-gpu"},
     {"nv_tensorrt_rtx", "NvTensorRTRTXExecutionProvider", ProviderKind::kPlugin,
      "onnxruntime-ep-nv-tensorrt-rtx"},
 }};

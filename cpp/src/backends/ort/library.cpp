@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::array<std::uint32_t, 3> kOldest = {1, 19, 2};  // Wheels carry the library since.
 constexpr std::uint32_t kNewestApi = 29;                      // The table's positions are from it.
-constexpr std::string_view kInstall = "install it with `pip install eenet[cpu]`";
+constexpr std::string_view kInstall = "install it with `pip install onnxruntime`";
 
 [[noreturn]] void fail(const std::string& message) {
   throw Error(ErrorCode::kBackend, message);
@@ -81,9 +81,10 @@ Library open_library(const std::vector<std::string>& paths) {
   // Never closed: the library's threads and its objects in other modules would outlive it.
   void* const handle = ::dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
-    fail(cat("ONNX Runtime cannot be opened: ", ::dlerror(),
-             " (EENET_ORT_LIB, if it is set, or --ort-lib of eenet-run names the library; else the "
-             "installed one is taken)"));
+    fail(cat(
+        "ONNX Runtime cannot be opened: ", ::dlerror(),
+        "; name the library by EENET_ORT_LIB, or by --ort-lib of eenet-run: Python's onnxruntime "
+        "package has it as onnxruntime/capi/libonnxruntime.so.*"));
   }
   const auto get_base = reinterpret_cast<const ApiBase* (*)()>(::dlsym(handle, "OrtGetApiBase"));
   if (get_base == nullptr) {
