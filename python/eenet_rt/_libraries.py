@@ -4,7 +4,6 @@ from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 
-
 # Provider to the package that plugs it into ONNX Runtime, and the library in it.
 _PLUGINS = {
     "openvino": ("onnxruntime_ep_openvino", "libonnxruntime_providers_openvino_plugin.so"),

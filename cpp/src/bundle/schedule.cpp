@@ -81,8 +81,7 @@ void check_agreement(const std::vector<double>& shares, const FieldName& name) {
   }
 }
 
-/// All that can be wrong with the values of a schedule whose arrays have their sizes.
-void check_values(const Schedule& schedule, std::size_t exits, const FieldName& name) {
+void check_fields(const Schedule& schedule, std::size_t exits, const FieldName& name) {
   if (!(schedule.budget > 0) || std::isinf(schedule.budget)) {
     refuse(name("budget"), cat(schedule.budget), "a positive budget");
   }
@@ -98,6 +97,10 @@ void check_values(const Schedule& schedule, std::size_t exits, const FieldName& 
     refuse(name("calibration_shares"), cat("[", join(schedule.calibration_shares), "]"),
            cat(exits, " shares >= 0 that add up to 1"));
   }
+}
+
+/// What the watch compares with; its arrays have their sizes.
+void check_reference(const Schedule& schedule, std::size_t exits, const FieldName& name) {
   if (schedule.score_bins) check_bins(*schedule.score_bins, exits - 1, name);
   if (!schedule.agreement.empty()) check_agreement(schedule.agreement, name);
 }
@@ -176,12 +179,12 @@ std::shared_ptr<const Schedule> ScheduleReader::read_schedule(const JsonNode& no
   schedule->margin = node.at("margin").number();
   schedule->calibration_samples = node.at("calibration_samples").integer(1, kInt64Max);
   schedule->calibration_shares = node.at("calibration_shares").numbers();
+  check_fields(*schedule, out_.num_exits,
+               [&](const char* field) { return node.at(field).where(); });
   schedule->score_bins = score_bins(index);
   schedule->agreement = agreement(index);
-  check_values(*schedule, out_.num_exits, [&](const char* field) {
-    const std::string tensor = cat("schedule.", index, ".", field);
-    return tensors_.contains(tensor) ? cat(file_, ": tensor ", quote_name(tensor))
-                                     : node.at(field).where();
+  check_reference(*schedule, out_.num_exits, [&](const char* field) {
+    return cat(file_, ": tensor ", quote_name(cat("schedule.", index, ".", field)));
   });
   schedule->exit_policy = read_policy(node, index);
   return schedule;
@@ -281,6 +284,7 @@ void check_schedule(const Schedule& schedule, const std::string& what) {
   const FieldName name = [&](const char* field) { return cat(what, ": ", field); };
   check_name(schedule.policy, ErrorCode::kSchedule, name("policy"));
   const std::size_t exits = schedule.exit_policy->num_exits();
+  check_fields(schedule, exits, name);
   if (schedule.score_bins) {
     const ScoreBins& bins = *schedule.score_bins;
     if (bins.count < 2 || bins.count > format::kMostBins ||
@@ -295,7 +299,7 @@ void check_schedule(const Schedule& schedule, const std::string& what) {
   if (!schedule.agreement.empty() && schedule.agreement.size() != exits) {
     refuse(name("agreement"), cat(schedule.agreement.size(), " numbers"), cat(exits));
   }
-  check_values(schedule, exits, name);
+  check_reference(schedule, exits, name);
 }
 
 ScheduleFile parse_schedules(std::span<const std::byte> bytes) {
