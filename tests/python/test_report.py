@@ -8,7 +8,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from eenet.errors import UserError
 from eenet.policies import EENetScheduler, LearnedStoppingScheduler, fit_combiner, save_schedules
 from eenet.predictions import Predictions
 from eenet.report import ReportSources, make_report
-from eenet.report.assignments import sample_groups
+from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section, scheduler_parameters
 from eenet.report.described import read_bundle
 from eenet.report.fits import SimplePolicy
@@ -267,6 +267,17 @@ def test_simple_policy_at_the_same_cost(tiny: TrainedBundle, tmp_path: Path) -> 
         outcome = simple.at_cost(cost)
         assert cost * 0.97 < outcome.mean_cost <= cost * (1 + 1e-12)
     assert simple.at_cost(inputs.costs[-1]).accuracy == inputs.exit_accuracy[-1]
+
+
+def test_costs_that_differ_are_both_named(tiny: TrainedBundle, tmp_path: Path) -> None:
+    inputs = reporting_on(tiny, read_bundle(tiny.path).schedules[0].exit_policy, tmp_path)
+    ours, cost = inputs.outcome, number(inputs.outcome.mean_cost)
+    lower = 0.98 * ours.mean_cost
+    assert f"at the same mean cost of {cost} ms." in assignment_section(inputs, ours, []).lead
+    assert (
+        f"at a mean cost of {number(lower)} ms, here {cost} ms."
+        in assignment_section(inputs, replace(ours, mean_cost=lower), []).lead
+    )
 
 
 def test_frames_mean_one_thing(made: Made, resnet56: TrainedBundle) -> None:

@@ -153,6 +153,17 @@ def test_a_gain_is_no_loss(right: int, full: int, headline: str) -> None:
     assert headline in verdict.headline.text
 
 
+def test_costs_that_differ_are_both_named() -> None:
+    verdict = verdict_of()
+    cheaper = replace(verdict.simple, mean_cost=1.37)
+    assert "79.00 % at 1.37 ms: learned stopping at 1.40 ms gives 1.00 points more." in said(
+        replace(verdict, simple=cheaper)
+    )
+    assert "at the same cost: learned stopping gives" in said(
+        replace(verdict, simple=replace(cheaper, mean_cost=1.3996))
+    )
+
+
 def test_few_images_are_no_proof() -> None:
     right = np.ones(12, np.bool_)
     same = Difference.of(right, right)

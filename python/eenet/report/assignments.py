@@ -59,11 +59,13 @@ def sample_groups(ours: Evaluation, rival: Evaluation, labels: NDArray[np.int64]
 
 def assignment_section(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> Section:
     """Samples by exit and groups A to E."""
+    ours, theirs = (f"{number(o.mean_cost)} {inputs.unit}" for o in (inputs.outcome, rival))
+    cost = f"the same mean cost of {ours}" if ours == theirs else f"a mean cost of {theirs}, here {ours}"
     return Section(
         "exits",
         "Where samples leave",
         f"The bundle's {policy_name(inputs.schedule.policy)} beside the maximum score with geometric exit shares "
-        f"(MSDNet's policy) at the same mean cost of {number(rival.mean_cost)} {inputs.unit}.",
+        f"(MSDNet's policy) at {cost}.",
         pictures=[_picture(inputs, rival)],
         tables=[_group_table(inputs, rival, groups)],
     )

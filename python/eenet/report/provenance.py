@@ -35,8 +35,8 @@ def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
         (
             "Fitted on", "the bundle's schedules: before this report, thresholds on "
             f"{schedule.calibration_samples:,} calibration samples. The thresholds of the simple policy "
-            f"({SIMPLE_NAME}): {inputs.sources['validation']}, {len(inputs.validation):,} samples, at the cost that "
-            "the schedule has on the report set",
+            f"({SIMPLE_NAME}): {inputs.sources['validation']}, {len(inputs.validation):,} samples, at most at the "
+            "cost that the schedule has on the report set",
         ),
     ]  # fmt: skip
     if ablation is not None:

@@ -29,7 +29,7 @@ class Verdict:
 
     Attributes:
         inputs: what it was found on.
-        simple: what the best simple policy does at the same cost.
+        simple: what the best simple policy does at the same cost, or as little below it as its thresholds allow.
         wall: what the clock says, or why it says nothing.
     """
 
@@ -213,9 +213,11 @@ class Verdict:
         return [Clause("clock", text, not kept)]
 
     def _against_simple(self) -> Clause:
+        ours, theirs = (f"{number(o.mean_cost)} {self.inputs.unit}" for o in (self.inputs.outcome, self.simple))
+        cost, here = ("the same cost", "") if ours == theirs else (theirs, f" at {ours}")
         text = (
             f"The best simple policy ({SIMPLE_NAME}) would have been right on {100 * self.simple.accuracy:.2f} % at "
-            f"the same cost: {policy_name(self.inputs.schedule.policy)} gives {self.to_simple}"
+            f"{cost}: {policy_name(self.inputs.schedule.policy)}{here} gives {self.to_simple}"
         )
         points, half_width = self.to_simple.points, self.to_simple.half_width
         chance = ", which may be chance" if 0 < abs(points) <= half_width else ""
