@@ -50,7 +50,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "python/eenet/data": ("test_damaged_files", "test_data", "test_image_folders", "test_splits"),
     "python/eenet/models": ("test_models", "test_training"),
     "python/eenet/prediction_checks": ("test_commands", "test_prediction_checks", "test_schedule_command"),
-    "python/eenet/report": ("test_report", "test_report_refusals", "test_verdict"),
+    "python/eenet/report": ("test_report", "test_report_refusals", "test_report_sections", "test_verdict"),
     "python/eenet/policies": (
         "test_evaluation", "test_guarantee", "test_prediction_checks", "test_reference", "test_refit",
         "test_refit_refusals", "test_schedule_command", "test_schedule_file", "test_scheduling", "test_stream",

@@ -1,0 +1,146 @@
+"""What the sections of a report say, section by section, without a page."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eenet_rt
+from conftest import TrainedBundle
+from eenet.policies import EENetScheduler, LearnedStoppingScheduler, fit_combiner, save_schedules
+from eenet.predictions import Predictions
+from eenet.report.assignments import assignment_section, sample_groups
+from eenet.report.costs import cost_section, scheduler_parameters
+from eenet.report.described import read_bundle
+from eenet.report.fits import SimplePolicy
+from eenet.report.inputs import Inputs
+from eenet.report.quality import quality_section
+from eenet.report.scores import score_section, scorer_weights, shown_classes
+from eenet.report.style import DARK, LIGHT, number, render
+from eenet.workflows.evaluate import evaluate_exits
+from eenet.zoo import zoo_folder
+from support.bundles import list_files
+
+
+def test_simple_policy_at_the_same_cost(tiny: TrainedBundle, tmp_path: Path) -> None:
+    inputs = reporting_on(tiny, read_bundle(tiny.path).schedules[0].exit_policy, tmp_path)
+    simple = SimplePolicy(inputs)
+    for cost in (*inputs.costs, 0.5 * (inputs.costs[0] + inputs.costs[-1])):
+        outcome = simple.at_cost(cost)
+        assert cost * 0.97 < outcome.mean_cost <= cost * (1 + 1e-12)
+    assert simple.at_cost(inputs.costs[-1]).accuracy == inputs.exit_accuracy[-1]
+
+
+def test_costs_that_differ_are_both_named(tiny: TrainedBundle, tmp_path: Path) -> None:
+    inputs = reporting_on(tiny, read_bundle(tiny.path).schedules[0].exit_policy, tmp_path)
+    ours, cost = inputs.outcome, number(inputs.outcome.mean_cost)
+    lower = 0.98 * ours.mean_cost
+    assert f"at the same mean cost of {cost} ms." in assignment_section(inputs, ours, []).lead
+    assert (
+        f"at a mean cost of {number(lower)} ms, here {cost} ms."
+        in assignment_section(inputs, replace(ours, mean_cost=lower), []).lead
+    )
+
+
+def test_numbers() -> None:
+    assert [number(x) for x in (1.4, 0.0123, 23.456, 999.9, 1234567)] == [
+        "1.40",
+        "0.0123",
+        "23.5",
+        "1,000",
+        "1,234,567",
+    ]
+    assert number(4.73, 4) == "4.730"
+    assert number(0) == "0"
+
+
+def test_groups_by_hand() -> None:
+    costs, labels = np.array([1.0, 2.0, 4.0]), np.zeros(10, np.int64)
+    #                       A  B  C  D  E  later  later, wrong  not later  lost earlier  lost
+    ours = np.array([1, 0, 2, 0, 1, 2, 2, 1, 0, 1]), np.array([0, 0, 0, 1, 1, 0, 1, 0, 1, 1])
+    rival = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 0, 1, 1, 0, 0])
+    groups = sample_groups(evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs), labels)
+    assert [group.letter for group in groups] == ["A", "B", "C", "D", "E", "", "", "", "", ""]
+    assert [group.rows.tolist() for group in groups] == [[i] for i in range(10)]
+
+
+def reporting_on(bundle: TrainedBundle, policy: eenet_rt.ExitPolicy, folder: Path) -> Inputs:
+    """Inputs with a schedule of this policy in place of the bundle's."""
+    path = Path(shutil.copytree(bundle.path, folder / "other.eenet"))
+    file = eenet_rt.read_schedules(path / "scheduler.safetensors")
+    (kept,) = file.schedules[:1]
+    schedule = kept.replace(exit_policy=policy, score_edges=None, score_shares=None, agreement=None)
+    save_schedules(path / "scheduler.safetensors", [schedule], network=file.network, active=0)
+    list_files(path, "scheduler.safetensors")
+    return Inputs(read_bundle(path), 0, bundle.report, bundle.validation, None, {}, 0, 0)
+
+
+def draw(inputs: Inputs) -> None:
+    for section in (score_section(inputs), quality_section(inputs), cost_section(inputs)):
+        for picture in section.pictures:
+            for scheme in (LIGHT, DARK):
+                assert render(picture.draw, scheme).startswith(b"\x89PNG")
+
+
+def test_hidden_layer_and_disabled_exit(tiny: TrainedBundle, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    scorers = []
+    for k in range(2):
+        # All units are active, so that the slope is the product of the two layers.
+        weight = random.random((6, 14 + k), np.float32)
+        scorers.append((weight, np.ones(6, np.float32), random.random((1, 6), np.float32), np.zeros(1, np.float32)))
+    policy = eenet_rt.ExitPolicy(10, scorers, [np.inf, 5.0, 0.0], clamp=True)
+    inputs = reporting_on(tiny, policy, tmp_path)
+    weights = scorer_weights(inputs)
+    for scorer, (weight, _, out, _) in zip(weights, scorers, strict=True):
+        assert not scorer.linear
+        assert scorer.weights == pytest.approx((out @ weight)[0], rel=1e-5)
+    assert scheduler_parameters(inputs) == [6 * 14 + 13, 6 * 29 + 26, 6 * 29 + 26]
+    assert "hidden layer" in score_section(inputs).pictures[1].caption
+    (table,) = quality_section(inputs).tables
+    assert [row[-1] == "-" for row in table.rows] == [True, False, True]
+    draw(inputs)
+
+
+@pytest.fixture(scope="module")
+def combined(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    """Of a policy that combines exits."""
+    fit_set, calibration_set = tiny.validation.split(0.5, seed=0)
+    costs = read_bundle(tiny.path).schedules[0].costs
+    scheduler = LearnedStoppingScheduler(combiner=fit_combiner(fit_set))
+    scheduler.fit(fit_set, calibration_set, costs, 0.7 * costs[-1])
+    return reporting_on(tiny, scheduler.exit_policy_, tmp_path_factory.mktemp("combined"))
+
+
+def test_combined_exits_and_unclamped_scores(combined: Inputs) -> None:
+    inputs = combined
+    assert all(scorer.linear for scorer in scorer_weights(inputs))
+    assert scheduler_parameters(inputs) == [15 + 11, 15 + 11 + 16 + 12, 15 + 11 + 16 + 12 + 13]
+    draw(inputs)
+
+
+def test_a_hundred_classes(densenet121: TrainedBundle, tmp_path: Path) -> None:
+    (schedule, *_) = read_bundle(densenet121.path).schedules
+    inputs = reporting_on(densenet121, schedule.exit_policy, tmp_path)
+    shown = shown_classes(inputs)
+    assert len(shown) == 10
+    right = inputs.report.logits[:, -1].argmax(axis=1) == inputs.report.labels
+    accuracy = [right[inputs.report.labels == label].mean() for label in shown]
+    assert accuracy == sorted(accuracy)
+    assert accuracy[4] < right.mean() < accuracy[5]
+    draw(inputs)
+
+
+def test_planned_shares() -> None:
+    fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, seed=0)
+    costs = [0.83, 1.69, 2.46]
+    scheduler = EENetScheduler().fit(fit_set, calibration_set, costs, 1.5)
+    assert scheduler.planned_shares_.sum() == pytest.approx(1)
+    assert scheduler.planned_shares_ @ costs == pytest.approx(1.5, rel=0.05)
+    fixed = EENetScheduler(learn_shares=False)
+    fixed.fit(fit_set, calibration_set, costs, 1.5)
+    assert fixed.planned_shares_ is None
