@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +18,12 @@ from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section, scheduler_parameters
 from eenet.report.described import read_bundle
 from eenet.report.fits import SimplePolicy
+from eenet.report.images import image_section
 from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
 from eenet.report.style import DARK, LIGHT, number, render
-from eenet.workflows.evaluate import evaluate_exits
+from eenet.workflows.evaluate import evaluate_exit_quality, evaluate_exits
 from eenet.zoo import zoo_folder
 from support.bundles import list_files
 
@@ -121,6 +123,38 @@ def test_combined_exits_and_unclamped_scores(combined: Inputs) -> None:
     assert all(scorer.linear for scorer in scorer_weights(inputs))
     assert scheduler_parameters(inputs) == [15 + 11, 15 + 11 + 16 + 12, 15 + 11 + 16 + 12 + 13]
     draw(inputs)
+
+
+def test_the_last_exit_is_one_thing_in_the_frames(combined: Inputs, tiny: TrainedBundle) -> None:
+    outcome = combined.outcome
+    last = outcome.exits == combined.report.num_exits - 1
+    alone = combined.report.logits[:, -1].argmax(axis=1) == combined.report.labels
+    # Or nothing would tell the two last exits apart.
+    assert (alone & (outcome.labels != combined.report.labels) & last).any()
+    section = image_section(
+        combined, tiny.report_images, outcome, sample_groups(outcome, outcome, combined.report.labels)
+    )
+    assert "combined with the exits before it" in section.lead
+    (_, *by_class) = section.pictures
+    assert by_class
+    for picture in by_class:
+        assert re.search(r"exit 2: \d+ right, 0 right at the last exit, \d+ wrong at both", picture.alt), picture.alt
+
+
+def test_both_accuracies_of_the_last_exit(combined: Inputs) -> None:
+    (table,) = quality_section(combined).tables
+    assert [row[0] for row in table.rows] == [
+        "exit 0", "exit 1, combined with the exit before it", "exit 2, combined with the exits before it",
+        "full depth alone",
+    ]  # fmt: skip
+    answers = eenet_rt.answers(combined.report.logits, combined.policy.combiner)[:, -1]
+    accuracies = [100 * float((answers == combined.report.labels).mean()), 100 * float(combined.exit_accuracy[-1])]
+    assert [row[1] for row in table.rows[-2:]] == [f"{accuracy:.2f} %" for accuracy in accuracies]
+    policy = combined.policy
+    alone = evaluate_exit_quality(
+        combined.report, eenet_rt.ExitPolicy(policy.num_classes, policy.scorers, policy.thresholds, clamp=policy.clamp)
+    )
+    assert table.rows[-1][2] == f"{100 * alone.calibration_error[-1]:.2f} %"
 
 
 def test_a_hundred_classes(densenet121: TrainedBundle, tmp_path: Path) -> None:

@@ -52,10 +52,13 @@ class _Strip:
 
 def image_section(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: Sequence[Group]) -> Section:
     """Pictures made of the images themselves."""
+    combined = ""
+    if inputs.policy.combiner is not None:
+        combined = " The last exit answers here as in the schedule, combined with the exits before it."
     return Section(
         "images",
         "Images by exit",
-        "Examples drawn at random, by a seed, from the report set.",
+        f"Examples drawn at random, by a seed, from the report set.{combined}",
         pictures=[_group_picture(inputs, images, rival, groups), *_class_pictures(inputs, images)],
     )
 
@@ -112,9 +115,9 @@ def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
 
 
 def _kinds(inputs: Inputs) -> NDArray[np.int64]:
-    """Of each sample, an index into `_KINDS`."""
+    """Of each sample, an index into `_KINDS`: the last exit answers as the schedule has it answer."""
     labels = inputs.report.labels
-    last = eenet_rt.answers(inputs.report.logits)[:, -1]
+    last = eenet_rt.answers(inputs.report.logits, inputs.policy.combiner)[:, -1]
     return np.where(inputs.outcome.labels == labels, 0, np.where(last == labels, 1, 2))
 
 

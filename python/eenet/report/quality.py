@@ -11,7 +11,7 @@ import eenet_rt
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure
-from eenet.workflows.evaluate import CALIBRATION_BINS, evaluate_exit_quality
+from eenet.workflows.evaluate import CALIBRATION_BINS, evaluate_exit_quality, expected_calibration_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -23,10 +23,21 @@ def quality_section(inputs: Inputs) -> Section:
     exits = range(inputs.report.num_exits)
     disabled = np.isposinf(inputs.policy.thresholds[:-1])
     auroc = [_auroc(value) for value in (*np.where(disabled, np.nan, quality.failure_auroc), math.nan)]
+    combined = inputs.policy.combiner is not None
     rows = [
-        (f"exit {k}", f"{100 * quality.accuracy[k]:.2f} %", f"{100 * quality.calibration_error[k]:.2f} %", auroc[k])
+        (
+            _exit_name(k, combined),
+            f"{100 * quality.accuracy[k]:.2f} %",
+            f"{100 * quality.calibration_error[k]:.2f} %",
+            auroc[k],
+        )
         for k in exits
     ]
+    if combined:
+        right = eenet_rt.answers(inputs.report.logits)[:, -1] == inputs.report.labels
+        confidence = eenet_rt.features(inputs.report.logits)[-1][:, inputs.report.num_classes]
+        error = expected_calibration_error(confidence, right)
+        rows.append(("full depth alone", f"{100 * right.mean():.2f} %", f"{100 * error:.2f} %", "-"))
     return Section(
         "reliability",
         "Reliability",
@@ -42,6 +53,12 @@ def quality_section(inputs: Inputs) -> Section:
             )
         ],
     )
+
+
+def _exit_name(k: int, combined: bool) -> str:
+    if not combined or k == 0:
+        return f"exit {k}"
+    return f"exit {k}, combined with the {'exit' if k == 1 else 'exits'} before it"
 
 
 def _auroc(value: float) -> str:
