@@ -221,8 +221,17 @@ def test_few_images_do_not_say_how_many_would_tell(samples: int, to_tell: int | 
     assert words in verdict.headline.text
 
 
-@pytest.mark.parametrize("labels", [np.random.default_rng(0).integers(0, 2, 1000), np.zeros(1000, np.int64)])
-def test_chance_never_pays(labels: np.ndarray) -> None:
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (
+            np.random.default_rng(0).integers(0, 2, 1000),
+            "chance. Is the network trained, and are labels and images of the same samples?",
+        ),
+        (np.zeros(1000, np.int64), "chance. All of them are of one class, expected images of each."),
+    ],
+)
+def test_chance_never_pays(labels: np.ndarray, reason: str) -> None:
     answers = np.zeros(1000, np.int64)
     verdict = verdict_of(right=810)
     logits = np.zeros((1000, 3, 2), np.float32)
@@ -232,4 +241,4 @@ def test_chance_never_pays(labels: np.ndarray) -> None:
     verdict = replace(verdict, simple=outcome)
     assert verdict.to_full_depth.within_bound
     assert (verdict.result, verdict.samples_to_tell) == ("cannot be told", None)
-    assert "no better than chance" in verdict.headline.text
+    assert f"no better than {reason}" in verdict.headline.text

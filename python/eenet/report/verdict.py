@@ -65,6 +65,13 @@ class Verdict:
         )
 
     @property
+    def _reasons_for_chance(self) -> str:
+        labels = self.inputs.report.labels
+        if (labels == labels[0]).all():
+            return "All of them are of one class, expected images of each."
+        return "Is the network trained, and are labels and images of the same samples?"
+
+    @property
     def result(self) -> Literal["pays", "does not pay", "cannot be told"]:
         """What it comes to."""
         if self.worse:
@@ -124,7 +131,7 @@ class Verdict:
         elif self.at_chance:
             text = (
                 f"Whether exiting early pays cannot be told with these {samples:,} images: accuracy is no better than "
-                "chance. Are labels and images of the same samples, and is there more than one class?"
+                f"chance. {self._reasons_for_chance}"
             )
         elif not full.within_bound:
             enough = "some thousands" if self.samples_to_tell is None else f"about {self.samples_to_tell:,}"
