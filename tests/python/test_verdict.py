@@ -153,6 +153,15 @@ def test_a_gain_is_no_loss(right: int, full: int, headline: str) -> None:
     assert headline in verdict.headline.text
 
 
+def test_what_to_do_about_a_better_simple_policy() -> None:
+    remedy = "gives 3.00 points less. For such images export again with `--policy maximum`."
+    worse = verdict_of(simple=830)
+    assert remedy in said(worse)
+    worse.inputs.schedule.policy = "maximum"
+    assert "`" not in said(worse)
+    assert "`" not in said(verdict_of(simple=801))
+
+
 def test_costs_that_differ_are_both_named() -> None:
     verdict = verdict_of()
     cheaper = replace(verdict.simple, mean_cost=1.37)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from eenet.prediction_checks import highest_by_luck
 from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, Difference
-from eenet.report.fits import SIMPLE_NAME
+from eenet.report.fits import SIMPLE, SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import number, policy_name
@@ -228,7 +228,10 @@ class Verdict:
         )
         points, half_width = self.to_simple.points, self.to_simple.half_width
         chance = ", which may be chance" if 0 < abs(points) <= half_width else ""
-        return Clause("simple_policy", text + chance + ".", self.to_simple.worse)
+        remedy = ""
+        if self.to_simple.worse and self.inputs.schedule.policy != SIMPLE:
+            remedy = f" For such images export again with `--policy {SIMPLE}`."
+        return Clause("simple_policy", f"{text}{chance}.{remedy}", self.to_simple.worse)
 
 
 def verdict_section(verdict: Verdict) -> Section:
