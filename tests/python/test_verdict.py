@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,11 +27,15 @@ def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
     logits[np.arange(1000), 2, labels ^ (np.arange(1000) >= 810)] = 1
     exits = np.repeat([0, 1, 2], [700, 200, 100])
     answers = labels ^ (np.arange(1000) >= changes.pop("right", 800))
-    schedule = SimpleNamespace(policy="learned-stopping", budget=1.5, unit="ms")
-    profile = SimpleNamespace(device="a device")
+    schedule = SimpleNamespace(policy="learned-stopping", budget=1.5, unit="ms", share=0.5)
+    profile = SimpleNamespace(device="a device", provider=changes.pop("provider", "cpu"))
+    bundle = SimpleNamespace(
+        profile=lambda schedule: profile, files=SimpleNamespace(folder=Path("my bundle")),
+        schedules=[SimpleNamespace(unit="ms", share=0.9), schedule, SimpleNamespace(unit="flops", share=0.7)],
+    )  # fmt: skip
     inputs = SimpleNamespace(
         report=Predictions(logits, labels, np.arange(1000), ("a", "b")), costs=np.array([1.0, 2.0, 3.0]), unit="ms",
-        schedule=schedule, static_cost=2.5, bundle=SimpleNamespace(profile=lambda schedule: profile),
+        schedule=schedule, chosen=1, static_cost=2.5, bundle=bundle,
         exit_accuracy=np.array([0.5, 0.6, 0.81]), outcome=evaluate_exits(exits, answers, labels, np.array([1.0, 2, 3])),
     )  # fmt: skip
     simple = labels ^ (np.arange(1000) >= changes.pop("simple", 790))
@@ -151,6 +156,49 @@ def test_a_gain_is_no_loss(right: int, full: int, headline: str) -> None:
     verdict.inputs.outcome = evaluate_exits(exits, answers, labels, verdict.inputs.costs)
     verdict = replace(verdict, simple=verdict.inputs.outcome)
     assert headline in verdict.headline.text
+
+
+CHEAPER = replace(WALL, mean_ms=0.45, exits_ms=np.array([0.3, 0.6, 1.0]))
+DEARER = replace(WALL, mean_ms=9.51, exits_ms=np.array([5.0, 9, 14]))
+
+
+@pytest.mark.parametrize(
+    ("wall", "text"),
+    [
+        (
+            CHEAPER,
+            "holds on the clock of this machine: 0.450 ms. The costs of the bundle are not those of this machine as it "
+            "is now, where a sample takes 0.450 ms and full depth 1.00 ms: `eenet-schedule refit 'my bundle' --measure "
+            "--budget 50% 90%`.",
+        ),
+        (DEARER, "where a sample takes 9.51 ms and full depth 14.0 ms: `eenet-schedule refit 'my bundle' --measure"),
+        # Full depth alone is another one: shares of it are saved.
+        (replace(WALL, exits_ms=np.array([0.9, 1.9, 4.6])), "a sample takes 1.40 ms and full depth 4.60 ms: `eenet-"),
+        (replace(CHEAPER, threads=2), "--budget 50% 90% --threads 2`."),
+        (replace(CHEAPER, spread=0.6), "`eenet-schedule refit"),  # other work makes nothing faster
+    ],
+)
+def test_costs_of_another_machine_are_told(wall: WallTime, text: str) -> None:
+    verdict = verdict_of(right=810, wall=wall)
+    assert text in said(verdict)
+    (clause,) = (clause for clause in verdict.clauses if clause.name == "costs")
+    assert clause.unsure
+    assert "costs" not in verdict.worse
+    assert verdict.result == ("does not pay" if wall is DEARER else "pays")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"wall": replace(WALL, mean_ms=1.6, exits_ms=WALL.exits_ms * 1.45)},
+        {"wall": replace(WALL, mean_ms=1.0, exits_ms=WALL.exits_ms / 1.45)},
+        {"wall": replace(DEARER, spread=0.6)},  # which may be other work's
+        {"wall": CHEAPER, "provider": "cuda"},  # which the clock has not asked
+        {"wall": CHEAPER, "unit": "flops"},
+    ],
+)
+def test_costs_of_this_machine_are_not_told(changes: dict[str, Any]) -> None:
+    assert "refit" not in said(verdict_of(**changes))
 
 
 def test_what_to_do_about_a_better_simple_policy() -> None:

@@ -44,7 +44,7 @@ class Clause:
         name: for programs.
         text: what is said.
         bad: not what one would wish; shown in red.
-        unsure: neither good nor bad can be told; shown in grey.
+        unsure: neither good nor bad can be told, a warning; shown in grey as a headline, else in bold.
     """
 
     name: str

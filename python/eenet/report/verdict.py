@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from eenet.report.fits import SIMPLE, SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import number, policy_name
-from eenet.report.wall_time import WallTime
+from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
 from eenet.workflows.evaluate import Evaluation
 
 RULE = (
@@ -20,6 +21,7 @@ RULE = (
     "is saved, the budget is kept and the best simple policy is not better; near these bounds other images of the "
     "same kind can bring another verdict."
 )
+_MOST_APART = 1.5  # times, of the costs by the clock and by the table on the machine of the table
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
 
 
@@ -146,7 +148,8 @@ class Verdict:
     @property
     def clauses(self) -> list[Clause]:
         """What the headline rests on."""
-        return [self._accuracy(), self._cost(), *self._static(), self._budget(), *self._clock(), self._against_simple()]
+        of_time = [self._budget(), *self._clock(), *self._other_costs()]
+        return [self._accuracy(), self._cost(), *self._static(), *of_time, self._against_simple()]
 
     @property
     def worse(self) -> list[str]:
@@ -218,6 +221,25 @@ class Verdict:
         why = "" if kept else f", for its exits take {times} times what the table says"
         text = f"{link} {holds} on the clock of this machine: {number(wall.mean_ms)} ms{why}."
         return [Clause("clock", text, not kept)]
+
+    def _other_costs(self) -> list[Clause]:
+        inputs, wall = self.inputs, self.wall
+        if inputs.unit != "ms" or not isinstance(wall, WallTime):
+            return []
+        if inputs.bundle.profile(inputs.schedule).provider not in (None, CLOCK_PROVIDER):
+            return []
+        ratios = (wall.mean_ms / inputs.outcome.mean_cost, wall.full_ms / float(inputs.costs[-1]))
+        if min(ratios) >= 1 / _MOST_APART and (max(ratios) <= _MOST_APART or wall.disturbed):
+            return []
+        others = [s for i, s in enumerate(inputs.bundle.schedules) if i != inputs.chosen and s.unit == "ms"]
+        budgets = " ".join(f"{100 * schedule.share:.4g}%" for schedule in [inputs.schedule, *others])
+        threads = "" if wall.threads == 1 else f" --threads {wall.threads}"
+        text = (
+            f"The costs of the bundle are not those of this machine as it is now, where a sample takes "
+            f"{number(wall.mean_ms)} ms and full depth {number(wall.full_ms)} ms: `eenet-schedule refit "
+            f"{shlex.quote(str(inputs.bundle.files.folder))} --measure --budget {budgets}{threads}`."
+        )
+        return [Clause("costs", text, bad=False, unsure=True)]
 
     def _against_simple(self) -> Clause:
         ours, theirs = (f"{number(o.mean_cost)} {self.inputs.unit}" for o in (self.inputs.outcome, self.simple))

@@ -17,6 +17,7 @@ from eenet.report.inputs import Inputs
 from eenet.workflows.profile import MachineLoad, noise_inputs
 from eenet_rt._core import MANIFEST
 
+CLOCK_PROVIDER = "cpu"
 _SAMPLES = 100
 _WARM_UP = 5
 _MOST_SPREAD = 0.2  # quartiles of an exit's times apart, as a share of their median, on a machine left alone
@@ -85,7 +86,7 @@ def measure_wall_time(inputs: Inputs, machine: MachineLoad) -> WallTime | str:
         with warnings.catch_warnings():
             # A device that no profile is of takes no budget in ms; a policy runs there all the same.
             warnings.simplefilter("ignore", eenet_rt.ProfileWarning)
-            runtime = eenet_rt.load(inputs.bundle.files.folder, threads=threads)
+            runtime = eenet_rt.load(inputs.bundle.files.folder, threads=threads, providers=[CLOCK_PROVIDER])
     except eenet_rt.BackendError as error:
         return str(error)
     rows, samples = _samples(inputs)
