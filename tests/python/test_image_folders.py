@@ -89,6 +89,20 @@ def test_what_cannot_be_read_is_named_and_counted(tmp_path: Path, caplog: pytest
         assert name in caplog.text
 
 
+def test_one_file_is_named_in_the_singular(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_folder(pattern(6, 2), tmp_path)
+    (tmp_path / "class_0" / "noise.jpg").write_bytes(b"not a picture")
+    (tmp_path / "class_1" / "Thumbs.db").write_bytes(b"x")
+    with caplog.at_level(logging.WARNING):
+        load_images(tmp_path, (32, 32))
+    assert "left out 1 file that is no image by its name: 1 x .db" in caplog.text
+    assert "1 of 7 images cannot be read and is left out" in caplog.text
+    (tmp_path / "flat").mkdir()
+    (tmp_path / "class_0" / "noise.jpg").rename(tmp_path / "flat" / "noise.jpg")
+    with pytest.raises(UserError, match="flat: holds 1 image and no folders, expected a folder for each class"):
+        load_images(tmp_path / "flat", (32, 32))
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     write_folder(pattern(4, 2), tmp_path / "data")
     (tmp_path / "data" / "class_0" / "again").symlink_to(tmp_path / "data" / "class_0")

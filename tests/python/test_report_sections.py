@@ -20,12 +20,15 @@ from eenet.report.described import read_bundle
 from eenet.report.fits import SimplePolicy
 from eenet.report.images import image_section
 from eenet.report.inputs import Inputs
+from eenet.report.provenance import provenance_section
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
 from eenet.report.style import DARK, LIGHT, number, render
 from eenet.workflows.evaluate import evaluate_exit_quality, evaluate_exits
 from eenet.zoo import zoo_folder
 from support.bundles import list_files
+
+SOURCES = {"predictions": "test.npz", "validation": "val.npz"}
 
 
 def test_simple_policy_at_the_same_cost(tiny: TrainedBundle, tmp_path: Path) -> None:
@@ -167,6 +170,24 @@ def test_a_hundred_classes(densenet121: TrainedBundle, tmp_path: Path) -> None:
     assert accuracy == sorted(accuracy)
     assert accuracy[4] < right.mean() < accuracy[5]
     draw(inputs)
+
+
+def test_one_sample_is_in_the_singular(tiny: TrainedBundle, tmp_path: Path) -> None:
+    whole = reporting_on(tiny, read_bundle(tiny.path).schedules[0].exit_policy, tmp_path)
+    right = np.flatnonzero(whole.outcome.labels == whole.report.labels)[:1]
+    assert "samples of " in str(provenance_section(replace(whole, sources=SOURCES), None).facts)
+    one = replace(whole, report=whole.report[right], sources=SOURCES, repeated=1)
+    assert "1 sample of test.npz. Nothing on this page was fitted on them; 1 is, by its logits, among" in str(
+        provenance_section(one, None).facts
+    )
+    assert "right answers (1) in the least known class: " in score_section(one).pictures[0].caption
+    assert "in the 3 least known classes: " in score_section(whole).pictures[0].caption
+    answers = one.outcome.labels
+    wrong = replace(one.outcome, labels=1 - answers)
+    groups = sample_groups(one.outcome, wrong, one.report.labels)
+    (table,) = assignment_section(one, wrong, groups).tables
+    assert " 1 sample is right here and wrong with the " in table.caption
+    assert " 0 samples are right here" in assignment_section(one, one.outcome, []).tables[0].caption
 
 
 def test_planned_shares() -> None:

@@ -122,7 +122,7 @@ def test_folder_to_checkpoint(photos: Path, tmp_path: Path, capsys: pytest.Captu
     assert run(photos, tmp_path / "run", "--test", str(test), "--validation-size", "0.25") == 0
     captured = capsys.readouterr()
     assert "eenet-train: warning: " in captured.err
-    assert "1 of 121 images cannot be read and are left out:\n  class_1/broken.png" in captured.err
+    assert "1 of 121 images cannot be read and is left out:\n  class_1/broken.png" in captured.err
     lines = captured.out.splitlines()
     assert lines[0] == f"{photos}: 120 images in 3 classes"
     assert lines[1].startswith("train tiny (3 exits) on 90 images of 32 x 32 in 3 classes, 30 for validation: 2 epochs")

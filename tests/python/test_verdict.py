@@ -201,6 +201,16 @@ def test_costs_of_this_machine_are_not_told(changes: dict[str, Any]) -> None:
     assert "refit" not in said(verdict_of(**changes))
 
 
+def test_one_image_is_in_the_singular() -> None:
+    verdict = verdict_of(
+        report=Predictions(np.zeros((1, 3, 2), np.float32), np.zeros(1, int), np.zeros(1, int), ("a", "b"))
+    )
+    verdict.inputs.outcome = evaluate_exits(*np.zeros((3, 1), np.int64), verdict.inputs.costs)
+    verdict = replace(verdict, simple=verdict.inputs.outcome)
+    assert "cannot be told with 1 image: " in verdict.headline.text
+    assert "100.00 % of 1 sample right" in said(verdict)
+
+
 def test_what_to_do_about_a_better_simple_policy() -> None:
     remedy = "gives 3.00 points less. For such images export again with `--policy maximum`."
     worse = verdict_of(simple=830)

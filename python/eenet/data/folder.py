@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
-from eenet.errors import Argument, UserError, shorten
+from eenet.errors import Argument, UserError, counted, shorten
 from eenet.extras import extra
 from eenet.preprocessing import resize
 from eenet.progress import Progress
@@ -76,7 +76,8 @@ def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False)
     failed = _read_all(root, listing.files, images, exact)
     sizes = [f"{file}: {problem}" for file, problem in failed.items() if isinstance(problem, _OtherSize)]
     if sizes:
-        raise UserError(f"{root}: {len(sizes)} of {len(listing.files)} images have another size; {sizes[0]}")
+        have = "has" if len(sizes) == 1 else "have"
+        raise UserError(f"{root}: {len(sizes)} of {len(listing.files)} images {have} another size; {sizes[0]}")
     if failed:
         _tell_unreadable(root, failed, len(listing.files))
     whole = np.array([file not in failed for file in listing.files], bool)
@@ -110,7 +111,10 @@ def _list(root: Path) -> _Listing:
     if others:
         kinds = Counter(Path(file).suffix.lower() or "no ending" for file in others)
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(_MOST_NAMED))
-        _log.warning("%s: left out %d files that are no images by their name: %s", root, len(others), listed)
+        what = f"{len(others)} files that are no images by their name"
+        if len(others) == 1:
+            what = "1 file that is no image by its name"
+        _log.warning("%s: left out %s: %s", root, what, listed)
     return _Listing(tuple(names), tuple(files), np.array(labels, np.int64), tuple(others))
 
 
@@ -118,7 +122,7 @@ def _instead_of_classes(root: Path, names: Sequence[str]) -> str:
     if names:
         return f"the only folder in it is {names[0]!r}"
     images = sum(Path(entry.name).suffix.lower() in _SUFFIXES for entry in os.scandir(root))
-    return f"{images} images lie in it and no folders" if images else "no folders and no images lie in it"
+    return f"holds {counted(images, 'image')} and no folders" if images else "no folders and no images lie in it"
 
 
 def _files_below(folder: Path) -> Iterator[str]:
@@ -215,7 +219,8 @@ def _as_rgb(image: Image) -> Image:
 def _tell_unreadable(root: Path, failed: dict[str, str], count: int) -> None:
     listed = "".join(f"\n  {file}: {problem}" for file, problem in list(failed.items())[:_MOST_NAMED])
     more = f"\n  and {len(failed) - _MOST_NAMED} more" if len(failed) > _MOST_NAMED else ""
-    _log.warning("%s: %d of %d images cannot be read and are left out:%s%s", root, len(failed), count, listed, more)
+    are = "is" if len(failed) == 1 else "are"
+    _log.warning("%s: %d of %d images cannot be read and %s left out:%s%s", root, len(failed), count, are, listed, more)
 
 
 def _require_images(root: Path, images: ImageSet) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, new_figure, number, policy_name
+from eenet.report.style import Scheme, new_figure, number, of_many, policy_name
 from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> 
         f"Groups against {SIMPLE_NAME}",
         ("group", "samples", "share", f"saved ({inputs.unit})"),
         rows,
-        f"Groups A to E are the paper's. {gained:,} samples are right here and wrong with the {SIMPLE_NAME}, {lost:,} "
-        f"the other way round. What a group saves is spread over all samples: {net:+.3f} {inputs.unit} in all.",
+        f"Groups A to E are the paper's. {of_many(gained, 'sample')} {'is' if gained == 1 else 'are'} right here and "
+        f"wrong with the {SIMPLE_NAME}, {lost:,} the other way round. What a group saves is spread over all samples: "
+        f"{net:+.3f} {inputs.unit} in all.",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from eenet.errors import counted
 from eenet.report.fits import SIMPLE, SIMPLE_NAME, Ablation, Curve, SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
@@ -61,8 +62,8 @@ def _trade_off(inputs: Inputs, simple: SimplePolicy) -> Picture:
     ahead = sum(o.accuracy >= s.accuracy for o, s in zip(outcomes, simples, strict=True))
     kept = sum(o.mean_cost <= s.budget for o, s in zip(outcomes, inputs.bundle.schedules, strict=True))
     caption = (
-        f"{kept} of {len(outcomes)} schedules keep their budget, {ahead} are at least as accurate as the simple policy "
-        f"({SIMPLE_NAME}) at their cost. An oracle that knows which exits are right would "
+        f"{kept} of {counted(len(outcomes), 'schedule')} within budget, {ahead} at least as accurate as the simple "
+        f"policy ({SIMPLE_NAME}) at the same cost. An oracle that knows which exits are right would "
         f"reach {100 * best.accuracy:.1f} % for {number(best.mean_cost)} {inputs.unit}; no policy can do better. "
         "Leaving always at the same exit gives the crosses."
     )

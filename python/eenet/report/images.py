@@ -17,7 +17,7 @@ from eenet.report.assignments import Group
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
-from eenet.report.style import WIDTH, Scheme, new_figure, short_name
+from eenet.report.style import WIDTH, Scheme, new_figure, of_many, short_name
 from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: 
         "group_examples",
         f"Groups A to E against {SIMPLE_NAME}",
         f"Rows of example images of each group. Samples in the groups: {counts}.",
-        f"{_LEGEND} {moved:,} of {len(labels):,} samples leave at another exit than with {SIMPLE_NAME}. Below each "
+        f"{_LEGEND} At another exit than with {SIMPLE_NAME}: {moved:,} of {of_many(len(labels), 'sample')}. Below each "
         "image: its exit there → its exit here.",
         lambda scheme: _draw(
             strips, images, scheme, [[f"{rival.exits[r]} → {ours.exits[r]}" for r in s.rows] for s in strips]

@@ -11,7 +11,7 @@ from eenet.policies.grid import FIT_SHARE
 from eenet.report.fits import SIMPLE_NAME, Ablation
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
-from eenet.report.style import number
+from eenet.report.style import number, of_many
 
 
 def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
@@ -28,9 +28,10 @@ def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
             f"which {number(schedule.margin)} are held back as a margin",
         ),
         (
-            "Reported on", f"{len(inputs.report):,} samples of {inputs.sources['predictions']}. "
-            f"Nothing on this page was fitted on them; {inputs.repeated:,} are, by their logits, among the "
-            "samples that policies were fitted on",
+            "Reported on", f"{of_many(len(inputs.report), 'sample')} of {inputs.sources['predictions']}. "
+            f"Nothing on this page was fitted on them; {inputs.repeated:,} "
+            f"{'is' if inputs.repeated == 1 else 'are'}, by {'its' if inputs.repeated == 1 else 'their'} logits, among "
+            "the samples that policies were fitted on",
         ),
         (
             "Fitted on", "the bundle's schedules: before this report, thresholds on "

@@ -71,7 +71,7 @@ def _score_picture(inputs: Inputs) -> Picture:
     caption = (
         f"At exit {k}, {name} tells right from wrong answers {verdict}{' than' if verdict != 'as well' else ' as'} "
         f"the {_PLAIN_NAME} (failure-prediction AUROC {auroc[1]:.3f} against {auroc[0]:.3f}). Mean score "
-        f"of the {int(hard.sum()):,} right answers in the {len(low)} least known classes: {means}. "
+        f"of the right answers ({int(hard.sum()):,}) in the {_least_known(len(low))}: {means}. "
         "Thin line: 5 to 95 % of the samples, thick line: quartiles, dot: median."
     )
     alt = f"Scores of right and wrong answers at exit {k} for the classes {', '.join(names)}, {_PLAIN_NAME} and {name}."
@@ -95,6 +95,10 @@ def _score_picture(inputs: Inputs) -> Picture:
         return figure
 
     return Picture("scores_by_class", "Scores by class", alt, caption, draw)
+
+
+def _least_known(count: int) -> str:
+    return "least known class" if count == 1 else f"{count} least known classes"
 
 
 def _spread(axes: Axes, y: float, values: NDArray[np.floating], color: str, marker: str) -> None:

@@ -169,6 +169,11 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.{decimals}f}"
 
 
+def of_many(count: int, noun: str) -> str:
+    """A number, with commas, and what is counted, by a noun whose plural has an s: ``1 sample``, ``2,000 samples``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 @cache
 def _glyphs() -> frozenset[int]:
     from matplotlib.font_manager import findfont, get_font

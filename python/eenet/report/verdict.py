@@ -12,7 +12,7 @@ from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, Difference
 from eenet.report.fits import SIMPLE, SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
-from eenet.report.style import number, policy_name
+from eenet.report.style import number, of_many, policy_name
 from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
 from eenet.workflows.evaluate import Evaluation
 
@@ -116,7 +116,7 @@ class Verdict:
     def headline(self) -> Clause:
         """The whole in a sentence."""
         worse, saved = self.worse, self.saved if self.saved_of_static is None else self.saved_of_static
-        full, samples = self.to_full_depth, len(self.inputs.report)
+        full, samples = self.to_full_depth, of_many(len(self.inputs.report), "image")
         change = f"{'gain' if full.points > 0 else 'loss'} {abs(full.points):.2f} ± {full.half_width:.2f} points"
         lost = f"; {change} of accuracy (95 %)" if full.worse else ""
         if "cost" in worse or "static" in worse:
@@ -132,15 +132,12 @@ class Verdict:
             )
         elif self.at_chance:
             text = (
-                f"Whether exiting early pays cannot be told with these {samples:,} images: accuracy is no better than "
+                f"Whether exiting early pays cannot be told with {samples}: accuracy is no better than "
                 f"chance. {self._reasons_for_chance}"
             )
         elif not full.within_bound:
             enough = "some thousands" if self.samples_to_tell is None else f"about {self.samples_to_tell:,}"
-            text = (
-                f"Whether exiting early pays cannot be told with {samples:,} images: {change} (95 %); {enough} "
-                "would tell."
-            )
+            text = f"Whether exiting early pays cannot be told with {samples}: {change} (95 %); {enough} would tell."
         else:
             text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, {change} of accuracy (95 %)."
         return Clause("headline", text, bad=bool(worse), unsure=self.result == "cannot be told")
@@ -175,9 +172,10 @@ class Verdict:
     def _accuracy(self) -> Clause:
         outcome, full = self.inputs.outcome, float(self.inputs.exit_accuracy[-1])
         than = "full depth and the network without exits have" if self.inputs.static_cost else "full depth has"
+        compared = f"{self.to_full_depth} {'as' if str(self.to_full_depth) == 'as much' else 'than'}"
         text = (
-            f"{100 * outcome.accuracy:.2f} % of {len(self.inputs.report):,} samples right, {self.to_full_depth} "
-            f"{'as' if str(self.to_full_depth) == 'as much' else 'than'} {than} ({100 * full:.2f} %)."
+            f"{100 * outcome.accuracy:.2f} % of {of_many(len(self.inputs.report), 'sample')} right, {compared} {than} "
+            f"({100 * full:.2f} %)."
         )
         return Clause("accuracy", text, self.loses_accuracy)
 
