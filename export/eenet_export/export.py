@@ -133,6 +133,10 @@ def export_bundle(
     slices = {_slice_path(out, *part): part for part in options.slices}
     for path in (out, *slices):
         check_replaceable(path, folder=True)
+    counted_profiles = [flops_profile(network, _example(network, inputs)), parameters_profile(network)]
+    for counted_profile in counted_profiles:
+        if counted_profile.unit == options.unit:
+            _budgets(counted_profile.costs, options)  # what cannot be met is refused before the work
     content = _content(checkpoint, inputs, say)
     with tempfile.TemporaryDirectory() as scratch, naming(scratch):
         exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), options)
@@ -149,7 +153,7 @@ def export_bundle(
         f"without early exits {profile.static:.3f} ms "
         f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
     )
-    profiles = [profile, flops_profile(network, _example(network, inputs)), parameters_profile(network)]
+    profiles = [profile, *counted_profiles]
     (costs,) = (each.costs for each in profiles if each.unit == options.unit)
     say(exits_line(calibration_set))
     schedules, active, skipped = _fit(validation, calibration_set, costs, options, say)

@@ -101,6 +101,38 @@ def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet"]
 
 
+def test_counted_budgets_are_checked_before_the_work(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(run, tmp_path, "--unit", "flops", "--budget", "1e300")) == 2
+    printed = capsys.readouterr()
+    assert "budget 1e+300 flops is above full cost" in printed.err
+    assert printed.out == ""
+
+
+def test_sigterm_leaves_nothing(run: Path, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    code = """
+import os, signal, sys
+import eenet_export.export, eenet_export.cli
+
+def ended(*arguments, **options):
+    assert os.listdir(os.environ["TMPDIR"])
+    os.kill(os.getpid(), signal.SIGTERM)
+
+eenet_export.export.measure = ended
+from support import tiny
+sys.exit(eenet_export.cli.main(sys.argv[1:]))
+"""
+    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", code, *arguments(run, tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    # Other packages leave files of other names there.
+    assert ([*scratch.glob("tmp*")], (tmp_path / "tiny.eenet").exists()) == ([], False)
+
+
 def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     slices = ["--exits", "0:2", "2:3"]
     assert main(arguments(run, tmp_path, "--policy", "maximum", *slices, "--json")) == 0

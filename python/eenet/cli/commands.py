@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -129,7 +132,7 @@ def run_command(
 def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     """As `run_command`, for work that takes its arguments in another way."""
     try:
-        with standard_streams(), warnings_shown(name):
+        with standard_streams(), warnings_shown(name), _clean_end_by_sigterm():
             work()
     except UserError as error:
         return fail(name, error.of_command())
@@ -142,6 +145,20 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
         fail(name, f"interrupted; {interrupted}", begin="\n", kind="")
         return 130
     return 0
+
+
+@contextmanager
+def _clean_end_by_sigterm() -> Iterator[None]:
+    """Lets SIGTERM end the process as Ctrl-C does, with temporary files removed, and with its usual status."""
+    handled = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM)
+    if handled != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def fail(name: str, message: str, *, begin: str = "", kind: str = "error: ") -> int:
