@@ -352,3 +352,15 @@ def test_unknown_names() -> None:
         create_scheduler("best")
     with pytest.raises(UserError, match="head: got 'hard', expected one of softmax, stick-breaking"):
         EENetScheduler(head="hard")
+
+
+def test_combining_does_not_depend_on_the_scale_of_logits(zoo: tuple[str, Predictions]) -> None:
+    _, validation = zoo
+    fit_set, others = validation.split(0.5, seed=0)
+
+    def accuracy(scale: float) -> float:
+        small = Predictions(fit_set.logits * np.float32(scale), fit_set.labels, fit_set.index, fit_set.class_names)
+        combined = eenet_rt.answers(others.logits * np.float32(scale), fit_combiner(small))
+        return float((combined == others.labels[:, None]).mean())
+
+    assert accuracy(1e-4) == pytest.approx(accuracy(1), abs=0.005)

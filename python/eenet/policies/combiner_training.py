@@ -10,6 +10,8 @@ from torch.nn import functional as F
 from eenet.predictions import Predictions
 from eenet.threads import one_thread
 
+# Penalties and steps suit logits that differ by some units; what differs by less is brought to a deviation of 1.
+_LEAST_DEVIATION = 0.25
 _BIAS_PENALTY = 20.0
 _WEIGHT_PENALTY = 1.0
 
@@ -20,12 +22,22 @@ def mixing_combiner(predictions: Predictions) -> WeightsAndBiases:
     """See `eenet.policies.combining.fit_combiner`."""
     exits, classes = predictions.num_exits, predictions.num_classes
     weights, biases = np.zeros((exits, exits), np.float32), np.zeros((exits, classes), np.float32)
-    log_p = F.log_softmax(torch.from_numpy(predictions.logits), dim=2)
+    scales = _scales(predictions.logits)
+    log_p = F.log_softmax(torch.from_numpy(predictions.logits * scales[:, None]), dim=2)
     labels = torch.from_numpy(predictions.labels)
     with one_thread():
         for k in range(exits):
-            weights[k, : k + 1], biases[k] = _fit_exit(log_p[:, : k + 1], labels)
+            weight, biases[k] = _fit_exit(log_p[:, : k + 1], labels)
+            # A scale of logits is one of their log softmax, up to a constant a sample, which no answer depends on.
+            weights[k, : k + 1] = weight * scales[: k + 1]
     return weights, biases
+
+
+def _scales(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What each exit's logits are multiplied by, 1 but for those of a small scale."""
+    deviations = (logits - logits.mean(axis=2, keepdims=True)).std(axis=(0, 2), dtype=np.float64)
+    small = (deviations > 0) & (deviations < _LEAST_DEVIATION)
+    return np.where(small, 1 / np.where(small, deviations, 1), 1).astype(np.float32)
 
 
 def temperature_combiner(predictions: Predictions) -> WeightsAndBiases:
