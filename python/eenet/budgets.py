@@ -140,8 +140,15 @@ def _share_hint(number: float) -> str:
     return f"; a share of full cost is written {percent:.4g}%"
 
 
+def parse_number(text: str) -> float:
+    """A number as people write it: ValueError for others that Python takes, as ``1_0``."""
+    if text != text.strip() or "_" in text:
+        raise ValueError
+    return float(text)
+
+
 def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number) or number <= 0 or text != text.strip() or "_" in text:
+    number = parse_number(text)
+    if not math.isfinite(number) or number <= 0:
         raise ValueError
     return number

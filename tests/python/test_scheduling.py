@@ -209,6 +209,8 @@ def test_sets_must_not_share_samples(zoo: tuple[str, Predictions]) -> None:
         ([1.0, 2.0], "costs: got 2 numbers, expected 3"),
         ([1.0, 3.0, 2.0], "expected positive numbers that rise"),
         ([0.0, 1.0, 2.0], "expected positive numbers that rise"),
+        ([1e300, 1e301, 1e308], r"from 1e-12 to 1e\+18; choose another unit"),
+        ([1e-320, 1.0, 2.0], r"from 1e-12 to 1e\+18; choose another unit"),
         ([1.0, 1.0, 1.0], "expected positive numbers that rise"),
         ([1.0, math.nan, 2.0], "expected positive numbers that rise"),
     ],

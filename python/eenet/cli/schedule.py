@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
+from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, parse_number, within_budget
 from eenet.bundles.bundle import Bundle
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import save_schedules
@@ -156,14 +156,14 @@ def _budgets(arguments: argparse.Namespace) -> list[float]:
 
 def _cost(text: str) -> float:
     try:
-        return float(text)
+        return parse_number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers with commas or blanks between") from None
 
 
 def _points(text: str) -> float:
     try:
-        return float(text)
+        return parse_number(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"got {text!r}, expected percentage points, as 0.5") from None
 

@@ -17,6 +17,8 @@ from eenet.policies.calibration import Family, Floats, calibrate
 from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
 
+_LEAST_COST, _MOST_COST = 1e-12, 1e18  # beyond, policies overflow float32
+
 
 class Scheduler(ABC):
     """An estimator of exit policies.
@@ -145,6 +147,10 @@ def check_costs(costs: Sequence[float] | Floats, num_exits: int) -> Floats:
         raise UserError(f"costs: got {array.size} numbers, expected {num_exits}, one an exit")
     if not np.isfinite(array).all() or array[0] <= 0 or (np.diff(array) < 0).any() or array[-1] <= array[0]:
         raise UserError(f"costs: got {array.tolist()}, expected positive numbers that rise from exit to exit")
+    if array[0] < _LEAST_COST or array[-1] > _MOST_COST:
+        raise UserError(
+            f"costs: got {array.tolist()}, expected numbers from {_LEAST_COST:g} to {_MOST_COST:g}; choose another unit"
+        )
     return array
 
 
