@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from eenet.errors import UserError
@@ -34,8 +35,10 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed(folder: Path, *, replaced: bool, say: Callable[[str], None]) -> Iterator[None]:
+def undisturbed(folder: Path, *, replaced: bool, say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Goes around work on what is in a folder, which others that ask for it replace before or after.
+
+    Gives a function that says whether nobody has replaced it without asking.
 
     Args:
         folder: which is there, and whose name leads to another folder once it was replaced.
@@ -50,7 +53,7 @@ def undisturbed(folder: Path, *, replaced: bool, say: Callable[[str], None]) -> 
                 say(f"{folder}: another process is at work on it; waiting for its end")
                 _lock(descriptor, folder, kind)
             if _leads_to(folder, descriptor):
-                yield
+                yield partial(_leads_to, folder, descriptor)
                 return
         finally:
             os.close(descriptor)

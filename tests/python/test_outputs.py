@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import eenet.cli.predict
 import eenet.cli.report
 import eenet.cli.schedule
 import eenet.cli.train
+import eenet.workflows.refit
 import eenet_export.cli
 import eenet_rt
 from eenet.errors import UserError
@@ -233,3 +235,18 @@ def test_a_refit_waits_for_another(spare: Path) -> None:
         assert contents(spare) == before
     thread.join()
     assert [s.costs for s in eenet_rt.read_schedules(spare / "scheduler.safetensors").schedules] == [[1, 2, 4]]
+
+
+def test_a_refit_undoes_no_export_that_came_meanwhile(spare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = eenet.workflows.refit._check
+
+    def replaced_meanwhile(*arguments: Any) -> None:
+        check(*arguments)
+        spare.rename(spare.with_name("old"))
+        spare.mkdir()
+        (spare / "manifest.json").write_text("new")
+
+    monkeypatch.setattr(eenet.workflows.refit, "_check", replaced_meanwhile)
+    with pytest.raises(UserError, match="was replaced while it was refitted; try again"):
+        refit_bundle(spare, None, RefitOptions(budgets=("70%",), costs=(1.0, 2.0, 4.0)), print)
+    assert contents(spare) == {"manifest.json": b"new"}

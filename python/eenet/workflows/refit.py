@@ -74,11 +74,13 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     if target.is_dir() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
     check_replaceable(target, folder=True)
-    with undisturbed(folder, replaced=target == folder, say=say):
-        return _refit_undisturbed(Bundle.open(folder), target, options, say)
+    with undisturbed(folder, replaced=target == folder, say=say) as still_there:
+        return _refit_undisturbed(Bundle.open(folder), target, options, say, still_there)
 
 
-def _refit_undisturbed(bundle: Bundle, target: Path, options: RefitOptions, say: Callable[[str], None]) -> RefitResult:
+def _refit_undisturbed(
+    bundle: Bundle, target: Path, options: RefitOptions, say: Callable[[str], None], still_there: Callable[[], bool]
+) -> RefitResult:
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
     for part, samples in (("fit", fit_set), ("calibration", calibration_set)):
@@ -99,6 +101,8 @@ def _refit_undisturbed(bundle: Bundle, target: Path, options: RefitOptions, say:
         save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
         _save_manifest(bundle, folder, profile)
         _check(folder, calibration_set, options.profile, wanted[0], say)
+        if not still_there():
+            raise UserError(f"{bundle.folder} was replaced while it was refitted; try again")
     return RefitResult(target, profile, schedules, active, calibration_set)
 
 
