@@ -127,6 +127,45 @@ def test_missing_extras(command: str, package: str, arguments: tuple[str, ...], 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_ctrl_c_while_a_command_imports(command: str) -> None:
+    code = f"""
+import os, signal, sys
+from eenet.cli.entry_points import {command}
+early = {{"numpy", "eenet_rt", "importlib.metadata"}} & set(sys.modules)
+assert not early, early
+
+class Interrupting:
+    def find_spec(self, name, *_):
+        if name in ("eenet.cli.{command}", "eenet_export.cli"):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except KeyboardInterrupt:
+                pass  # as some modules that are written in C
+
+sys.meta_path.insert(0, Interrupting())
+signal.signal(signal.SIGINT, signal.default_int_handler)
+{command}()
+"""
+    done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == f"\neenet-{command}: interrupted; nothing was done\n"
+
+
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
+    code = """
+import signal
+from eenet.cli.entry_points import bench
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+try:
+    bench()
+except SystemExit:
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+"""
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 class _Distribution:
     """What `importlib.metadata` says of an install."""
 

@@ -1,12 +1,15 @@
-"""Where the commands begin: with one line where an extra of the distribution is missing."""
+"""Where the commands begin: one line where an extra of the distribution is missing, and after an early Ctrl-C.
+
+What this module imports comes before it can say anything, so that it is next to nothing.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
-
-from eenet.cli.commands import fail
-from eenet.errors import UserError
-from eenet.extras import extra
 
 
 def bench() -> int:
@@ -40,10 +43,38 @@ def train() -> int:
 
 
 def _main(name: str, module: str, needs: str) -> int:
-    try:
-        with extra(needs):
-            command = import_module(module)
-    except UserError as error:
-        return fail(name, str(error))
+    with _ended_by_ctrl_c(name):
+        from eenet.cli.commands import fail
+        from eenet.errors import UserError
+        from eenet.extras import extra
+
+        try:
+            with extra(needs):
+                command = import_module(module)
+        except UserError as error:
+            return fail(name, str(error))
     status: int = command.main()
     return status
+
+
+@contextmanager
+def _ended_by_ctrl_c(name: str) -> Iterator[None]:
+    """Goes around imports, which may swallow a KeyboardInterrupt or make another error of it: Ctrl-C ends the process.
+
+    There is nothing yet that would have to be cleaned up.
+    """
+
+    def end(*_: object) -> None:
+        with suppress(OSError):
+            os.write(2, f"\n{name}: interrupted; nothing was done\n".encode())
+        os._exit(130)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # as in the background of a shell, which ignores it
+        yield
+        return
+    signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
