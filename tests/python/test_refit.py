@@ -184,7 +184,7 @@ def test_eenet_from_full_depth_uses_every_exit() -> None:
     assert isinstance(scheduler, EENetScheduler)
     scheduler.rounds, scheduler.steps = 1, 20
     fitted: Any = scheduler.fit(fit_set, calibration_set, COSTS, 5.0).schedule("ms")
-    assert fitted.calibration_shares == (0, 0, 1)
+    assert fitted.calibration_shares == [0, 0, 1]
     again = create_scheduler("eenet").refit(fitted, fit_set, calibration_set, COSTS, 2.0)
     assert again.shares_.min() > 0.1
 
