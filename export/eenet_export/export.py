@@ -21,6 +21,7 @@ from eenet.checkpoint import Checkpoint
 from eenet.costs import CostProfile
 from eenet.errors import Argument, UserError, counted
 from eenet.files import naming, replacing_folder
+from eenet.locks import all_undisturbed
 from eenet.models import MultiExitNetwork
 from eenet.outputs import check_replaceable
 from eenet.policies import save_schedules
@@ -157,16 +158,20 @@ def export_bundle(
     (costs,) = (each.costs for each in profiles if each.unit == options.unit)
     say(exits_line(calibration_set))
     schedules, active, skipped = _fit(validation, calibration_set, costs, options, say)
-    with ExitStack() as stack:
-        folder = stack.enter_context(replacing_folder(out, ours=listed_files(out).__contains__))
+    with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
+
+        def replaced(path: Path) -> Path:
+            ours = listed_files(path).__contains__
+            return stack.enter_context(replacing_folder(path, ours=ours, unchanged=unchanged[path]))
+
+        folder = replaced(out)
         write_segments(folder, content)
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
         save_calibration(folder / CALIBRATION, validation, in_fit_set)
         write_manifest(folder, content, profiles)
         verify_schedules(folder, inputs, calibration_set, options.profile)
         for path, part in slices.items():
-            ours = listed_files(path).__contains__
-            eenet_rt.slice_bundle(folder, *part, stack.enter_context(replacing_folder(path, ours=ours)))
+            eenet_rt.slice_bundle(folder, *part, replaced(path))
     return ExportResult(
         out, list(content.parameters), profile, costs, schedules, active, skipped, errors, len(inputs),
         calibration_set, list(slices),

@@ -79,13 +79,20 @@ def naming(path: str | Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing_folder(path: str | Path, *, ours: Callable[[str], bool]) -> Iterator[Path]:
+def replacing_folder(
+    path: str | Path, *, ours: Callable[[str], bool], unchanged: Callable[[], bool] = lambda: True
+) -> Iterator[Path]:
     """As `replacing`, for a folder, which the block makes.
 
     Args:
         path: of the folder.
         ours: whether a file of that name in the old folder goes with it; all others are carried over into the new one
             unless that has a file of the name.
+        unchanged: asked at the very end, whether what is to be replaced is still what it was, see `eenet.locks`.
+
+    Raises:
+        UserError: it is not, and stays.
+        eenet_rt.InputError: as `replacing`.
     """
     with preparing(path, folder=True) as (replacement, temporary):
         yield temporary
@@ -94,6 +101,8 @@ def replacing_folder(path: str | Path, *, ours: Callable[[str], bool]) -> Iterat
         replacement.sync()
         if Path(path).is_dir():
             _carry_over(Path(path), temporary, ours)
+        if not unchanged():
+            raise UserError(f"{path} was replaced by another process meanwhile and is left as it is; try again")
         replacement.publish()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import itertools
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -38,16 +39,19 @@ def sole_writer(folder: Path) -> Iterator[None]:
 def undisturbed(folder: Path, *, replaced: bool, say: Callable[[str], None]) -> Iterator[Callable[[], bool]]:
     """Goes around work on what is in a folder, which others that ask for it replace before or after.
 
-    Gives a function that says whether nobody has replaced it without asking.
+    Gives a function that says whether nobody has replaced it, or made it, without asking.
 
     Args:
-        folder: which is there, and whose name leads to another folder once it was replaced.
+        folder: whose name leads to another folder once it was replaced; where it is not there, nothing is waited for.
         replaced: whether the work replaces it; else others may read it meanwhile.
         say: takes the line that others have to be waited for.
     """
     kind = fcntl.LOCK_EX if replaced else fcntl.LOCK_SH
     while True:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = _open(folder)
+        if descriptor is None:
+            yield lambda: not folder.exists()
+            return
         try:
             if not _lock(descriptor, folder, kind | fcntl.LOCK_NB):
                 say(f"{folder}: another process is at work on it; waiting for its end")
@@ -57,6 +61,32 @@ def undisturbed(folder: Path, *, replaced: bool, say: Callable[[str], None]) -> 
                 return
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def all_undisturbed(
+    folders: Mapping[Path, bool], *, say: Callable[[str], None]
+) -> Iterator[dict[Path, Callable[[], bool]]]:
+    """As `undisturbed` for several folders, each with whether it is replaced; gives their functions.
+
+    Raises:
+        UserError: two of them are one.
+    """
+    for first, second in itertools.combinations(filter(Path.exists, folders), 2):
+        if first.samefile(second):
+            raise UserError(f"{first} and {second} are the same folder, expected two")
+    with ExitStack() as stack:
+        # In an order that all processes have, lest two wait for each other.
+        yield {
+            folder: stack.enter_context(undisturbed(folder, replaced=folders[folder], say=say))
+            for folder in sorted(folders, key=os.path.realpath)
+        }
+
+
+def _open(folder: Path) -> int | None:
+    with suppress(FileNotFoundError):
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    return None
 
 
 def _leads_to(folder: Path, descriptor: int) -> bool:

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,15 +17,18 @@ import eenet.cli.predict
 import eenet.cli.report
 import eenet.cli.schedule
 import eenet.cli.train
-import eenet.workflows.refit
+import eenet.files
 import eenet_export.cli
 import eenet_rt
+from conftest import TrainedBundle
 from eenet.errors import UserError
 from eenet.files import make_folder, require_regular
-from eenet.locks import sole_writer, undisturbed
+from eenet.locks import all_undisturbed, sole_writer, undisturbed
 from eenet.outputs import check_replaceable
 from eenet.preprocessing import ImagePreprocessing
+from eenet.workflows.profile import ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
+from eenet_export.export import ExportOptions, export_bundle
 from support import golden
 from support.bundles import contents, edit_manifest
 from support.photos import pattern, write_folder
@@ -237,16 +239,65 @@ def test_a_refit_waits_for_another(spare: Path) -> None:
     assert [s.costs for s in eenet_rt.read_schedules(spare / "scheduler.safetensors").schedules] == [[1, 2, 4]]
 
 
-def test_a_refit_undoes_no_export_that_came_meanwhile(spare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check = eenet.workflows.refit._check
+@pytest.mark.parametrize("out", [None, "other.eenet", "new.eenet"])
+def test_a_refit_undoes_no_export_that_came_meanwhile(
+    out: str | None, spare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(spare, tmp_path / "other.eenet")
+    target = spare if out is None else tmp_path / out
 
-    def replaced_meanwhile(*arguments: Any) -> None:
-        check(*arguments)
-        spare.rename(spare.with_name("old"))
-        spare.mkdir()
-        (spare / "manifest.json").write_text("new")
+    def replaced_meanwhile(path: Path) -> None:
+        apply_umask(path)
+        if path.name == target.name:
+            if target.exists():
+                target.rename(tmp_path / "old")
+            target.mkdir()
+            (target / "manifest.json").write_text("new")
 
-    monkeypatch.setattr(eenet.workflows.refit, "_check", replaced_meanwhile)
-    with pytest.raises(UserError, match="was replaced while it was refitted; try again"):
-        refit_bundle(spare, None, RefitOptions(budgets=("70%",), costs=(1.0, 2.0, 4.0)), print)
-    assert contents(spare) == {"manifest.json": b"new"}
+    apply_umask = eenet.files._apply_umask
+    monkeypatch.setattr(eenet.files, "_apply_umask", replaced_meanwhile)  # while the new one goes to the disk
+    with pytest.raises(UserError, match=f"{target} was replaced by another process meanwhile and is left as it is"):
+        refit_bundle(spare, out and target, RefitOptions(budgets=("70%",), costs=(1.0, 2.0, 4.0)), print)
+    assert contents(target) == {"manifest.json": b"new"}
+
+
+def test_a_refit_waits_for_what_replaces_its_output(spare: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(spare, tmp_path / "other.eenet"))
+    said: list[str] = []
+    options = RefitOptions(budgets=("70%",), costs=(1.0, 2.0, 4.0))
+    thread = threading.Thread(target=refit_bundle, args=(spare, other, options, said.append))
+    with undisturbed(other, replaced=True, say=said.append):
+        thread.start()
+        while not said:
+            thread.join(0.01)
+        assert said == [f"{other}: another process is at work on it; waiting for its end"]
+    thread.join()
+    assert [s.costs for s in eenet_rt.read_schedules(other / "scheduler.safetensors").schedules] == [[1, 2, 4]]
+
+
+def test_one_folder_by_two_names_is_no_reason_to_wait(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").symlink_to("a")
+    both = dict.fromkeys((tmp_path / "a", tmp_path / "b"), True)
+    with pytest.raises(UserError, match="are the same folder"), all_undisturbed(both, say=print):
+        pass
+
+
+@pytest.mark.parametrize("name", ["tiny.eenet", "tiny_0-2.eenet"])
+def test_what_is_exported_waits_for_a_refit(tiny: TrainedBundle, tmp_path: Path, name: str) -> None:
+    said: list[str] = []
+    options = ExportOptions(
+        budgets=("70%",), policy="maximum", profile=ProfileOptions(repeats=20), slices=((0, 2),)
+    )
+    out = tmp_path / "tiny.eenet"
+    (tmp_path / name).mkdir()
+    export = (tiny.checkpoint, tiny.validation, tiny.report_images.images[:40], out, options, said.append)
+    thread = threading.Thread(target=export_bundle, args=export)
+    with undisturbed(tmp_path / name, replaced=True, say=print):
+        thread.start()
+        while thread.is_alive() and not any("waiting" in line for line in said):
+            thread.join(0.01)
+        assert not list((tmp_path / name).iterdir())
+    thread.join()
+    assert said[-1] == f"{tmp_path / name}: another process is at work on it; waiting for its end"
+    assert (tmp_path / name / "manifest.json").exists()

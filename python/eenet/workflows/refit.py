@@ -15,7 +15,7 @@ from eenet.bundles.schedules import save_schedules
 from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import replacing_folder
-from eenet.locks import undisturbed
+from eenet.locks import all_undisturbed
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.calibration import Floats, check_schedule
@@ -74,12 +74,12 @@ def refit_bundle(path: Path, out: Path | None, options: RefitOptions, say: Calla
     if target.is_dir() and not (target / MANIFEST).is_file():
         raise UserError(f"{out} is there and is no bundle; expected a new name or a bundle to replace")
     check_replaceable(target, folder=True)
-    with undisturbed(folder, replaced=target == folder, say=say) as still_there:
-        return _refit_undisturbed(Bundle.open(folder), target, options, say, still_there)
+    with all_undisturbed({folder: False, target: True}, say=say) as unchanged:
+        return _refit_undisturbed(Bundle.open(folder), target, options, say, unchanged[target])
 
 
 def _refit_undisturbed(
-    bundle: Bundle, target: Path, options: RefitOptions, say: Callable[[str], None], still_there: Callable[[], bool]
+    bundle: Bundle, target: Path, options: RefitOptions, say: Callable[[str], None], unchanged: Callable[[], bool]
 ) -> RefitResult:
     fitted = _read_schedules(bundle)
     fit_set, calibration_set = _read_calibration(bundle)
@@ -96,13 +96,11 @@ def _refit_undisturbed(
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
     warn_of_margins(schedules)
     active = budgets.index(wanted[0])
-    with replacing_folder(target, ours=listed_files(target).__contains__) as folder:
+    with replacing_folder(target, ours=listed_files(target).__contains__, unchanged=unchanged) as folder:
         _copy(bundle, folder, link=target == bundle.folder)
         save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
         _save_manifest(bundle, folder, profile)
         _check(folder, calibration_set, options.profile, wanted[0], say)
-        if not still_there():
-            raise UserError(f"{bundle.folder} was replaced while it was refitted; try again")
     return RefitResult(target, profile, schedules, active, calibration_set)
 
 
