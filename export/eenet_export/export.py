@@ -20,7 +20,7 @@ from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest,
 from eenet.checkpoint import Checkpoint
 from eenet.costs import CostProfile
 from eenet.errors import Argument, UserError, counted
-from eenet.files import naming, replacing_folder
+from eenet.files import preparing, replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.models import MultiExitNetwork
 from eenet.outputs import check_replaceable
@@ -139,8 +139,10 @@ def export_bundle(
         if counted_profile.unit == options.unit:
             _budgets(counted_profile.costs, options)  # what cannot be met is refused before the work
     content = _content(checkpoint, inputs, say)
-    with tempfile.TemporaryDirectory() as scratch, naming(scratch):
-        exits, static = _write_stand_ins(checkpoint, content, inputs, Path(scratch), options)
+    # Beside the output: what a killed run leaves there, the next one removes.
+    with preparing(out, folder=True) as (_, scratch):
+        scratch.mkdir()
+        exits, static = _write_stand_ins(checkpoint, content, inputs, scratch, options)
         logits, errors = verify_logits(exits, network, inputs, options.profile)
         listed = " ".join(f"{error:.1e}" for error in errors)
         say(

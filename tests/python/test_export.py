@@ -23,6 +23,7 @@ from conftest import TrainedBundle
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet
 from eenet.errors import UserError
+from eenet.outputs import check_replaceable
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
@@ -110,27 +111,27 @@ def test_counted_budgets_are_checked_before_the_work(
     assert printed.out == ""
 
 
-def test_sigterm_leaves_nothing(run: Path, tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_killed_runs_leave_nothing_for_long(run: Path, tmp_path: Path, number: int) -> None:
+    scratch, out = tmp_path / "scratch", tmp_path / "out"
     scratch.mkdir()
-    code = """
+    code = f"""
 import os, signal, sys
 import eenet_export.export, eenet_export.cli
-
-def ended(*arguments, **options):
-    assert os.listdir(os.environ["TMPDIR"])
-    os.kill(os.getpid(), signal.SIGTERM)
-
-eenet_export.export.measure = ended
+eenet_export.export.measure = lambda *arguments, **options: os.kill(os.getpid(), {int(number)})
 from support import tiny
 sys.exit(eenet_export.cli.main(sys.argv[1:]))
 """
     environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-c", code, *arguments(run, tmp_path)]
+    command = [sys.executable, "-c", code, *arguments(run, out)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
-    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    killed = number == signal.SIGKILL
+    assert done.returncode == (-number if killed else 128 + number), done.stderr
     # Other packages leave files of other names there.
-    assert ([*scratch.glob("tmp*")], (tmp_path / "tiny.eenet").exists()) == ([], False)
+    assert not [*scratch.glob("tmp*")]
+    assert [path.name[:7] for path in out.iterdir()] == [".eenet-"] * killed
+    check_replaceable(out / "tiny.eenet", folder=True)  # as the next run begins
+    assert not [*out.iterdir()]
 
 
 def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
