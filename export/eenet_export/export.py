@@ -30,7 +30,7 @@ from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, fit_
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions, measure
-from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
 from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
@@ -310,6 +310,7 @@ def _fit(
         schedules.append(schedule)
         say(f"fit {schedule_line(schedule, calibration_set)}")
     warn_of_margins(schedules)
+    warn_of_accuracy(schedules, calibration_set)
     return schedules, budgets.index(active), skipped
 
 

@@ -286,9 +286,7 @@ def test_one_folder_by_two_names_is_no_reason_to_wait(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["tiny.eenet", "tiny_0-2.eenet"])
 def test_what_is_exported_waits_for_a_refit(tiny: TrainedBundle, tmp_path: Path, name: str) -> None:
     said: list[str] = []
-    options = ExportOptions(
-        budgets=("70%",), policy="maximum", profile=ProfileOptions(repeats=20), slices=((0, 2),)
-    )
+    options = ExportOptions(budgets=("70%",), policy="maximum", profile=ProfileOptions(repeats=20), slices=((0, 2),))
     out = tmp_path / "tiny.eenet"
     (tmp_path / name).mkdir()
     export = (tiny.checkpoint, tiny.validation, tiny.report_images.images[:40], out, options, said.append)

@@ -22,7 +22,7 @@ from eenet.prediction_checks import (
     label_shift,
 )
 from eenet.predictions import Predictions
-from eenet.workflows.summary import warn_of_margins
+from eenet.workflows.summary import warn_of_accuracy, warn_of_margins
 from eenet.zoo import zoo_folder
 from support.schedule_command import run
 
@@ -186,6 +186,23 @@ def test_accuracy_of_few_samples(good: Predictions, caplog: pytest.LogCaptureFix
     assert record.getMessage() == (
         "r: 20 samples are few: the accuracy of full depth, 100.0 %, is known to ± 11.1 points (95 %)"
     )
+
+
+@pytest.mark.parametrize("budget", [1.3, 1.8])
+def test_schedules_that_an_exit_alone_does_better_than(
+    good: Predictions, caplog: pytest.LogCaptureFixture, budget: float
+) -> None:
+    calibration_set = good.split(0.5, 0)[1]
+    for combine in ("none", "exits"):
+        fitted = fit_schedules("maximum", good, [0.83, 1.69, 2.46], [budget], unit="ms", combine=combine)
+        warn_of_accuracy([*fitted], calibration_set)
+    assert caplog.records == []
+    none = replace(good, logits=good.logits * np.float32(1e-20))
+    schedules = [*fit_schedules("maximum", none, [0.83, 1.69, 2.46], [budget], unit="ms")]
+    warn_of_accuracy(schedules, none.split(0.5, 0)[1])
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (budget > 1.69)  # all leave at exit 0: what else could they do for less?
+    assert all("exit 1 alone, within the same budget, on" in message for message in messages)
 
 
 def test_margins_of_small_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from eenet.policies import (
     fit_combiner,
 )
 from eenet.policies.calibration import budget_margin, calibrate
+from eenet.policies.combining import fit_temperatures
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.shares import Quota, SharePlan, threshold, tuned_shares
 from eenet.predictions import Predictions
@@ -356,13 +358,24 @@ def test_unknown_names() -> None:
         EENetScheduler(head="hard")
 
 
-def test_combining_does_not_depend_on_the_scale_of_logits(zoo: tuple[str, Predictions]) -> None:
+@pytest.mark.parametrize("fit", [fit_combiner, fit_temperatures])
+@pytest.mark.parametrize("factor", [1e-4, 1e-20])
+def test_combining_does_not_depend_on_the_scale_of_logits(
+    zoo: tuple[str, Predictions], fit: Callable[[Predictions], Combiner], factor: float
+) -> None:
     _, validation = zoo
     fit_set, others = validation.split(0.5, seed=0)
+    normal = eenet_rt.answers(others.logits, fit(fit_set))
+    small = eenet_rt.answers(others.logits * np.float32(factor), fit(_scaled(fit_set, factor)))
+    right = others.labels[:, None]
+    assert float((small == right).mean()) == pytest.approx(float((normal == right).mean()), abs=0.005)
 
-    def accuracy(scale: float) -> float:
-        small = Predictions(fit_set.logits * np.float32(scale), fit_set.labels, fit_set.index, fit_set.class_names)
-        combined = eenet_rt.answers(others.logits * np.float32(scale), fit_combiner(small))
-        return float((combined == others.labels[:, None]).mean())
 
-    assert accuracy(1e-4) == pytest.approx(accuracy(1), abs=0.005)
+@pytest.mark.parametrize("fit", [fit_combiner, fit_temperatures])
+def test_combining_of_hardly_any_logits(zoo: tuple[str, Predictions], fit: Callable[[Predictions], Combiner]) -> None:
+    assert all(np.isfinite(array).all() for array in fit(_scaled(zoo[1], 1e-40)))
+
+
+def _scaled(predictions: Predictions, factor: float) -> Predictions:
+    logits = predictions.logits * np.float32(factor)
+    return Predictions(logits, predictions.labels, predictions.index, predictions.class_names)

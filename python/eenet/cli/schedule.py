@@ -48,7 +48,14 @@ from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_qua
 from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
-from eenet.workflows.summary import budget_text, exit_accuracies, exits_line, schedule_line, warn_of_margins
+from eenet.workflows.summary import (
+    budget_text,
+    exit_accuracies,
+    exits_line,
+    schedule_line,
+    warn_of_accuracy,
+    warn_of_margins,
+)
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 _NETWORK = "predictions"  # of schedules that were fitted on predictions whose network is not known
@@ -196,6 +203,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         if not arguments.json:
             print(schedule_line(schedule, calibration_set), flush=True)
     warn_of_margins(schedules)
+    warn_of_accuracy(schedules, calibration_set)
     active = [s.budget for s in schedules].index(budgets[0])
     _save(arguments.out, schedules, validation, active)
     _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)

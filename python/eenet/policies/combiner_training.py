@@ -12,6 +12,7 @@ from eenet.threads import one_thread
 
 # Penalties and steps suit logits that differ by some units; what differs by less is brought to a deviation of 1.
 _LEAST_DEVIATION = 0.25
+_NO_DEVIATION = 1e-30  # below, weights would overflow float32
 _BIAS_PENALTY = 20.0
 _WEIGHT_PENALTY = 1.0
 
@@ -36,14 +37,15 @@ def mixing_combiner(predictions: Predictions) -> WeightsAndBiases:
 def _scales(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """What each exit's logits are multiplied by, 1 but for those of a small scale."""
     deviations = (logits - logits.mean(axis=2, keepdims=True)).std(axis=(0, 2), dtype=np.float64)
-    small = (deviations > 0) & (deviations < _LEAST_DEVIATION)
+    small = (deviations > _NO_DEVIATION) & (deviations < _LEAST_DEVIATION)
     return np.where(small, 1 / np.where(small, deviations, 1), 1).astype(np.float32)
 
 
 def temperature_combiner(predictions: Predictions) -> WeightsAndBiases:
     """See `eenet.policies.combining.fit_temperatures`."""
     exits, classes = predictions.num_exits, predictions.num_classes
-    log_p = F.log_softmax(torch.from_numpy(predictions.logits), dim=2)
+    scales = _scales(predictions.logits)
+    log_p = F.log_softmax(torch.from_numpy(predictions.logits * scales[:, None]), dim=2)
     labels = torch.from_numpy(predictions.labels)
     logarithm = torch.zeros(exits, requires_grad=True)  # of the inverse temperatures, which so stay positive
     optimiser = torch.optim.LBFGS([logarithm], max_iter=100, line_search_fn="strong_wolfe")
@@ -57,7 +59,7 @@ def temperature_combiner(predictions: Predictions) -> WeightsAndBiases:
 
     with one_thread():
         optimiser.step(loss)
-    return np.diag(logarithm.detach().exp().numpy()), np.zeros((exits, classes), np.float32)
+    return np.diag(logarithm.detach().exp().numpy() * scales), np.zeros((exits, classes), np.float32)
 
 
 def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> WeightsAndBiases:

@@ -23,7 +23,7 @@ from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions, measure, noise_inputs
-from eenet.workflows.summary import exits_line, schedule_line, warn_of_margins
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
@@ -95,6 +95,7 @@ def _refit_undisturbed(
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
     warn_of_margins(schedules)
+    warn_of_accuracy(schedules, calibration_set)
     active = budgets.index(wanted[0])
     with replacing_folder(target, ours=listed_files(target).__contains__, unchanged=unchanged) as folder:
         _copy(bundle, folder, link=target == bundle.folder)

@@ -14,6 +14,7 @@ from eenet.predictions import Predictions
 from eenet.workflows.evaluate import evaluate
 
 _LARGE_MARGIN = 0.05  # of a budget
+_SIGNIFICANT = 4.0  # deviations beyond which a difference is none of chance
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,24 @@ def schedule_line(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> 
         f"{schedule.policy}: {budget_text(schedule)}{full}, calibration samples: accuracy {100 * accuracy:.1f} %, exit "
         f"shares {shares} %"
     )
+
+
+def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> None:
+    """Says which schedules an exit by itself, which costs no more than the budget, would do better than."""
+    right = eenet_rt.answers(calibration_set.logits) == calibration_set.labels[:, None]
+    for schedule in schedules:
+        affordable = sum(cost <= schedule.budget - schedule.margin for cost in schedule.costs[1:]) + 1
+        exit_ = int(right[:, :affordable].mean(axis=0).argmax())
+        by_schedule = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
+        difference = float(right[:, exit_].mean()) - by_schedule
+        # By the deviation of one share: that of a difference on the same samples is mostly smaller.
+        if difference <= _SIGNIFICANT * math.sqrt(max(by_schedule * (1 - by_schedule), 0.01) / len(right)):
+            continue
+        _log.warning(
+            "%s is right on %.1f %% of the calibration samples, exit %d alone, within the same budget, on %.1f %%: "
+            "the schedule is worse than none; are these logits, of the usual scale?",
+            budget_text(schedule), 100 * by_schedule, exit_, 100 * float(right[:, exit_].mean()),
+        )  # fmt: skip
 
 
 def warn_of_margins(schedules: Sequence[eenet_rt.Schedule]) -> None:
