@@ -141,8 +141,8 @@ def _share_hint(number: float) -> str:
 
 
 def parse_number(text: str) -> float:
-    """A number as people write it: ValueError for others that Python takes, as ``1_0``."""
-    if text != text.strip() or "_" in text:
+    """A number as people write it: ValueError for others that Python takes, as ``1_0`` or digits of other scripts."""
+    if text != text.strip() or "_" in text or not text.isascii():
         raise ValueError
     return float(text)
 

@@ -200,6 +200,8 @@ def test_wrong_predictions(
     ("arguments", "message"),
     [
         (("--costs", "1_0,2_0,3_0"), "got '1_0', expected numbers with commas or blanks between"),
+        (("--costs", "\uff11,2,3"), "expected numbers with commas or blanks between"),
+        (("--costs", COSTS, "--budget", "\uff12"), "expected a number above 0 or a share"),
         (("--costs", "1,2,x"), "expected numbers with commas or blanks between"),
         (("--costs", COSTS, "--budget", "-1"), "got '-1', expected a number above 0 or a share of full cost, as 65%"),
         (("--costs", COSTS, "--budget", "1.6,x"), "--budget: got 'x', expected a number above 0 or a share"),
