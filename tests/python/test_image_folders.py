@@ -161,6 +161,9 @@ def test_more_images_than_memory_is_refused(tmp_path: Path) -> None:
     write_folder(pattern(4, 2), tmp_path)
     with pytest.raises(UserError, match=r"4 images of 2000000 x 2000000 take 96000.0 GB of memory"):
         load_images(tmp_path, (2_000_000, 2_000_000))
+    pattern(4, 2).save(tmp_path / "packed.npz")
+    with pytest.raises(UserError, match=r"packed.npz: 4 images of 2000000 x 2000000 take 96000.0 GB of memory"):
+        load_images(tmp_path / "packed.npz", (2_000_000, 2_000_000))
 
 
 def test_classes_by_name(tmp_path: Path) -> None:

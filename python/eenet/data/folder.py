@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
-from eenet.errors import Argument, UserError, counted, shorten
+from eenet.data.memory import check_memory
+from eenet.errors import UserError, counted, shorten
 from eenet.extras import extra
 from eenet.preprocessing import resize
 from eenet.progress import Progress
@@ -34,7 +35,6 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 # Folders of these names are sets, not classes: one floor too high was given.
 _SETS = frozenset(["train", "training", "test", "testing", "val", "valid", "validation", "eval"])
 _MOST_NAMED = 8
-_MOST_MEMORY = 0.8  # share of the memory that is free
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False)
         import PIL.Image  # noqa: F401
     root = Path(path)
     listing = _list(root)
-    _check_memory(root, len(listing.files), size)
+    check_memory(str(root), len(listing.files), size)
     images = np.empty((len(listing.files), *size, 3), np.uint8)
     failed = _read_all(root, listing.files, images, exact)
     sizes = [f"{file}: {problem}" for file, problem in failed.items() if isinstance(problem, _OtherSize)]
@@ -143,27 +143,6 @@ def _waits(file: str) -> bool:
     with contextlib.suppress(OSError):  # said when it is opened
         return not stat.S_ISREG(os.stat(file).st_mode)
     return False
-
-
-def _check_memory(root: Path, count: int, size: tuple[int, int]) -> None:
-    need = 2 * count * size[0] * size[1] * 3  # they are split, and with that copied, once
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        if need > _MOST_MEMORY * max(free, _available_memory()):
-            raise UserError(
-                f"{root}: {count} images of {size[0]} x {size[1]} take {need / 1e9:.1f} GB of memory, which is not "
-                f"there; give a smaller ",
-                Argument("image_size"),
-            )
-
-
-def _available_memory() -> int:
-    """Memory that Linux could free, in bytes; 0 where it is not known."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 0
 
 
 def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8], exact: bool) -> dict[str, str]:

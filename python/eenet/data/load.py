@@ -10,6 +10,7 @@ import numpy as np
 
 from eenet.data.folder import read_folder
 from eenet.data.image_set import ImageSet
+from eenet.data.memory import check_memory
 from eenet.data.npz import read_npz
 from eenet.errors import UserError
 from eenet.extras import extra
@@ -63,6 +64,7 @@ def _resized(images: ImageSet, size: tuple[int, int], name: str, exact: bool) ->
         raise UserError(f"{name}: images of {width} x {height} came, {size[1]} x {size[0]} expected, not resized")
     with extra("images"):
         from PIL import Image
+    check_memory(name, len(images), size)
     out = np.empty((len(images), *size, 3), np.uint8)
     with Progress(f"resize {name}", len(images), "images") as progress:
         for row, pixels in enumerate(images.images):
