@@ -96,7 +96,9 @@ def test_pays_from_where_it_goes_on_paying() -> None:
     [
         (["--batch", "0"], "--batch: got 0, expected 1 to"),
         (["--batch", "4", "99999"], "--batch: got 99999, expected 1 to"),
-        (["--repeats", "0"], "--repeats: got 0, expected at least 1"),
+        (["--repeats", "0"], "--repeats: got 0, expected 1 to 1000000"),
+        (["--repeats", "100000000000"], "--repeats: got 100000000000, expected 1 to 1000000"),
+        (["--threads", "2147483648"], "--threads: got 2147483648, expected 1 to 1024"),
         (["--budget", "1e-9"], "--budget: got 1e-09 ms, the smallest of the schedules is"),
         (["--inputs", "nowhere.npz"], "nowhere.npz"),
     ],

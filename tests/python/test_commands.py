@@ -21,7 +21,7 @@ import eenet.cli.train
 import eenet_export.cli
 import eenet_rt
 from eenet.budgets import budget_cost
-from eenet.cli.commands import ArgumentParser, ExtendFlat, add_budgets, given_budgets
+from eenet.cli.commands import ArgumentParser, ExtendFlat, add_budgets, given_budgets, guarded
 from eenet.errors import UserError
 from eenet.extras import install_command
 from support.environments import site
@@ -164,6 +164,16 @@ except SystemExit:
 """
     done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_memory_that_does_not_suffice_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> None:
+        np.empty(2**57)
+
+    assert guarded("eenet-test", work, interrupted="") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("eenet-test: error: the memory does not suffice: Unable to allocate 1.00 EiB")
+    assert error.count("\n") == 1
 
 
 class _Distribution:

@@ -118,10 +118,11 @@ def test_least_samples_of_any_bound_takes_no_time() -> None:
 
 
 @pytest.mark.parametrize(("drop", "delta", "message"), [
-    (0.0, 0.05, "max accuracy drop: got 0 points, expected more than 0 and less than 100"),
-    (2.0, 0.05, "max accuracy drop: got 200 points, expected more than 0 and less than 100"),
-    (0.01, 1.0, "delta: got 1, expected more than 0 and less than 1"),
-    (float("nan"), 0.05, "max accuracy drop: got nan"),
+    (0.0, 0.05, "max_accuracy_drop: got 0 points, expected above 0, below 100"),
+    (2.0, 0.05, "max_accuracy_drop: got 200 points, expected above 0, below 100"),
+    (0.01, 1.0, "delta: got 1, expected at least 1e-06 and below 1"),
+    (0.01, 9e-7, "delta: got 9e-07, expected at least 1e-06 and below 1"),
+    (float("nan"), 0.05, "max_accuracy_drop: got nan"),
 ])  # fmt: skip
 def test_bad_bounds(population: Predictions, drop: float, delta: float, message: str) -> None:
     with pytest.raises(UserError, match=message):

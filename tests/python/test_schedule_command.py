@@ -239,10 +239,12 @@ def test_wrong_arguments(
     [
         (("fit", "--budget", 65), "budget 65 ms is above full cost"),
         (("fit", "--max-accuracy-drop", 0), "--max-accuracy-drop: got 0 points, expected above 0, below 100"),
-        (("fit", "--max-accuracy-drop", 1, "--delta", 1), "--delta: got 1, expected above 0 and below 1"),
+        (("fit", "--max-accuracy-drop", 1, "--delta", 1), "--delta: got 1, expected at least 1e-06 and below 1"),
+        (("fit", "--max-accuracy-drop", 1, "--delta", "1e-320"), "--delta: got 9.99989e-321, expected at least 1e-06"),
+        (("fit", "--budget", 2, "--delta", "nan"), "--delta: came without --max-accuracy-drop, which it belongs to"),
         (("fit", "--budget", "65%", "--seed", -1), "--seed: got -1, expected 0 to 2^63 - 1"),
         (("compare", "--budget", 0.5), "budget 0.5 ms cannot be met"),
-        (("compare", "--repeats", 0), "--repeats: got 0, expected at least 1"),
+        (("compare", "--repeats", 0), "--repeats: got 0, expected 1 to 1000000"),
     ],
 )
 def test_options_are_checked_before_data_are_read(

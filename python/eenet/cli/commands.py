@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import eenet_rt
-from eenet.budgets import parse_budget, parse_budget_ms
+from eenet.budgets import parse_budget, parse_budget_ms, parse_number
 from eenet.cli.command_warnings import warnings_shown
 from eenet.cli.output import standard_streams
 from eenet.errors import UserError
 
 _T = TypeVar("_T")
+_MOST = {"threads": 1024, "repeats": 1_000_000}
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -55,6 +56,22 @@ class ExtendFlat(argparse.Action):
     ) -> None:
         before = getattr(namespace, self.dest) or []
         setattr(namespace, self.dest, [*before, *itertools.chain.from_iterable(values)])
+
+
+def number(expected: str) -> Callable[[str], float]:
+    """The type of an option that is a number; ``expected`` says which, where it is none.
+
+    Raises:
+        argparse.ArgumentTypeError: by what is returned.
+    """
+
+    def parse(text: str) -> float:
+        try:
+            return parse_number(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}") from None
+
+    return parse
 
 
 def output_file(suffix: str) -> Callable[[str], Path]:
@@ -141,6 +158,8 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     except OSError as error:
         named = error.filename is not None and error.strerror
         return fail(name, f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error))
+    except MemoryError as error:
+        return fail(name, f"the memory does not suffice{f': {error}' if str(error) else ''}")
     except KeyboardInterrupt:
         fail(name, f"interrupted; {interrupted}", begin="\n", kind="")
         return 130
@@ -169,14 +188,14 @@ def fail(name: str, message: str, *, begin: str = "", kind: str = "error: ") -> 
 
 
 def check_counts(arguments: argparse.Namespace, *options: str) -> None:
-    """Refuses options whose number is below 1.
+    """Refuses options whose number is below 1, or more than any machine or patience has.
 
     Raises:
         UserError: one is.
     """
     for option in options:
-        if getattr(arguments, option) < 1:
-            raise UserError(f"--{option}: got {getattr(arguments, option)}, expected at least 1")
+        if not 1 <= getattr(arguments, option) <= _MOST[option]:
+            raise UserError(f"--{option}: got {getattr(arguments, option)}, expected 1 to {_MOST[option]}")
 
 
 def check_seed(arguments: argparse.Namespace) -> None:

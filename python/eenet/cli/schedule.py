@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, parse_number, within_budget
+from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
 from eenet.bundles.bundle import Bundle
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import save_schedules
@@ -26,6 +26,7 @@ from eenet.cli.commands import (
     check_seed,
     given_budgets,
     listed,
+    number,
     run_command,
 )
 from eenet.errors import UserError, counted
@@ -45,7 +46,7 @@ from eenet.prediction_checks import (
 from eenet.predictions import Predictions
 from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
-from eenet.workflows.guarantee import fit_within_accuracy_drop
+from eenet.workflows.guarantee import check_bound, fit_within_accuracy_drop
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
 from eenet.workflows.summary import (
@@ -58,6 +59,7 @@ from eenet.workflows.summary import (
 )
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
+_DELTA = 0.05
 _NETWORK = "predictions"  # of schedules that were fitted on predictions whose network is not known
 
 
@@ -76,10 +78,10 @@ def _parser() -> ArgumentParser:
     fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
     _add_costs(fit)
     add_budgets(fit, what="mean cost per sample, the first one active", required=True).add_argument(
-        "--max-accuracy-drop", type=_points, metavar="POINTS",
+        "--max-accuracy-drop", type=number("percentage points, as 0.5"), metavar="POINTS",
         help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
     )  # fmt: skip
-    fit.add_argument("--delta", type=float, default=0.05, help="chance that --max-accuracy-drop may fail with")
+    fit.add_argument("--delta", type=float, help=f"chance that --max-accuracy-drop may fail with (default: {_DELTA})")
     fit.add_argument("--policy", choices=list(POLICIES), default=DEFAULT_POLICY)
     fit.add_argument(
         "--combine", choices=COMBINE,
@@ -161,20 +163,7 @@ def _budgets(arguments: argparse.Namespace) -> list[float]:
     return feasible_budgets(given_budgets(arguments), arguments.costs, arguments.unit)
 
 
-def _cost(text: str) -> float:
-    try:
-        return parse_number(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected numbers with commas or blanks between") from None
-
-
-def _points(text: str) -> float:
-    try:
-        return parse_number(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected percentage points, as 0.5") from None
-
-
+_cost = number("numbers with commas or blanks between")
 _COSTS: dict[str, Any] = {"type": listed(_cost), "nargs": "+", "action": ExtendFlat, "metavar": "COST"}
 
 
@@ -182,7 +171,9 @@ def _fit(arguments: argparse.Namespace) -> None:
     check_seed(arguments)
     budgets = _budgets(arguments)
     if arguments.max_accuracy_drop is not None:
-        _check_guarantee(arguments)
+        check_bound(arguments.max_accuracy_drop / 100, _delta(arguments))
+    elif arguments.delta is not None:
+        raise UserError("--delta: came without --max-accuracy-drop, which it belongs to")
     check_replaceable(arguments.out, folder=False, inputs={"predictions": arguments.predictions})
     validation = Predictions.load(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
@@ -214,16 +205,13 @@ def _save(path: Path, schedules: Sequence[eenet_rt.Schedule], validation: Predic
     save_schedules(path, schedules, network=network, active=active, fitted_on=sample_marks(validation))
 
 
-def _check_guarantee(arguments: argparse.Namespace) -> None:
-    if not 0 < arguments.max_accuracy_drop < 100:
-        raise UserError(f"--max-accuracy-drop: got {arguments.max_accuracy_drop:g} points, expected above 0, below 100")
-    if not 0 < arguments.delta < 1:
-        raise UserError(f"--delta: got {arguments.delta:g}, expected above 0 and below 1")
+def _delta(arguments: argparse.Namespace) -> float:
+    return _DELTA if arguments.delta is None else float(arguments.delta)
 
 
 def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, calibration_set: Predictions) -> None:
     found = fit_within_accuracy_drop(
-        arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, arguments.delta,
+        arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, _delta(arguments),
         unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
     )  # fmt: skip
     schedule, points = found.schedule, "point" if arguments.max_accuracy_drop == 1 else "points"
@@ -231,11 +219,11 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
     if not arguments.json:
         print(
             f"{schedule.policy}: loses at most {arguments.max_accuracy_drop:g} {points} with probability "
-            f"{1 - arguments.delta:g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
+            f"{1 - _delta(arguments):g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
             f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
         )
     bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
-    row = _rows([schedule], calibration_set)[0] | bound | {"delta": arguments.delta}
+    row = _rows([schedule], calibration_set)[0] | bound | {"delta": _delta(arguments)}
     _print_fitted(arguments, [row], 0, calibration_set)
 
 

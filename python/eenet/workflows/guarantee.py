@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.bundles.reference import reference_of
-from eenet.errors import UserError
+from eenet.errors import ArgumentError
 from eenet.policies.base import check_costs
 from eenet.policies.calibration import Floats, budget_margin
 from eenet.policies.confidence import confidence_policy
@@ -32,6 +32,7 @@ from eenet.predictions import Predictions
 CANDIDATES = 40
 _SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
 _MOST_COUNTED, _PLACES = 1_000_000, 1000
+_LEAST_DELTA = 1e-6
 _LARGEST_BET = 0.75  # share of the capital that one sample may cost
 
 _log = logging.getLogger(__name__)
@@ -75,19 +76,15 @@ def fit_within_accuracy_drop(
             half tests them.
         costs: K costs.
         max_accuracy_drop: a fraction, as 0.005 for half a point.
-        delta: between 0 and 1.
+        delta: at least 1e-6 and below 1.
         unit: ``ms``, ``flops`` or ``params``.
         combine: see `eenet.policies.grid.fit_schedules`.
         seed: of the splits, of the order of the test and of what is random in the scheduler.
 
     Raises:
-        UserError: as `Scheduler.fit`, or a drop or delta that is not above 0 and below 1.
+        UserError: as `Scheduler.fit`, `check_bound`.
     """
-    if not 0 < max_accuracy_drop < 1:
-        points = 100 * max_accuracy_drop
-        raise UserError(f"max accuracy drop: got {points:g} points, expected more than 0 and less than 100")
-    if not 0 < delta < 1:
-        raise UserError(f"delta: got {delta:g}, expected more than 0 and less than 1")
+    check_bound(max_accuracy_drop, delta)
     table = check_costs(costs, validation.num_exits)
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     scorer_set, threshold_set = fit_set.split(_SCORERS_SHARE, seed)
@@ -112,6 +109,19 @@ def fit_within_accuracy_drop(
             policy, 100 * max_accuracy_drop, 1 - delta, len(calibration_set), least_samples(max_accuracy_drop, delta),
         )  # fmt: skip
     return Guaranteed(best, best_drop, tested)
+
+
+def check_bound(max_accuracy_drop: float, delta: float) -> None:
+    """Refuses bounds that `fit_within_accuracy_drop` cannot keep, or that mean nothing.
+
+    Raises:
+        UserError: a drop that is not above 0 and below 1, or a delta that is not at least 1e-6 and below 1.
+    """
+    if not 0 < max_accuracy_drop < 1:
+        points = 100 * max_accuracy_drop
+        raise ArgumentError("max_accuracy_drop", f"got {points:g} points, expected above 0, below 100")
+    if not _LEAST_DELTA <= delta < 1:
+        raise ArgumentError("delta", f"got {delta:g}, expected at least {_LEAST_DELTA:g} and below 1")
 
 
 def least_samples(max_drop: float, delta: float) -> float:

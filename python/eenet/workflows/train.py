@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -122,8 +121,9 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
 
 def _size(options: RunOptions, start: Start | None) -> tuple[int, int]:
     if options.image_size is not None:
-        if min(options.image_size) < 1:
-            raise ArgumentError("image_size", f"got {options.image_size}, expected positive numbers")
+        for side in options.image_size:
+            if not _LEAST_SIDE <= side <= _MOST_SIDE:
+                raise ArgumentError("image_size", f"got {side}, expected {_LEAST_SIDE} to {_MOST_SIDE}")
         return options.image_size
     if start is not None and start.preprocessing is not None:
         return start.preprocessing.size
@@ -188,12 +188,16 @@ def _given(options: RunOptions) -> dict[str, Any]:
     return {name: value for name, value in options.settings.items() if value is not None}
 
 
-_POSITIVE = "a positive number", lambda value: 0 < value < math.inf
-_NOT_NEGATIVE = "0 or more", lambda value: 0 <= value < math.inf
+_MOST = 1_000_000  # of anything: products of such numbers are finite in float32
+_LEAST_WEIGHTS = 1e-6  # in sum, which divides them
+_LEAST_SIDE, _MOST_SIDE = 8, 10_000  # pixels; below, random crops with their padding show next to nothing
+_COUNT = f"1 to {_MOST}", lambda value: 1 <= value <= _MOST
+_POSITIVE = f"a positive number up to {_MOST}", lambda value: 0 < value <= _MOST
+_NOT_NEGATIVE = f"0 to {_MOST}", lambda value: 0 <= value <= _MOST
 _A_SHARE = "0 to 1", lambda value: 0 <= value <= 1
 _RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
-    "epochs": _POSITIVE,
-    "batch_size": _POSITIVE,
+    "epochs": _COUNT,
+    "batch_size": _COUNT,
     "learning_rate": _POSITIVE,
     "weight_decay": _NOT_NEGATIVE,
     "distillation": _NOT_NEGATIVE,
@@ -211,11 +215,19 @@ def _check_settings(options: RunOptions) -> None:
     for name, (expected, fits) in _RANGES.items():
         if name in given and not fits(given[name]):
             raise UserError(f"--{name.replace('_', '-')}: got {given[name]}, expected {expected}")
-    weights = given.get("loss_weights")
-    if weights and len(weights) != network.num_exits:
-        raise ArgumentError("loss_weights", f"got {len(weights)} numbers, expected {network.num_exits}")
+    _check_loss_weights(given.get("loss_weights"), network.num_exits)
     if options.validation_size is not None:
         check_size(options.validation_size)
+
+
+def _check_loss_weights(weights: Sequence[float] | None, num_exits: int) -> None:
+    if weights is None:
+        return
+    if len(weights) != num_exits:
+        raise ArgumentError("loss_weights", f"got {len(weights)} numbers, expected {num_exits}")
+    if not (all(0 <= weight <= _MOST for weight in weights) and sum(weights) >= _LEAST_WEIGHTS):
+        listed = " ".join(f"{weight:g}" for weight in weights)
+        raise ArgumentError("loss_weights", f"got {listed}, expected 0 to {_MOST} each, and a sum above 0")
 
 
 def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, ImageSet]) -> RunResult:
