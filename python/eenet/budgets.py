@@ -42,7 +42,8 @@ def parse_budget_ms(text: str) -> float:
     try:
         return _number(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number") from None
+        hint = "; a share of full cost is given as --budget" if text.endswith("%") else ""
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a positive number of ms{hint}") from None
 
 
 def budget_cost(budget: Budget, full_cost: float) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import eenet_rt
-from conftest import TrainedBundle
+from conftest import TrainedBundle, refitted
 from eenet.bundles.calibration import parse_calibration, save_calibration
 from eenet.costs import CostProfile
 from eenet.policies import EENetScheduler, create_scheduler, save_schedules
@@ -202,7 +202,7 @@ def test_combiner_and_policy_are_those_of_the_nearest_schedule(
     list_files(spare, "scheduler.safetensors")
     # Half way between 2 and 3.5 of 4 is 0.6875 of full cost.
     status, _, error = run(
-        capsys, "refit", spare, "--costs", "10,20,40", "--budget-ms", 27, 28, "--out", tmp_path / "new"
+        capsys, "refit", spare, "--unit", "ms", "--costs", "10,20,40", "--budget-ms", 27, 28, "--out", tmp_path / "new"
     )
     assert status == 0, error
     new = eenet_rt.read_schedules(str(tmp_path / "new" / "scheduler.safetensors")).schedules
@@ -210,6 +210,41 @@ def test_combiner_and_policy_are_those_of_the_nearest_schedule(
         ("vote", "ms", True), ("learned-stopping", "ms", False),
     ]  # fmt: skip
     assert all(np.array_equal(a, b) for a, b in zip(new[1].exit_policy.combiner, combiner, strict=True))
+
+
+def profiles(bundle: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads((bundle / "manifest.json").read_text())["profiles"]
+    return found
+
+
+@pytest.mark.parametrize("unit", ["flops", "params"])
+def test_the_unit_of_the_bundle_is_kept(
+    unit: str, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (costs,) = (profile["costs"] for profile in profiles(tiny.path) if profile["unit"] == unit)
+    old = refitted(tiny, tmp_path / "tiny.eenet", "maximum", costs, [0.6 * costs[-1]], unit)
+    number = 0.5 * (costs[0] + costs[-1])
+    status, text, error = run(capsys, "refit", old, "--budget", "99%", number, "--out", tmp_path / "new.eenet")
+    assert status == 0, error
+    assert f"unit: {unit}\n" in text
+    assert re.search(rf"costs: exits at .* {unit}, as counted at export\n", text)
+    assert "measure" not in text
+    schedules = eenet_rt.read_schedules(str(tmp_path / "new.eenet" / "scheduler.safetensors")).schedules
+    assert [(s.unit, list(s.costs)) for s in schedules] == [(unit, costs)] * 2
+    assert [s.budget for s in schedules] == pytest.approx([number, 0.99 * costs[-1]])
+    assert profiles(tmp_path / "new.eenet") == profiles(old)
+
+
+def test_another_unit_is_asked_for(spare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, text, _ = run(capsys, "refit", spare, "--unit", "flops", "--budget", "99%", "--json")
+    assert (status, [row["unit"] for row in json.loads(text)["schedules"]]) == (0, ["flops"])
+    assert json.loads(text)["profile"] in profiles(spare)
+    # Back, by the profile that the bundle has of this device.
+    status, text, _ = run(capsys, "refit", spare, "--unit", "ms", "--budget", "99%", "--out", tmp_path / "ms")
+    assert status == 0
+    assert "unit: ms; that of the schedules was flops\n" in text
+    assert "by the bundle's profile of this device; not measured anew" in text
+    assert eenet_rt.load(tmp_path / "ms").schedule.unit == "ms"
 
 
 def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:

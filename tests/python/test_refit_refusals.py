@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from conftest import TrainedBundle, refitted
 from eenet.bundles.bundle import file_entry
 from support import golden
 from support.bundles import contents, edit_manifest, list_files
@@ -137,6 +138,12 @@ def test_a_file_outside_the_folder_is_no_part_of_a_bundle(
         (("--budget", "200%"), "got '200%', expected a share of full cost of at most 100%"),
         (("--budget", "20%"), "budget 20% cannot be met"),
         (("--budget-ms", "nan"), "--budget-ms: got 'nan', expected a positive number"),
+        (
+            ("--budget-ms", "65%"),
+            "--budget-ms: got '65%', expected a positive number of ms; a share of full cost is given",
+        ),
+        (("--budget-ms", 2, "--unit", "flops"), "--budget-ms: --unit flops came with it, give --budget"),
+        (("--budget", "65%", "--unit", "flops"), "--costs: came in ms, the unit is flops, asked for: expected none"),
         (("--budget-ms", 2, 3, 2), "budget 2 came twice"),
         (("--budget-ms", 2, "--costs", "1,2"), "costs: got 2 numbers, expected 3"),
         (("--budget-ms", 2, "--costs", "1,3,2"), "expected positive numbers that rise"),
@@ -157,6 +164,27 @@ def test_wrong_arguments(
     assert message in error
     assert error.count("\n") == 1
     assert contents(spare) == before
+
+
+@pytest.mark.parametrize("option", ["--budget-ms", "--costs", "--measure"])
+def test_nothing_in_ms_where_the_unit_is_another(
+    option: str, tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = refitted(tiny, tmp_path / "tiny.eenet", "maximum", [1e6, 2e6, 4e6], [3e6], "flops")
+    before = contents(bundle)
+    given = {"--budget-ms": (2,), "--costs": (*COSTS, "--budget", "70%"), "--measure": ("--budget", "70%")}
+    status, _, error = run(capsys, "refit", bundle, option, *given[option])
+    assert status == 2
+    assert f"{option}: came in ms, the unit is flops, that of the bundle's schedules: expected " in error
+    assert error.endswith(", or --unit ms\n")
+    assert contents(bundle) == before
+
+
+def test_counted_costs_that_are_missing(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edit_manifest(spare, lambda m: m.update(profiles=[p for p in m["profiles"] if p["unit"] == "ms"]))
+    status, _, error = run(capsys, "refit", spare, "--unit", "params", "--budget", "70%")
+    assert status == 2
+    assert "tiny.eenet: has no costs in params, expected a profile of them" in error
 
 
 def test_a_folder_that_is_no_bundle_is_not_replaced(

@@ -74,6 +74,15 @@ def number(expected: str) -> Callable[[str], float]:
     return parse
 
 
+# How ``--costs`` is parsed.
+COSTS: dict[str, Any] = {
+    "type": listed(number("numbers with commas or blanks between")),
+    "nargs": "+",
+    "action": ExtendFlat,
+    "metavar": "COST",
+}
+
+
 def output_file(suffix: str) -> Callable[[str], Path]:
     """The type of an option that names a file to write, which ends in a suffix.
 
@@ -90,7 +99,7 @@ def output_file(suffix: str) -> Callable[[str], Path]:
 
 
 def add_budgets(
-    parser: ArgumentParser, *, what: str, required: bool = False, ms_alone: bool = False
+    parser: ArgumentParser, *, what: str, required: bool = False, of_bundle: bool = False
 ) -> argparse._MutuallyExclusiveGroup:
     """Adds ``--budget`` and ``--budget-ms`` for one or more budgets; `given_budgets` reads them.
 
@@ -98,18 +107,18 @@ def add_budgets(
         parser: gets the options.
         what: they are, for the help.
         required: at least one must come.
-        ms_alone: the command knows no other unit.
+        of_bundle: the unit is that of a bundle unless ``--unit`` comes; ``--budget-ms`` does not set it.
 
     Returns:
         The group, for options that exclude budgets.
     """
-    unit = "ms" if ms_alone else "the unit of the costs"
+    unit = "the unit of the schedules" if of_bundle else "the unit of the costs"
     budgets = parser.add_mutually_exclusive_group(required=required)
     budgets.add_argument(
         "--budget", type=listed(parse_budget), nargs="+", action=ExtendFlat, metavar="B",
         help=f"{what}: each a share of full cost, as 65%%, or a number in {unit}",
     )  # fmt: skip
-    short = "the same" if ms_alone else "short for --budget B --unit ms"
+    short = "the same, where that unit is ms" if of_bundle else "short for --budget B --unit ms"
     budgets.add_argument(
         "--budget-ms", type=listed(parse_budget_ms), nargs="+", action=ExtendFlat, metavar="B", help=short
     )
@@ -122,8 +131,8 @@ def given_budgets(arguments: argparse.Namespace) -> list[float | str]:
     Raises:
         UserError: ``--budget-ms`` came with another ``--unit``.
     """
-    unit = getattr(arguments, "unit", "ms")
-    if arguments.budget_ms and unit != "ms":
+    unit = arguments.unit
+    if arguments.budget_ms and unit not in (None, "ms"):
         raise UserError(f"--budget-ms: --unit {unit} came with it, give --budget")
     return list(arguments.budget_ms or arguments.budget or ())
 

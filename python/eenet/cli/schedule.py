@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import save_schedules
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import (
+    COSTS,
     ArgumentParser,
     ExtendFlat,
     add_budgets,
@@ -29,6 +29,7 @@ from eenet.cli.commands import (
     number,
     run_command,
 )
+from eenet.cli.refit import REFIT, add_refit
 from eenet.errors import UserError, counted
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
@@ -47,13 +48,12 @@ from eenet.predictions import Predictions
 from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
 from eenet.workflows.guarantee import check_bound, fit_within_accuracy_drop
-from eenet.workflows.profile import PROVIDERS, ProfileOptions
-from eenet.workflows.refit import RefitOptions, refit_bundle
 from eenet.workflows.summary import (
     budget_text,
     exit_accuracies,
     exits_line,
     schedule_line,
+    schedule_rows,
     warn_of_accuracy,
     warn_of_margins,
 )
@@ -126,26 +126,8 @@ def _parser() -> ArgumentParser:
     comparison.add_argument("--json", action="store_true", help="print the result as JSON")
     comparison.set_defaults(run=_compare)
 
-    _add_refit(commands)
+    add_refit(_command(commands, "refit", REFIT))
     return parser
-
-
-def _add_refit(commands: argparse._SubParsersAction[ArgumentParser]) -> None:
-    options = ProfileOptions()
-    refit = _command(commands, "refit", "fit the schedules of a bundle anew, for this device and other budgets")
-    refit.add_argument("bundle", type=Path, metavar="BUNDLE")
-    add_budgets(refit, what="mean cost per sample, the first one active", required=True, ms_alone=True)
-    costs = refit.add_mutually_exclusive_group()
-    costs.add_argument("--costs", **_COSTS, help="ms of leaving at each exit on this device: 0.83,1.69,2.46")
-    costs.add_argument("--measure", action="store_true", help="measure costs, also where the bundle has a profile")
-    refit.add_argument(
-        "--provider", choices=PROVIDERS, default=options.provider, help="that will run it (default: cpu)"
-    )
-    refit.add_argument("--threads", type=int, default=options.threads, help="of the runtime")
-    refit.add_argument("--repeats", type=int, default=options.repeats, help="timed runs of each exit")
-    refit.add_argument("--out", type=Path, help="bundle to write (default: BUNDLE is replaced)")
-    refit.add_argument("--json", action="store_true", help="print the result as JSON")
-    refit.set_defaults(run=_refit)
 
 
 def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, description: str) -> ArgumentParser:
@@ -153,7 +135,7 @@ def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, de
 
 
 def _add_costs(parser: ArgumentParser) -> None:
-    parser.add_argument("--costs", **_COSTS, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
+    parser.add_argument("--costs", **COSTS, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
     parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
 
 
@@ -161,10 +143,6 @@ def _budgets(arguments: argparse.Namespace) -> list[float]:
     """The budgets as they came, in the unit of the costs; none without such an option. Costs are checked as well."""
     check_costs(arguments.costs, len(arguments.costs))
     return feasible_budgets(given_budgets(arguments), arguments.costs, arguments.unit)
-
-
-_cost = number("numbers with commas or blanks between")
-_COSTS: dict[str, Any] = {"type": listed(_cost), "nargs": "+", "action": ExtendFlat, "metavar": "COST"}
 
 
 def _fit(arguments: argparse.Namespace) -> None:
@@ -197,7 +175,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     warn_of_accuracy(schedules, calibration_set)
     active = [s.budget for s in schedules].index(budgets[0])
     _save(arguments.out, schedules, validation, active)
-    _print_fitted(arguments, _rows(schedules, calibration_set), active, calibration_set)
+    _print_fitted(arguments, schedule_rows(schedules, calibration_set), active, calibration_set)
 
 
 def _save(path: Path, schedules: Sequence[eenet_rt.Schedule], validation: Predictions, active: int) -> None:
@@ -223,7 +201,7 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
             f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
         )
     bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
-    row = _rows([schedule], calibration_set)[0] | bound | {"delta": _delta(arguments)}
+    row = schedule_rows([schedule], calibration_set)[0] | bound | {"delta": _delta(arguments)}
     _print_fitted(arguments, [row], 0, calibration_set)
 
 
@@ -236,20 +214,6 @@ def _print_fitted(
     exits = exit_accuracies(calibration_set).tolist()
     result = {"schedules": rows, "active": active, "file": str(arguments.out)}
     print_json(result | {"exit_accuracy": exits, "full_depth_accuracy": exits[-1]})
-
-
-def _rows(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> list[dict[str, object]]:
-    return [
-        {
-            "policy": s.policy,
-            "budget": s.budget,
-            "margin": s.margin,
-            "calibration_samples": s.calibration_samples,
-            "calibration_shares": list(s.calibration_shares),
-            "accuracy": evaluate(calibration_set, s.exit_policy, s.costs).accuracy,
-        }
-        for s in schedules
-    ]
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -382,23 +346,6 @@ def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
         "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),
         "overspent": one.overspent(budgets),
     }
-
-
-def _refit(arguments: argparse.Namespace) -> None:
-    check_counts(arguments, "threads", "repeats")
-    options = RefitOptions(
-        budgets=tuple(given_budgets(arguments)),
-        costs=None if arguments.costs is None else tuple(arguments.costs),
-        measure=arguments.measure,
-        profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
-    )
-    say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
-    result = refit_bundle(arguments.bundle, arguments.out, options, say)
-    if arguments.json:
-        rows, profile = _rows(result.schedules, result.calibration_set), result.profile.to_json()
-        print_json({"bundle": str(result.bundle), "profile": profile, "active": result.active, "schedules": rows})
-    else:
-        print(f"wrote {result.bundle}, active {budget_text(result.schedules[result.active])}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from eenet.bundles.bundle import Bundle, file_entry, listed_files, reading, save
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import save_schedules
 from eenet.costs import CostProfile
-from eenet.errors import UserError
+from eenet.errors import Argument, ArgumentError, UserError
 from eenet.files import replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.outputs import check_replaceable
@@ -32,13 +32,18 @@ class RefitOptions:
     """What to refit to.
 
     Attributes:
-        budgets: at least one, the first one active; in ms, or as shares of full cost, as ``"65%"``.
+        budgets: at least one, the first one active; in the unit, or as shares of full cost, as ``"65%"``.
+        budget_ms: they are meant in ms, and refused where the unit is another.
+        unit: ``ms``, ``flops`` or ``params``; None: that of the bundle's schedules.
+            Operations and parameters were counted at export.
         costs: K costs of this device in ms; None: those of the bundle's profile, measured where it has none that fits.
-        measure: measure even so.
+        measure: measure even so; like given costs, only where the unit is ms.
         profile: how to measure; its threads and provider are part of the key of a profile.
     """
 
     budgets: tuple[Budget, ...]
+    budget_ms: bool = False
+    unit: str | None = None
     costs: tuple[float, ...] | None = None
     measure: bool = False
     profile: ProfileOptions = field(default_factory=ProfileOptions)
@@ -82,17 +87,20 @@ def _refit_undisturbed(
     bundle: Bundle, target: Path, options: RefitOptions, say: Callable[[str], None], unchanged: Callable[[], bool]
 ) -> RefitResult:
     fitted = _read_schedules(bundle)
+    unit = _unit(fitted, options)
     fit_set, calibration_set = _read_calibration(bundle)
     for part, samples in (("fit", fit_set), ("calibration", calibration_set)):
         check_predictions(samples, f"{bundle.folder.name}: {part} set")
     say(exits_line(calibration_set))
-    profile = _profile(bundle, options, say)
+    before = fitted[0].unit
+    say(f"unit: {unit}" + ("" if unit == before else f"; that of the schedules was {before}"))
+    profile = _profile(bundle, options, say) if unit == "ms" else _counted_profile(bundle, unit, say)
     costs = check_costs(profile.costs, bundle.num_exits)
-    wanted = feasible_budgets(options.budgets, costs.tolist(), "ms")
+    wanted = feasible_budgets(options.budgets, costs.tolist(), unit)
     budgets = _in_order(wanted)
     schedules = []
     for budget in budgets:
-        schedules.append(_refit(fitted, fit_set, calibration_set, costs, budget))
+        schedules.append(_refit(fitted, fit_set, calibration_set, costs, unit, budget))
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
     warn_of_margins(schedules)
     warn_of_accuracy(schedules, calibration_set)
@@ -101,7 +109,7 @@ def _refit_undisturbed(
         _copy(bundle, folder, link=target == bundle.folder)
         save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
         _save_manifest(bundle, folder, profile)
-        _check(folder, calibration_set, options.profile, wanted[0], say)
+        _check(folder, calibration_set, options.profile, (wanted[0], unit), say)
     return RefitResult(target, profile, schedules, active, calibration_set)
 
 
@@ -131,16 +139,43 @@ def _read_calibration(bundle: Bundle) -> tuple[Predictions, Predictions]:
     return fit_set, calibration_set
 
 
+def _unit(fitted: Sequence[eenet_rt.Schedule], options: RefitOptions) -> str:
+    """The unit to refit in; refuses what is in ms where that is another."""
+    unit = options.unit or fitted[0].unit
+    if unit == "ms":
+        return unit
+    came = {"budget_ms": options.budget_ms, "costs": options.costs is not None, "measure": options.measure}
+    for name, is_given in came.items():
+        if is_given:
+            whose = "asked for" if options.unit else "that of the bundle's schedules"
+            expected = "budgets in it or shares" if name == "budget_ms" else "none, for the bundle has the counted ones"
+            raise ArgumentError(
+                name, f"came in ms, the unit is {unit}, {whose}: expected {expected}, or ", Argument("unit"), " ms"
+            )
+    return unit
+
+
+def _counted_profile(bundle: Bundle, unit: str, say: Callable[[str], None]) -> CostProfile:
+    """Costs that hold on every device."""
+    with reading(bundle.folder / MANIFEST):
+        counted = next((CostProfile.from_json(entry) for entry in bundle.profiles if entry["unit"] == unit), None)
+    if counted is None:
+        raise UserError(f"{bundle.folder}: has no costs in {unit}, expected a profile of them; ms can be measured")
+    say(f"costs: exits at {_listed(counted.costs)} {unit}, as counted at export")
+    return counted
+
+
 def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) -> CostProfile:
     """Costs of this device: given, the bundle's, or measured."""
     threads, provider = options.profile.threads, options.profile.provider
     here = CostProfile.of_this_device(options.costs or (), threads, provider=provider)
     if options.costs is not None:
+        say(f"costs: exits at {_listed(here.costs)} ms, as given")
         return here
     with reading(bundle.folder / MANIFEST):
         known = next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
     if known is not None and not options.measure:
-        say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device")
+        say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device; not measured anew")
         return known
     repeats = options.profile.repeats
     say(f"measure: {repeats} runs to each exit")
@@ -153,7 +188,7 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
 
 
 def _listed(costs: Sequence[float]) -> str:
-    return " ".join(f"{cost:.3f}" for cost in costs)
+    return " ".join(f"{cost:.3f}" if cost < 1e4 else f"{cost:.4g}" for cost in costs)
 
 
 def _in_order(budgets: Sequence[float]) -> list[float]:
@@ -170,13 +205,14 @@ def _refit(
     fit_set: Predictions,
     calibration_set: Predictions,
     costs: Floats,
+    unit: str,
     budget: float,
 ) -> eenet_rt.Schedule:
     """A schedule by the policy, and with the combiner, of the one whose budget is nearest as a share of full cost."""
     share = budget / costs[-1]
     nearest = min(fitted, key=lambda schedule: abs(schedule.budget / schedule.costs[-1] - share))
     scheduler = create_scheduler(nearest.policy, combiner=nearest.exit_policy.combiner)
-    return scheduler.refit(nearest, fit_set, calibration_set, costs, budget).schedule("ms")
+    return scheduler.refit(nearest, fit_set, calibration_set, costs, budget).schedule(unit)
 
 
 def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:
@@ -189,15 +225,21 @@ def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:
 
 
 def _save_manifest(bundle: Bundle, folder: Path, profile: CostProfile) -> None:
-    others = [entry for entry in bundle.profiles if not profile.same_key(entry)]
+    profiles = bundle.profiles
+    if profile.unit == "ms":  # what was counted is there already, and stays
+        profiles = [profile.to_json(), *(entry for entry in profiles if not profile.same_key(entry))]
     files = {**bundle.files, SCHEDULES: file_entry((folder / SCHEDULES).read_bytes())}
-    save_manifest(folder, {**bundle.manifest, "profiles": [profile.to_json(), *others], "files": files})
+    save_manifest(folder, {**bundle.manifest, "profiles": profiles, "files": files})
 
 
 def _check(
-    folder: Path, calibration_set: Predictions, profile: ProfileOptions, active: float, say: Callable[[str], None]
+    folder: Path,
+    calibration_set: Predictions,
+    profile: ProfileOptions,
+    active: tuple[float, str],
+    say: Callable[[str], None],
 ) -> None:
-    """Reads back what was written; ``active`` is the budget in force."""
+    """Reads back what was written; ``active`` is the budget in force, and its unit."""
     file = eenet_rt.read_schedules(str(folder / SCHEDULES))
     for schedule in file.schedules:
         check_schedule(schedule, calibration_set)
@@ -207,6 +249,8 @@ def _check(
         # Not the fault of anything written here: the segments are those of the old bundle.
         say(f"check: schedules; segments could not be opened here: {error}")
         return
-    if runtime.schedule is None or runtime.schedule.budget != active:
-        raise UserError(f"verify: the schedule in force is {runtime.schedule!r}, expected that for {active:g} ms")
+    if runtime.schedule is None or runtime.schedule.budget != active[0]:
+        raise UserError(
+            f"verify: the schedule in force is {runtime.schedule!r}, expected that for {active[0]:g} {active[1]}"
+        )
     say("check: the bundle loads, its schedules keep their budgets on the calibration set")

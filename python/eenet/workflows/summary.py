@@ -69,6 +69,22 @@ def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Pr
         )  # fmt: skip
 
 
+def schedule_rows(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> list[dict[str, object]]:
+    """What JSON says of schedules, in their order."""
+    return [
+        {
+            "policy": s.policy,
+            "budget": s.budget,
+            "unit": s.unit,
+            "margin": s.margin,
+            "calibration_samples": s.calibration_samples,
+            "calibration_shares": list(s.calibration_shares),
+            "accuracy": evaluate(calibration_set, s.exit_policy, s.costs).accuracy,
+        }
+        for s in schedules
+    ]
+
+
 def warn_of_margins(schedules: Sequence[eenet_rt.Schedule]) -> None:
     """Says how much of the budgets few calibration samples cost, and how many would do."""
     worst = max(schedules, key=lambda schedule: schedule.margin / schedule.budget)
