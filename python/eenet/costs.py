@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import eenet_rt
 
@@ -15,6 +15,8 @@ _KEY = ("device", "provider", "precision", "threads", "batch")
 class CostProfile:
     """Measured or computed cost of each exit; see ``docs/spec/format.md`` for the fields."""
 
+    UNSTEADY: ClassVar[float] = 1.3  # spread from which on other work ran beside the measurement
+
     unit: str
     costs: tuple[float, ...]
     static: float | None = None
@@ -23,6 +25,12 @@ class CostProfile:
     precision: str | None = None
     threads: int | None = None
     batch: int | None = None
+    spread: float | None = None
+
+    @property
+    def unsteady(self) -> bool:
+        """Whether other work disturbed the measurement."""
+        return self.spread is not None and self.spread > self.UNSTEADY
 
     @classmethod
     def of_this_device(
@@ -46,7 +54,10 @@ class CostProfile:
             return profile
         device, provider, precision = (str(entry[name]) for name in ("device", "provider", "precision"))
         threads, batch = int(entry["threads"]), int(entry["batch"])
-        return replace(profile, device=device, provider=provider, precision=precision, threads=threads, batch=batch)
+        spread = None if entry.get("spread") is None else float(entry["spread"])
+        return replace(
+            profile, device=device, provider=provider, precision=precision, threads=threads, batch=batch, spread=spread
+        )
 
     def same_key(self, entry: dict[str, Any]) -> bool:
         """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""
@@ -55,4 +66,5 @@ class CostProfile:
     def to_json(self) -> dict[str, Any]:
         """The object of the manifest; a profile that holds everywhere has no key."""
         value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}
-        return value | {name: getattr(self, name) for name in _KEY if getattr(self, name) is not None}
+        names = (*_KEY, "spread")
+        return value | {name: getattr(self, name) for name in names if getattr(self, name) is not None}

@@ -243,8 +243,30 @@ def test_another_unit_is_asked_for(spare: Path, tmp_path: Path, capsys: pytest.C
     status, text, _ = run(capsys, "refit", spare, "--unit", "ms", "--budget", "99%", "--out", tmp_path / "ms")
     assert status == 0
     assert "unit: ms; that of the schedules was flops\n" in text
-    assert "by the bundle's profile of this device; not measured anew" in text
+    assert "by the bundle's profile of this device; --measure measures anew" in text
     assert eenet_rt.load(tmp_path / "ms").schedule.unit == "ms"
+
+
+def test_costs_of_a_busy_machine_are_not_taken_in_silence(
+    spare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for spread, warned in ((1.3, False), (2.25, True)):
+        manifest = json.loads((spare / "manifest.json").read_text())
+        manifest["profiles"][0]["spread"] = spread
+        (spare / "manifest.json").write_text(json.dumps(manifest))
+        status, text, error = run(capsys, "refit", spare, "--budget", "80%")
+        assert status == 0
+        assert "by the bundle's profile of this device; --measure measures anew" in text
+        assert ("costs of the bundle's profile: medians are up to 2.25 times" in error) == warned
+        assert ("`eenet-schedule refit BUNDLE --measure --budget 65%`" in error) == warned
+    assert json.loads((spare / "manifest.json").read_text())["profiles"][0]["spread"] == 2.25
+    # Exits in 2 and 4 ms, and in the fastest tenth of their runs in 1 and 3.
+    answer = subprocess.CompletedProcess([], 0, "[[2, 4, 5], [1, 3, 5]]", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    status, _, error = run(capsys, "refit", spare, "--measure", "--budget", "80%", "--json")
+    assert "measure: medians are up to 2.00 times the fastest tenth" in error
+    profile = json.loads((spare / "manifest.json").read_text())["profiles"][0]
+    assert (profile["costs"], profile["spread"]) == ([2, 4, 5], 2)
 
 
 def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_BUSY = r"eenet-\w+: warning: measure: the median of \S+ ms is \S+ times the fastest .* measure again on a quiet one"
+_BUSY = r"eenet-\w+: warning: measure: medians are up to \S+ times the fastest .* measure again on a quiet one: .*"
 
 
 def lines_but_busy(error: str) -> list[str]:

@@ -11,8 +11,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ _ERROR = "measure: error: "  # how the measuring process begins its message
 _WARM_UP = 20
 _NOISE_SAMPLES = 8
 _LITTLE_LOAD = 0.3
-_UNSTEADY = 1.3  # median over the fastest tenth, above which a machine was busy
 
 _log = logging.getLogger(__name__)
 
@@ -110,20 +108,23 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
         reason = (done.stderr.strip().splitlines() or [f"it ended with status {done.returncode}"])[-1]
         raise UserError(f"{bundle.name} cannot be measured: {reason.removeprefix(_ERROR)}")
     medians, fast = json.loads(done.stdout)
-    _warn_if_unsteady(medians, fast)
+    # Where runs differ, it is not for what they compute: they take the same way through the network every time.
+    spread = float(np.max(np.divide(medians, fast)))
     static = None if static_bundle is None else medians.pop()
     costs = np.maximum.accumulate(medians).tolist()
-    return CostProfile.of_this_device(costs, options.threads, static, options.provider)
+    profile = CostProfile.of_this_device(costs, options.threads, static, options.provider)
+    profile = replace(profile, spread=round(spread, 2))
+    warn_if_unsteady(profile, "measure")
+    return profile
 
 
-def _warn_if_unsteady(medians: Sequence[float], fast: Sequence[float]) -> None:
-    """Where runs differ, it is not for what they compute: they take the same way through the network every time."""
-    worst = max(range(len(medians)), key=lambda i: medians[i] / fast[i])
-    if medians[worst] > _UNSTEADY * fast[worst]:
+def warn_if_unsteady(profile: CostProfile, what: str) -> None:
+    """Says that costs were measured on a busy machine, and how to measure them anew; ``what`` begins the message."""
+    if profile.unsteady:
         _log.warning(
-            "measure: the median of %.3g ms is %.1f times the fastest tenth of the same runs (%.3g ms): other work ran "
-            "beside it; costs and budgets in ms are those of a busy machine, measure again on a quiet one",
-            medians[worst], medians[worst] / fast[worst], fast[worst],
+            "%s: medians are up to %.2f times the fastest tenth of the same runs: other work ran beside them; costs "
+            "and budgets in ms are those of a busy machine, measure again on a quiet one: `eenet-schedule refit BUNDLE "
+            "--measure --budget 65%%`, with the budgets of yours", what, profile.spread,
         )  # fmt: skip
 
 

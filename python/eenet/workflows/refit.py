@@ -22,7 +22,7 @@ from eenet.policies.calibration import Floats, check_schedule
 from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
-from eenet.workflows.profile import ProfileOptions, measure, noise_inputs
+from eenet.workflows.profile import ProfileOptions, measure, noise_inputs, warn_if_unsteady
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
@@ -175,7 +175,9 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
     with reading(bundle.folder / MANIFEST):
         known = next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
     if known is not None and not options.measure:
-        say(f"costs: exits at {_listed(known.costs)} ms, by the bundle's profile of this device; not measured anew")
+        listed = _listed(known.costs)
+        say(f"costs: exits at {listed} ms, by the bundle's profile of this device; --measure measures anew")
+        warn_if_unsteady(known, "costs of the bundle's profile")
         return known
     repeats = options.profile.repeats
     say(f"measure: {repeats} runs to each exit")
