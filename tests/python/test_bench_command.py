@@ -51,6 +51,18 @@ def test_progress_says_what_is_left(
     assert lines[-1].startswith("time: 375 of 407 samples, batches of 16, about 0 s left")
 
 
+def test_runs_end_in_time(tiny: TrainedBundle, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--repeats", "100000", "--batch", "1", "16", "--seconds", "0.5"]
+    assert main([str(tiny.path), *options, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    runs = [result["exits"]["runs"], *(batch["runs"] for batch in result["batches"])]
+    assert all(10 <= count < 100000 for count in runs)
+    assert main([str(tiny.path), "--repeats", "100000", "--batch", "16", "--seconds", "1e-9"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].endswith("of 10 runs")
+    assert any(re.match(r" +16 +10 ", line) for line in lines)
+
+
 def test_on_real_samples(tiny: TrainedBundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     np.savez(tmp_path / "x.npz", image=tiny.inputs[:64])
     runtime = eenet_rt.load(tiny.path)
@@ -81,7 +93,7 @@ def test_planned_policy_leaves_as_planned(densenet121: TrainedBundle) -> None:
 
 
 def batch(size: int, saved: float, decision: float) -> BatchTimes:
-    return BatchTimes(size, [1.0, 0.5], 1.0, 2.0, [0.0, saved], decision)
+    return BatchTimes(size, [1.0, 0.5], 1.0, 2.0, [0.0, saved], decision, 10)
 
 
 def test_pays_from_where_it_goes_on_paying() -> None:
@@ -99,6 +111,7 @@ def test_pays_from_where_it_goes_on_paying() -> None:
         (["--repeats", "0"], "--repeats: got 0, expected 1 to 1000000"),
         (["--repeats", "100000000000"], "--repeats: got 100000000000, expected 1 to 1000000"),
         (["--threads", "2147483648"], "--threads: got 2147483648, expected 1 to 1024"),
+        (["--seconds", "0"], "--seconds: got 0, expected more than 0"),
         (["--budget", "1e-9"], "--budget: got 1e-09 ms, the smallest of the schedules is"),
         (["--inputs", "nowhere.npz"], "nowhere.npz"),
     ],

@@ -14,16 +14,16 @@ import eenet_rt
 from eenet.budgets import BUDGET_HELP, Budget, parse_budget, within_budget
 from eenet.bundles.bundle import Bundle, reading
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, check_counts, run_command
+from eenet.cli.commands import ArgumentParser, check_counts, number, run_command
 from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.progress import Progress
 from eenet.workflows.bench import (
     BatchTimes,
+    Effort,
     ExitTimes,
     measure_batches,
     measure_exits,
-    number_of_samples,
     planned_policy,
 )
 from eenet.workflows.profile import PROVIDERS, Inputs, MachineLoad, noise_inputs
@@ -61,13 +61,19 @@ def _parser() -> ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="to time (default: cpu)")
     parser.add_argument("--threads", type=int, default=1, help="of the runtime")
-    parser.add_argument("--repeats", type=int, default=200, help="timed runs of each exit and batch size")
+    parser.add_argument("--repeats", type=int, default=200, help="timed runs of each exit and batch size, at most")
+    parser.add_argument(
+        "--seconds", type=number("seconds, as 10"), default=10.0, metavar="S",
+        help="runs of one batch size end after so long, when there are at least ten",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
 
 def _bench(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads", "repeats")
+    if not arguments.seconds > 0:
+        raise UserError(f"--seconds: got {arguments.seconds:g}, expected more than 0")
     machine = MachineLoad.now()
     if machine.busy(arguments.threads):
         _log.warning("%s: other work runs beside, and makes times longer than they are", machine)
@@ -88,9 +94,10 @@ def _bench(arguments: argparse.Namespace) -> None:
         policy = planned_policy(runtime, inputs, schedule)
     else:
         inputs, policy = _read_inputs(arguments.inputs, runtime), schedule.exit_policy
-    with Progress("time", number_of_samples(runtime.num_exits, sizes, arguments.repeats), "samples") as progress:
-        exits = measure_exits(runtime, inputs, arguments.repeats, progress)
-        batches = measure_batches(runtime, inputs, policy, sizes, arguments.repeats, progress)
+    effort = Effort(arguments.repeats, arguments.seconds)
+    with Progress("time", effort.samples(runtime.num_exits, sizes), "samples") as progress:
+        exits = measure_exits(runtime, inputs, effort, progress)
+        batches = measure_batches(runtime, inputs, policy, sizes, effort, progress)
     if arguments.json:
         print_json(_as_json(arguments.bundle, runtime, schedule, exits, batches) | {"machine": vars(machine)})
     else:
@@ -162,17 +169,18 @@ def _print(
     batches: Sequence[BatchTimes],
 ) -> None:
     print(f"{path.name}: {runtime.provider_version}, {runtime.threads} thread(s), {eenet_rt.device_name()}")
-    print("exit    p50 ms    p90 ms    p99 ms")
+    print(f"exit    p50 ms    p90 ms    p99 ms   of {exits.runs} runs")
     for k, times in enumerate(zip(exits.p50_ms, exits.p90_ms, exits.p99_ms, strict=True)):
         print(f"{k:>4}", *(f"{ms:>9.3f}" for ms in times))
     print(f"outside the inference library: {exits.outside_us:.1f} us per exit")
     print(f"batches, schedule for {schedule.budget:.4g} {schedule.unit}; ms per sample, and what each segment saves")
     segments = range(1, runtime.num_exits)
-    print("batch     early      full  speed-up ", *(f"segment {k}" for k in segments))
+    print("batch  runs     early      full  speed-up ", *(f"segment {k}" for k in segments))
     for b in batches:
         saved = (f"{b.saved_ms[k] / b.size:>9.4f}" for k in segments)
         print(
-            f"{b.size:>5} {b.early_ms / b.size:>9.3f} {b.full_ms / b.size:>9.3f} {b.full_ms / b.early_ms:>8.2f}x ",
+            f"{b.size:>5} {b.runs:>5} {b.early_ms / b.size:>9.3f} {b.full_ms / b.size:>9.3f}"
+            f" {b.full_ms / b.early_ms:>8.2f}x ",
             *saved,
         )
     for k in segments:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from eenet.workflows.profile import Inputs
 
 Floats = NDArray[np.float64]
 _WARM_UP = 3
+_LEAST_RUNS = 10  # however long they take: fewer have no quantiles
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class ExitTimes:
         p90_ms: 90 % quantile.
         p99_ms: 99 % quantile.
         outside_us: median time to the last exit outside the inference library, in microseconds for each exit passed.
+        runs: of each exit.
     """
 
     p50_ms: list[float]
     p90_ms: list[float]
     p99_ms: list[float]
     outside_us: float
+    runs: int
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class BatchTimes:
         full_ms: of the batch.
         saved_ms: in each segment, what it takes at full depth less what it took with early exits.
         decision_ms: what the decisions after one exit take: scoring, and moving the samples that stay.
+        runs: with early exits, and as many without.
     """
 
     size: int
@@ -52,38 +57,55 @@ class BatchTimes:
     full_ms: float
     saved_ms: list[float]
     decision_ms: float
+    runs: int
 
     def pays(self, segment: int) -> bool:
         """Whether deciding before this segment saves more in it than it takes."""
         return self.saved_ms[segment] > self.decision_ms
 
 
-def number_of_samples(num_exits: int, sizes: Sequence[int], repeats: int) -> int:
-    """Samples that `measure_exits` and `measure_batches` run, which is what their progress counts."""
-    return (_WARM_UP + repeats) * (num_exits + 2 * sum(sizes))
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure one thing: so many runs, or fewer where they take longer than so many seconds."""
+
+    repeats: int
+    seconds: float
+
+    def runs(self, samples: int, progress: Progress, note: str) -> Iterator[int]:
+        """The numbers of the runs, negative ones to warm up; runs that are left out count as done."""
+        begin = time.monotonic()
+        for i in range(-_WARM_UP, self.repeats):
+            if i >= _LEAST_RUNS and time.monotonic() - begin > self.seconds:
+                progress.advance(samples * (self.repeats - i), note)
+                return
+            yield i
+            progress.advance(samples, note)
+
+    def samples(self, num_exits: int, sizes: Sequence[int]) -> int:
+        """How many `measure_exits` and `measure_batches` run at most, which is what their progress counts."""
+        return (_WARM_UP + self.repeats) * (num_exits + 2 * sum(sizes))
 
 
-def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, repeats: int, progress: Progress) -> ExitTimes:
+def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, effort: Effort, progress: Progress) -> ExitTimes:
     """Times of single samples, the exits in turn.
 
     Args:
         runtime: what to time.
         inputs: samples, ``{name: (N, ...)}``, gone through in turn.
-        repeats: of each exit.
+        effort: for all exits.
         progress: is told of every sample.
     """
-    times, outside = np.zeros((repeats, runtime.num_exits)), np.zeros(repeats)
-    for i in range(-_WARM_UP, repeats):
+    rows = []
+    for i in effort.runs(runtime.num_exits, progress, "single samples"):
         sample = take(inputs, i, 1, batch=False)
-        for k in range(runtime.num_exits):
-            result = runtime.infer(sample, forced_exit=k)
-            if i >= 0:
-                times[i, k] = result.latency_ms
+        results = [runtime.infer(sample, forced_exit=k) for k in range(runtime.num_exits)]
         if i >= 0:
-            outside[i] = result.latency_ms - result.backend_ms
-        progress.advance(runtime.num_exits, "single samples")
-    p50, p90, p99 = np.percentile(times, [50, 90, 99], axis=0)
-    return ExitTimes(p50.tolist(), p90.tolist(), p99.tolist(), float(1e3 * np.median(outside) / runtime.num_exits))
+            outside = results[-1].latency_ms - results[-1].backend_ms
+            rows.append([*(result.latency_ms for result in results), outside])
+    times = np.array(rows)
+    p50, p90, p99 = np.percentile(times[:, :-1], [50, 90, 99], axis=0)
+    outside_us = float(1e3 * np.median(times[:, -1]) / runtime.num_exits)
+    return ExitTimes(p50.tolist(), p90.tolist(), p99.tolist(), outside_us, len(rows))
 
 
 def measure_batches(
@@ -91,7 +113,7 @@ def measure_batches(
     inputs: Inputs,
     policy: eenet_rt.ExitPolicy,
     sizes: Sequence[int],
-    repeats: int,
+    effort: Effort,
     progress: Progress,
 ) -> list[BatchTimes]:
     """Batches of several sizes.
@@ -101,10 +123,10 @@ def measure_batches(
         inputs: samples, ``{name: (N, ...)}``, gone through in turn.
         policy: which lets samples leave.
         sizes: of the batches.
-        repeats: of each size.
+        effort: for each size.
         progress: is told of every sample.
     """
-    return [_measure_batch(runtime, inputs, policy, size, repeats, progress) for size in sizes]
+    return [_measure_batch(runtime, inputs, policy, size, effort, progress) for size in sizes]
 
 
 def _measure_batch(
@@ -112,30 +134,28 @@ def _measure_batch(
     inputs: Inputs,
     policy: eenet_rt.ExitPolicy,
     size: int,
-    repeats: int,
+    effort: Effort,
     progress: Progress,
 ) -> BatchTimes:
     segments = runtime.num_exits
-    early, full = np.zeros((repeats, segments)), np.zeros((repeats, segments))
-    latency, outside = np.zeros((repeats, 2)), np.zeros((repeats, 2))
-    reached = np.zeros(segments)
-    for i in range(-_WARM_UP, repeats):
+    rows: list[tuple[Floats, Floats, list[float], list[float], Floats]] = []
+    for i in effort.runs(2 * size, progress, f"batches of {size}"):
         batch = take(inputs, i * size, size, batch=True)
         results = runtime.infer_batch(batch, policy=policy), runtime.infer_batch(batch, policy=None)
-        progress.advance(2 * size, f"batches of {size}")
         if i < 0:
             continue
-        for row, result in zip((early, full), results, strict=True):
-            row[i, : len(result.segment_ms)] = result.segment_ms
-        latency[i] = [result.latency_ms for result in results]
-        outside[i] = [result.latency_ms - result.backend_ms for result in results]
-        reached += (results[0].exits[:, None] >= np.arange(segments)).mean(axis=0) / repeats
+        spent = [np.pad(result.segment_ms, (0, segments - len(result.segment_ms))) for result in results]
+        latencies = [result.latency_ms for result in results]
+        outsides = [result.latency_ms - result.backend_ms for result in results]
+        reached = (results[0].exits[:, None] >= np.arange(segments)).mean(axis=0)
+        rows.append((spent[0], spent[1], latencies, outsides, reached))
+    early, full, latency, outside, reached = map(np.array, zip(*rows, strict=True))
     # Means over batches, for a batch may leave as a whole; the median of a segment would then be 0 or everything.
     early_ms, full_ms = _trimmed_mean(latency)
     decisions = max(1.0, float(np.mean((early > 0).sum(axis=1))) - 1)
-    spent = float(np.median(outside[:, 0] - outside[:, 1]))
+    deciding = max(0.0, float(np.median(outside[:, 0] - outside[:, 1])) / decisions)
     saved = _trimmed_mean(full) - _trimmed_mean(early)
-    return BatchTimes(size, reached.tolist(), early_ms, full_ms, saved.tolist(), max(0.0, spent / decisions))
+    return BatchTimes(size, reached.mean(axis=0).tolist(), early_ms, full_ms, saved.tolist(), deciding, len(rows))
 
 
 def _trimmed_mean(times: Floats) -> Floats:
