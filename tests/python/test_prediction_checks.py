@@ -54,6 +54,21 @@ def swapped(labels: np.ndarray) -> np.ndarray:
     return names[labels]
 
 
+def three_rotated(predictions: Predictions) -> Predictions:
+    """Of three classes, whose labels are one further; the one that is called right is mostly the least likely."""
+    some = predictions[np.isin(predictions.labels, [0, 3, 8])]
+    order = np.array([0, 3, 8])
+    logits = np.ascontiguousarray(some.logits[:, :, order])
+    labels = (np.searchsorted(order, some.labels) + 1) % 3
+    return Predictions(logits, labels, some.index, ("airplane", "cat", "ship"), None)
+
+
+def two_swapped(predictions: Predictions) -> Predictions:
+    some = predictions[np.isin(predictions.labels, [0, 3])]
+    logits = np.ascontiguousarray(some.logits[:, :, [0, 3]])
+    return Predictions(logits, (some.labels == 0).astype(np.int64), some.index, ("airplane", "cat"), None)
+
+
 def long_tail(predictions: Predictions) -> Predictions:
     rows = [np.flatnonzero(predictions.labels == c)[: 4 + int(250 * 0.6**c)] for c in range(10)]
     return predictions[np.concatenate(rows)]
@@ -87,6 +102,8 @@ def test_logarithms_of_probabilities_are_logits(good: Predictions, caplog: pytes
         (with_logits(lambda x: np.concatenate([x[:, :2], probabilities(x)[:, 2:]], 1)), "exit 2 are probabilities"),
         (with_logits(lambda x: -x), "lowest logit of the last exit is that of the label in 9.* which are not negated"),
         (with_labels(lambda y: (y + 1) % 10), r"right on 0\.\d %.* on 9.* renumbered \(label = answer \+ 1\)"),
+        (three_rotated, r"renumbered \(label = answer \+ 1\): labels and logits do not number the classes alike$"),
+        (two_swapped, "do not number the classes alike, or the logits are negated$"),
         (lambda p: p[p.labels == 8], "v: all .* samples are of class 'ship': policies fitted on them would answer"),
         (lambda p: p[:19], "v: 19 samples of 10 classes, expected at least 20"),
     ],

@@ -188,12 +188,6 @@ def _check_numbering(predictions: Predictions, right: NDArray[np.bool_], name: s
     """Whether answers were right if they were only called otherwise; the renaming is found on one half each."""
     answers, labels = predictions.logits[:, -1].argmax(axis=1), predictions.labels
     lowest = predictions.logits[:, -1].argmin(axis=1) == labels
-    if lowest.mean() > 0.5 and _paired(lowest, right[:, -1])[1] > _SIGNIFICANT:
-        raise UserError(
-            f"{name}: the lowest logit of the last exit is that of the label in {100 * lowest.mean():.1f} % of "
-            f"{len(labels)} samples, the highest in {100 * right[:, -1].mean():.1f} %: expected logits or "
-            "log-probabilities, which are not negated"
-        )
     own = np.arange(predictions.num_classes)
     labelled = np.isin(own, labels)  # answers of no sample's class stay: there is nothing to rename them by
     halves = np.random.default_rng(0).permutation(len(labels)) % 2
@@ -203,6 +197,13 @@ def _check_numbering(predictions: Predictions, right: NDArray[np.bool_], name: s
         np.add.at(table, (answers[halves != half], labels[halves != half]), 1)
         name_of = np.where(table.any(axis=1) & labelled, table.argmax(axis=1), own)
         renamed[halves == half] = name_of[answers[halves == half]]
+    # Where a class is mostly the lowest of another one's samples, renaming explains more than negation does.
+    if lowest.mean() > max(0.5, (renamed == labels).mean()) and _paired(lowest, right[:, -1])[1] > _SIGNIFICANT:
+        raise UserError(
+            f"{name}: the lowest logit of the last exit is that of the label in {100 * lowest.mean():.1f} % of "
+            f"{len(labels)} samples, the highest in {100 * right[:, -1].mean():.1f} %: expected logits or "
+            "log-probabilities, which are not negated"
+        )
     gain, deviations = _paired(renamed == labels, right[:, -1])
     if gain < _RENUMBERED or deviations < _SIGNIFICANT:
         return False
@@ -215,7 +216,7 @@ def _check_numbering(predictions: Predictions, right: NDArray[np.bool_], name: s
     message = (
         f"{name}: full depth is right on {100 * accuracy:.1f} % of {len(labels)} samples, but on "
         f"{100 * possible:.1f} % once its answers are renumbered ({how}): labels and logits do not number the classes "
-        "alike"
+        f"alike{', or the logits are negated' if predictions.num_classes == 2 else ''}"
     )
     if accuracy < possible / 2:
         raise UserError(message)
@@ -240,8 +241,9 @@ def _check_chance(predictions: Predictions, right: NDArray[np.bool_], name: str)
             )
     if at_chance:
         _log.warning(
-            "%s: accuracy at chance, as far as %d samples tell: %s; are labels and logits of the same samples, and is "
-            "the network trained?", name, samples, "; ".join(at_chance[:_LISTED]),
+            "%s: accuracy at chance, as far as %d samples tell: %s; is the network trained, long enough and at a "
+            "learning rate that suits it, and are labels and logits of the same samples?",
+            name, samples, "; ".join(at_chance[:_LISTED]),
         )  # fmt: skip
 
 
