@@ -106,5 +106,9 @@ def test_sets_are_checked_against_each_other(caplog: pytest.LogCaptureFixture) -
     test = pattern(400, 4, seed=1)
     (shift,) = warnings_of(caplog, train, test=test[(test.labels != 0) | (test.index < 20)])
     assert "23 % of it would have to be of another class" in shift
+    rare, frequent = np.flatnonzero(train.labels == 0)[:10], np.flatnonzero(train.labels > 0)
+    (imbalance,) = warnings_of(caplog, train[np.concatenate([rare, frequent])])
+    assert "training set: classes have from 10 images ('class_0') to 75 images ('class_" in imbalance
+    assert "), 7.5 : 1; the network will answer with the frequent ones" in imbalance
     with pytest.raises(UserError, match="training set: no image of 'class_3'"):
         check_sets(train[train.labels < 3], {})

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
-from eenet.errors import UserError, shorten
+from eenet.errors import UserError, counted, shorten
 from eenet.prediction_checks import label_shift
 
 _LEAST_TRAINING, _LEAST_VALIDATION, _LEAST_OTHER = 2, 4, 2  # images of a class; validation is halved once more
+_MOST_IMBALANCE = 5.0
 _MOST_SHIFT, _MOST_CHANCE = 0.05, 0.001  # of class shares: how far, and how likely by chance
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def check_sets(train: ImageSet, others: Mapping[str, ImageSet]) -> None:
     if missing:
         raise UserError(f"training set: no image of {shorten(missing)}, expected some of every class")
     _check_counts("training", train, _LEAST_TRAINING)
+    _check_balance(train)
     known = {digest: row for row, digest in reversed(list(enumerate(train.digests().tolist())))}
     for name, images in others.items():
         _check_counts(name, images, _LEAST_VALIDATION if name == "validation" else _LEAST_OTHER)
@@ -60,4 +62,16 @@ def _check_counts(name: str, images: ImageSet, least: int) -> None:
         _log.warning(
             "%s set: fewer than %d images of %d of %d classes: %s", name, least, len(few), len(images.class_names),
             shorten(few),
+        )  # fmt: skip
+
+
+def _check_balance(train: ImageSet) -> None:
+    counts = _counts(train)
+    low, high = int(counts.argmin()), int(counts.argmax())
+    if counts[high] > _MOST_IMBALANCE * counts[low]:
+        _log.warning(
+            "training set: classes have from %s (%r) to %s (%r), %.3g : 1; the network will answer with the frequent "
+            "ones where it is not sure, and schedules are for these shares", counted(int(counts[low]), "image"),
+            train.class_names[low], counted(int(counts[high]), "image"), train.class_names[high],
+            counts[high] / counts[low],
         )  # fmt: skip
