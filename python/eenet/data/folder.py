@@ -35,6 +35,8 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 # Folders of these names are sets, not classes: one floor too high was given.
 _SETS = frozenset(["train", "training", "test", "testing", "val", "valid", "validation", "eval"])
 _MOST_NAMED = 8
+# What to do about images of another size, where they are not to be resized.
+HOW_TO_RESIZE = "; the bundle declares no resizing: bring them to that size as the images of training were"
 
 _log = logging.getLogger(__name__)
 
@@ -76,8 +78,8 @@ def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False)
     failed = _read_all(root, listing.files, images, exact)
     sizes = [f"{file}: {problem}" for file, problem in failed.items() if isinstance(problem, _OtherSize)]
     if sizes:
-        have = "has" if len(sizes) == 1 else "have"
-        raise UserError(f"{root}: {len(sizes)} of {len(listing.files)} images {have} another size; {sizes[0]}")
+        have = f"{len(sizes)} of {len(listing.files)} images {'has' if len(sizes) == 1 else 'have'} another size"
+        raise UserError(f"{root}: {have}; {sizes[0]}{HOW_TO_RESIZE}")
     if failed:
         _tell_unreadable(root, failed, len(listing.files))
     whole = np.array([file not in failed for file in listing.files], bool)
@@ -174,7 +176,7 @@ def _read(root: Path, out: NDArray[np.uint8], exact: bool, row: int, file: str) 
             upright = ImageOps.exif_transpose(image)
             height, width = out.shape[1:3]
             if exact and upright.size != (width, height):
-                return _OtherSize(f"{upright.width} x {upright.height} came, {width} x {height} expected, not resized")
+                return _OtherSize(f"{upright.width} x {upright.height} came, {width} x {height} expected")
             out[row] = resize(_as_rgb(upright), (height, width))
     except Exception as error:  # decoders raise whatever they please on damaged files
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

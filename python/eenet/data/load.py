@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eenet.data.folder import read_folder
+from eenet.data.folder import HOW_TO_RESIZE, read_folder
 from eenet.data.image_set import ImageSet
 from eenet.data.memory import check_memory
 from eenet.data.npz import read_npz
@@ -61,7 +61,7 @@ def _resized(images: ImageSet, size: tuple[int, int], name: str, exact: bool) ->
     if (height, width) == size:
         return images
     if exact:
-        raise UserError(f"{name}: images of {width} x {height} came, {size[1]} x {size[0]} expected, not resized")
+        raise UserError(f"{name}: images of {width} x {height} came, {size[1]} x {size[0]} expected{HOW_TO_RESIZE}")
     with extra("images"):
         from PIL import Image
     check_memory(name, len(images), size)
