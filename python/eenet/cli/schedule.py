@@ -82,7 +82,10 @@ def _parser() -> ArgumentParser:
         help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
     )  # fmt: skip
     fit.add_argument("--delta", type=float, help=f"chance that --max-accuracy-drop may fail with (default: {_DELTA})")
-    fit.add_argument("--policy", choices=list(POLICIES), default=DEFAULT_POLICY)
+    fit.add_argument(
+        "--policy", choices=list(POLICIES), default=DEFAULT_POLICY, metavar="POLICY",
+        help=f"one of {', '.join(POLICIES)} (default: {DEFAULT_POLICY})",
+    )  # fmt: skip
     fit.add_argument(
         "--combine", choices=COMBINE,
         help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
@@ -200,6 +203,7 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
             f"{1 - _delta(arguments):g} ({100 * found.accuracy_drop:.2f} on {schedule.calibration_samples} samples), "
             f"costs at most {schedule.budget:.4g} of {schedule.costs[-1]:.4g} {schedule.unit}"
         )
+    warn_of_accuracy([schedule], calibration_set)
     bound = {"accuracy_drop": found.accuracy_drop, "max_accuracy_drop": arguments.max_accuracy_drop / 100}
     row = schedule_rows([schedule], calibration_set)[0] | bound | {"delta": _delta(arguments)}
     _print_fitted(arguments, [row], 0, calibration_set)
