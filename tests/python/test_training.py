@@ -20,6 +20,7 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.cli.train import main
 from eenet.data import ImageSet
 from eenet.errors import UserError
+from eenet.models.resnet import MultiExitResNet, ResNetConfig
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
@@ -69,6 +70,26 @@ def test_loss_with_a_teacher_by_hand() -> None:
     loss = MultiExitLoss(1, teacher_share=0.3)
     expected = 0.7 * math.log(2) + 0.3 * 9 * divergence
     assert loss([student], label, distil=False, teacher=teacher).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_full_heads_learn_in_full_and_leave_the_trunk_what_it_has_from_weights() -> None:
+    torch.manual_seed(0)
+    network = MultiExitResNet(ResNetConfig(depth=8)).train()
+    x, labels = torch.randn(8, 3, 32, 32), torch.arange(8)
+
+    def gradients(*, full_heads: bool) -> dict[str, torch.Tensor]:
+        loss = MultiExitLoss(3, full_heads=full_heads)
+        network.branch_gradients = tuple(loss.weights[:-1]) if full_heads else None
+        network.zero_grad()
+        loss(network(x), labels, distil=False).backward()
+        return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+    weighted, full = gradients(full_heads=False), gradients(full_heads=True)
+    assert weighted.keys() == full.keys()
+    for name, gradient in full.items():
+        # Weights 1/6, 2/6, 3/6; the last head belongs to the trunk.
+        factor = {"exits.0": 6, "exits.1": 3}.get(name[:7], 1)
+        torch.testing.assert_close(gradient, factor * weighted[name], rtol=1e-3, atol=1e-5)
 
 
 def test_distillation_leaves_the_teacher_alone() -> None:

@@ -22,7 +22,7 @@ from eenet.workflows.train import RunOptions, train_run
 
 _SETTINGS = (
     "epochs", "batch_size", "learning_rate", "weight_decay", "warmup", "trunk_share", "distillation", "averaging",
-    "teacher_share", "compile", "seed",
+    "full_heads", "teacher_share", "compile", "seed",
 )  # fmt: skip
 _BUSY = 1.5  # processes that want to run, per core
 
@@ -89,6 +89,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--distillation", type=float, default=defaults.distillation)
     parser.add_argument(
         "--loss-weights", type=float, nargs="+", action="extend", help="of the exits (default: 1 2 .. K)"
+    )
+    parser.add_argument(
+        "--full-heads", action="store_true", help="weights of the loss are for the trunk alone: heads learn in full"
     )
     parser.add_argument("--averaging", type=float, default=defaults.averaging, help="decay of averaged weights")
     parser.add_argument(

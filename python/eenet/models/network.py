@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -38,6 +39,8 @@ class MultiExitNetwork(nn.Module, ABC):
         input_shapes: shape of every network input without the batch axis.
         name: by which `create_model` made it.
         options: what `create_model` made it with beside the number of classes.
+        branch_gradients: K - 1 numbers, by which the gradient of each early exit's head is multiplied where it enters
+            the trunk, in training alone; None: it enters as it is.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class MultiExitNetwork(nn.Module, ABC):
         self.input_shapes = dict(input_shapes)
         self.name = ""
         self.options: dict[str, Any] = {}
+        self.branch_gradients: tuple[float, ...] | None = None
 
     @property
     def num_exits(self) -> int:
@@ -154,8 +158,26 @@ class ChainNetwork(MultiExitNetwork):
 
     def run_segment(self, k: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         (x,) = self.run_core(k, *tensors)
-        logits = self.head(k)(x)
-        return (logits,) if k == self.num_exits - 1 else (x, logits)
+        if k == self.num_exits - 1:
+            return (self.head(k)(x),)
+        branch = x
+        if self.training and self.branch_gradients is not None:
+            scaled: Tensor = _ScaledGradient.apply(x, self.branch_gradients[k])  # type: ignore[no-untyped-call]
+            branch = scaled
+        return x, self.head(k)(branch)
+
+
+class _ScaledGradient(torch.autograd.Function):
+    """The identity, with a gradient multiplied by a number."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, factor: float) -> Tensor:
+        context.factor = factor
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0] * context.factor, None
 
 
 def initialise(network: nn.Module) -> None:

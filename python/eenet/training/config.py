@@ -36,6 +36,7 @@ class TrainingConfig:
         distillation: alpha of `MultiExitLoss`.
         distillation_share: last share of the epochs, in which distillation is on (the paper: 25 %).
         loss_weights: of the exits; the paper's when None.
+        full_heads: whether they are for the trunk alone, see `MultiExitLoss`.
         averaging: decay a step of the exponential moving average of the weights, which is then what is evaluated and
             kept; 0 for none. After n steps at most (1 + n) / (10 + n).
         teacher_share: the part that a teacher from outside has in each exit's loss, see `MultiExitLoss`.
@@ -55,6 +56,7 @@ class TrainingConfig:
     distillation: float = 0.01
     distillation_share: float = 0.25
     loss_weights: tuple[float, ...] | None = None
+    full_heads: bool = False
     averaging: float = 0.0
     teacher_share: float = 0.5
     padding: int = 4

@@ -22,12 +22,18 @@ class MultiExitLoss(nn.Module):
 
     .. math:: \ell_k = (1 - s) CE(z_k) + s \tau^2 KL(\sigma(t/\tau) \| \sigma(z_k/\tau))
 
+    With full heads, early exits have :math:`\ell_k` itself, and it is their gradient into the trunk that is multiplied
+    by :math:`\gamma_k` (`eenet.models.MultiExitNetwork.branch_gradients`): a head whose weight is small would hardly
+    learn, and what it takes from the trunk is to stay small. With weights 1 / (K - k) that is near to the gradient
+    equilibrium of Li et al. (2019, arXiv 1908.06294).
+
     Args:
-        weights: K positive numbers, scaled to sum 1; the paper's, ``k + 1``, when None.
         num_exits: K.
+        weights: K positive numbers, scaled to sum 1; the paper's, ``k + 1``, when None.
         distillation: alpha, 0 to switch it off.
         temperature: tau.
         teacher_share: s, the part that the teacher from outside has in each loss.
+        full_heads: whether weights are for the trunk alone.
     """
 
     def __init__(
@@ -37,6 +43,8 @@ class MultiExitLoss(nn.Module):
         distillation: float = 0.01,
         temperature: float = 3.0,
         teacher_share: float = 0.5,
+        *,
+        full_heads: bool = False,
     ) -> None:
         super().__init__()
         raw = torch.arange(1.0, num_exits + 1) if weights is None else torch.tensor(list(weights))
@@ -44,6 +52,7 @@ class MultiExitLoss(nn.Module):
         self.distillation = distillation
         self.temperature = temperature
         self.teacher_share = teacher_share
+        self.full_heads = full_heads
 
     def forward(
         self, logits: Sequence[Tensor], labels: Tensor, *, distil: bool, teacher: Tensor | None = None
@@ -56,13 +65,18 @@ class MultiExitLoss(nn.Module):
             distil: add the second sum.
             teacher: logits of a teacher from outside, ``(batch, C)``.
         """
-        weights = self.weights if len(logits) > 1 else [1.0]
+        weights = self._weights_of(len(logits))
         losses = [w * self._exit(z, labels, teacher) for w, z in zip(weights, logits, strict=True)]
         loss = torch.stack(losses).sum()
         if distil and self.distillation > 0:
             for student in logits[:-1]:
                 loss = loss + self.distillation * self._divergence(student, logits[-1].detach())
         return loss
+
+    def _weights_of(self, count: int) -> list[float]:
+        if count == 1:
+            return [1.0]
+        return [*[1.0] * (count - 1), self.weights[-1]] if self.full_heads else self.weights
 
     def _exit(self, logits: Tensor, labels: Tensor, teacher: Tensor | None) -> Tensor:
         loss = F.cross_entropy(logits, labels)

@@ -85,8 +85,11 @@ class Trainer:
             else None
         )
         self._loss = MultiExitLoss(
-            network.num_exits, config.loss_weights, config.distillation, teacher_share=config.teacher_share
-        )
+            network.num_exits, config.loss_weights, config.distillation,
+            teacher_share=config.teacher_share, full_heads=config.full_heads,
+        )  # fmt: skip
+        if config.full_heads:
+            network.branch_gradients = tuple(self._loss.weights[:-1])
         self._run = torch.compile(network.run) if config.compile else network.run
         matrices = [p for p in network.parameters() if p.ndim > 1]
         vectors = [p for p in network.parameters() if p.ndim <= 1]
