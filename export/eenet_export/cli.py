@@ -10,6 +10,7 @@ from pathlib import Path
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
+from eenet.cli.output import say
 from eenet.data import load_images
 from eenet.errors import ArgumentError, UserError
 from eenet.models import list_models, model_entry
@@ -74,7 +75,7 @@ def _parser() -> ArgumentParser:
 def _exits(text: str) -> tuple[int, int]:
     """``0:2`` as exits 0 and 1."""
     begin, _, end = text.partition(":")
-    if not (begin.isdecimal() and end.isdecimal()):
+    if not (text.isascii() and begin.isdecimal() and end.isdecimal()):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected BEGIN:END, as 0:2 for exits 0 and 1")
     return int(begin), int(end)
 
@@ -120,14 +121,13 @@ def _export(arguments: argparse.Namespace) -> None:
         profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
         slices=tuple(arguments.exits or ()),
     )
-    say = (lambda line: None) if arguments.json else (lambda line: print(line, flush=True))
     result = export_bundle(
         checkpoint,
         Predictions.load(sources["predictions"]),
         load_images(sources["images"]).images,
         out,
         options,
-        say,
+        (lambda line: None) if arguments.json else say,
     )
     if arguments.json:
         print_json(_as_json(result))
@@ -142,9 +142,9 @@ def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> No
     active = result.schedules[result.active]
     for budget in result.skipped:
         print(f"left out: budget {budget:.4g} {active.unit} is below the first exit's cost, {result.costs[0]:.4g}")
-    print(f"wrote {result.bundle} ({_megabytes(result.bundle)}), active {budget_text(active)}")
+    say(f"wrote {result.bundle} ({_megabytes(result.bundle)}), active {budget_text(active)}")
     for path in result.slices:
-        print(f"wrote {path} ({_megabytes(path)})")
+        say(f"wrote {path} ({_megabytes(path)})")
 
 
 def _megabytes(bundle: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -101,6 +102,43 @@ def test_mistakes_are_told_to_a_narrow_stream(folder: Path) -> None:
     done = start(folder, (*FIT[:2], "größe.npz", *FIT[3:], "--budget", "2", "--out", "s"), "", PYTHONIOENCODING="ascii")
     assert done.returncode == 2
     assert done.stderr.startswith("eenet-schedule: error: gr??e.npz: ")
+
+
+@pytest.mark.parametrize("place", ["argument", "file", "output", "unknown"])
+def test_names_with_control_characters_are_escaped(folder: Path, place: str) -> None:
+    name, shown = "a\n\r\x1b[31m\x9bb", r"a\n\r\x1b[31m\x9bb"
+    arguments = {
+        "argument": (*FIT, "--budget", name, "--out", "s"),
+        "file": (*FIT[:2], name, *FIT[3:], "--budget", "2", "--out", "s"),
+        "output": (*FIT, "--budget", "2", "--out", name),
+        "unknown": (*FIT, "--budget", "2", "--out", "s", name),
+    }[place]
+    done = start(folder, arguments, "")
+    texts = done.stdout if place == "output" else done.stderr
+    assert shown in texts
+    assert (done.stdout + done.stderr).replace("\n", "").isprintable()
+    assert len(texts.splitlines()) == (3 if place == "output" else 1)
+
+
+def test_what_a_warning_says_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded("here", lambda: logging.getLogger("eenet").warning("class 'a\nb\x1b[0m'"), interrupted="") == 0
+    assert capsys.readouterr().err == "here: warning: class 'a\\nb\\x1b[0m'\n"
+
+
+def test_standard_output_gets_no_commands_of_terminals(capsys: pytest.CaptureFixture[str]) -> None:
+    assert guarded("here", lambda: print("50 %\r\tü\x1b]0;title\x07\x9b"), interrupted="") == 0
+    assert capsys.readouterr().out == "50 %\r\tü\\x1b]0;title\\x07\\x9b\n"
+
+
+def test_a_current_folder_that_was_removed(folder: Path) -> None:
+    gone = folder / "gone"
+    command = ["bash", "-c", 'cd "$0"; rmdir "$0"; exec "$@"', str(gone), sys.executable, "-m", "eenet.cli.schedule"]
+    for arguments, status in (((*FIT, "--budget", "2", "--out", str(folder / "s")), 2), (("--help",), 0)):
+        gone.mkdir()
+        done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=60)
+        assert done.returncode == status
+        message = "eenet-schedule: error: the current folder was removed, change to another one\n"
+        assert done.stderr == (message if status else "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

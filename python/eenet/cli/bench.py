@@ -14,7 +14,8 @@ import eenet_rt
 from eenet.budgets import BUDGET_HELP, Budget, parse_budget, within_budget
 from eenet.bundles.bundle import Bundle, reading
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, check_counts, number, run_command
+from eenet.cli.commands import ArgumentParser, check_counts, run_command
+from eenet.cli.option_types import number
 from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.progress import Progress

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
+from eenet.cli.output import one_line
+
 _LOGGERS = ("eenet", "eenet_export")
 _warned: ContextVar[list[str] | None] = ContextVar("warned", default=None)
 
@@ -32,7 +34,7 @@ class _Handler(logging.Handler):
     def warn(self, message: str) -> None:
         if message not in self.messages:
             self.messages.append(message)
-            print(f"{self._command}: warning: {message}", file=sys.stderr, flush=True)
+            print(f"{self._command}: warning: {one_line(message)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -10,13 +10,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import eenet_rt
-from eenet.budgets import parse_budget, parse_budget_ms, parse_number
+from eenet.budgets import parse_budget, parse_budget_ms
 from eenet.cli.command_warnings import warnings_shown
-from eenet.cli.output import standard_streams
+from eenet.cli.option_types import STRICT, number
+from eenet.cli.output import one_line, standard_streams
 from eenet.errors import UserError
 
 _T = TypeVar("_T")
@@ -33,14 +33,16 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Help that shows defaults, ``--version``; a wrong argument is one line and status 2."""
+    """Help that shows defaults, ``--version``, strict types; a wrong argument is one line and status 2."""
 
     def __init__(self, prog: str, description: str) -> None:
         super().__init__(prog, description=description, formatter_class=_HelpFormatter)
         self.add_argument("--version", action="version", version=f"{prog.split()[0]} {eenet_rt.__version__}")
+        for kind, parse in STRICT.items():
+            self.register("type", kind, parse)
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        self.exit(2, f"{self.prog}: error: {message}\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)}\n")
 
 
 def listed(parse: Callable[[str], _T]) -> Callable[[str], list[_T]]:
@@ -58,22 +60,6 @@ class ExtendFlat(argparse.Action):
         setattr(namespace, self.dest, [*before, *itertools.chain.from_iterable(values)])
 
 
-def number(expected: str) -> Callable[[str], float]:
-    """The type of an option that is a number; ``expected`` says which, where it is none.
-
-    Raises:
-        argparse.ArgumentTypeError: by what is returned.
-    """
-
-    def parse(text: str) -> float:
-        try:
-            return parse_number(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected {expected}") from None
-
-    return parse
-
-
 # How ``--costs`` is parsed.
 COSTS: dict[str, Any] = {
     "type": listed(number("numbers with commas or blanks between")),
@@ -81,21 +67,6 @@ COSTS: dict[str, Any] = {
     "action": ExtendFlat,
     "metavar": "COST",
 }
-
-
-def output_file(suffix: str) -> Callable[[str], Path]:
-    """The type of an option that names a file to write, which ends in a suffix.
-
-    Raises:
-        argparse.ArgumentTypeError: by what is returned, for another name, or a folder's.
-    """
-
-    def parse(text: str) -> Path:
-        if not text.endswith(suffix) or Path(text).suffix != suffix:
-            raise argparse.ArgumentTypeError(f"got {text!r}, expected the name of a file that ends in {suffix}")
-        return Path(text)
-
-    return parse
 
 
 def add_budgets(
@@ -152,7 +123,25 @@ def run_command(
         argv: the arguments; None: those of the process.
         interrupted: what to say after Ctrl-C, of what is left and how to go on.
     """
-    return guarded(parser.prog, lambda: command(parser.parse_args(argv)), interrupted=interrupted)
+
+    def work() -> None:
+        arguments = parser.parse_args(argv)
+        _require_current_folder()
+        command(arguments)
+
+    return guarded(parser.prog, work, interrupted=interrupted)
+
+
+def _require_current_folder() -> None:
+    """Refuses to work where relative paths lead nowhere; some libraries end the process there.
+
+    Raises:
+        UserError: the current folder was removed.
+    """
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder was removed, change to another one") from None
 
 
 def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
@@ -192,7 +181,7 @@ def _clean_end_by_sigterm() -> Iterator[None]:
 def fail(name: str, message: str, *, begin: str = "", kind: str = "error: ") -> int:
     """Prints one line of a command on standard error and returns 2."""
     with standard_streams():
-        print(f"{begin}{name}: {kind}{message}", file=sys.stderr)
+        print(f"{begin}{name}: {kind}{one_line(message)}", file=sys.stderr)
     return 2
 
 

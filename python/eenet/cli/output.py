@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
+
+# What terminals take for commands, and what ends a line.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def one_line(text: str) -> str:
+    """A message that may hold names of files and classes, with escapes in place of control characters."""
+    return _CONTROL.sub(_escape, text)
+
+
+def say(line: str) -> None:
+    """Prints `one_line` at once."""
+    print(one_line(line), flush=True)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 class _Output:
@@ -43,6 +62,7 @@ class _Output:
 
     def _printable(self, text: str) -> str:
         encoding = self._stream.encoding or "utf-8"
+        text = _UNWANTED.sub(_escape, text)  # a progress bar needs its carriage returns
         return text.encode(encoding, errors="replace").decode(encoding)
 
     def _drop(self, error: OSError) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, check_counts, output_file, run_command
+from eenet.cli.commands import ArgumentParser, check_counts, run_command
+from eenet.cli.option_types import output_file
+from eenet.cli.output import say
 from eenet.errors import counted
 from eenet.outputs import check_replaceable
 from eenet.prediction_checks import check_predictions
@@ -53,8 +55,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         print_json({"predictions": str(arguments.out), "samples": len(predictions), "exit_accuracy": accuracy})
         return
     listed = " ".join(f"{100 * a:.2f}" for a in accuracy)
-    print(f"{arguments.data}: {counted(len(predictions), 'image')}, accuracy per exit {listed} %")
-    print(f"wrote {arguments.out}")
+    say(f"{arguments.data}: {counted(len(predictions), 'image')}, accuracy per exit {listed} %")
+    say(f"wrote {arguments.out}")
 
 
 if __name__ == "__main__":

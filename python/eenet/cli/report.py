@@ -11,7 +11,9 @@ from tqdm import tqdm
 
 from eenet.budgets import BUDGET_HELP, parse_budget
 from eenet.cli.command_warnings import print_json
-from eenet.cli.commands import ArgumentParser, check_seed, output_file, run_command
+from eenet.cli.commands import ArgumentParser, check_seed, run_command
+from eenet.cli.option_types import output_file
+from eenet.cli.output import say
 from eenet.report import ReportSources, make_report
 from eenet.report.fits import number_of_fits
 from eenet.report.page import figures_folder
@@ -73,7 +75,7 @@ def _report(arguments: argparse.Namespace) -> None:
         return
     verdict = report.verdict
     print("\n".join([verdict.headline.text, RULE, " ".join(clause.text for clause in verdict.clauses)]))
-    print(f"wrote {report.page} and {len(report.figures)} pictures in {figures_folder(report.page)}")
+    say(f"wrote {report.page} and {len(report.figures)} pictures in {figures_folder(report.page)}")
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ from eenet.cli.commands import (
     check_seed,
     given_budgets,
     listed,
-    number,
     run_command,
 )
+from eenet.cli.option_types import number
+from eenet.cli.output import say
 from eenet.cli.refit import REFIT, add_refit
 from eenet.errors import UserError, counted
 from eenet.outputs import check_replaceable
@@ -213,7 +214,7 @@ def _print_fitted(
     arguments: argparse.Namespace, rows: Sequence[dict[str, object]], active: int, calibration_set: Predictions
 ) -> None:
     if not arguments.json:
-        print(f"wrote {arguments.out}")
+        say(f"wrote {arguments.out}")
         return
     exits = exit_accuracies(calibration_set).tolist()
     result = {"schedules": rows, "active": active, "file": str(arguments.out)}
@@ -243,7 +244,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         return
     accuracies = exit_accuracies(predictions)
     samples = counted(len(predictions), "sample")
-    print(f"{arguments.predictions}: {samples}, full depth is right on {100 * accuracies[-1]:.2f} %")
+    say(f"{arguments.predictions}: {samples}, full depth is right on {100 * accuracies[-1]:.2f} %")
     for schedule, result in zip(chosen, results, strict=True):
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
@@ -322,7 +323,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         print(f"accuracy (%), mean and deviation over {over}")
         print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit, " overspent")
 
-    def say(one: ComparedPolicy) -> None:
+    def show(one: ComparedPolicy) -> None:
         if not arguments.json:
             cells = zip(100 * one.accuracy.mean(axis=0), 100 * one.accuracy.std(axis=0), strict=True)
             row = (f"{mean:6.2f} ±{deviation:4.2f}" for mean, deviation in cells)
@@ -330,7 +331,7 @@ def _compare(arguments: argparse.Namespace) -> None:
             print(f"{one.name:<{width}}", *row, f"{overspent:>{len(arguments.unit) + 11}}", flush=True)
 
     compared = compare_policies(
-        validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=say
+        validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=show
     )
     write_csv(table, compared, budgets)
     write_figure(figure, compared, arguments.unit)
@@ -338,7 +339,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         rows = [_row(one, budgets) for one in compared]
         print_json({"budgets": budgets, "policies": rows, "files": [str(table), str(figure)]})
     else:
-        print(f"wrote {table} and {figure}")
+        say(f"wrote {table} and {figure}")
 
 
 def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:

@@ -13,6 +13,7 @@ import torch
 
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, check_seed, run_command
+from eenet.cli.output import say
 from eenet.data.split import SPLITS
 from eenet.errors import UserError
 from eenet.models import list_models
@@ -117,13 +118,13 @@ def _train(arguments: argparse.Namespace) -> None:
             "the machine is busy (load %.1f): threads that wait for each other may be many times slower than one, "
             "--threads 1", os.getloadavg()[0],
         )  # fmt: skip
-    result = train_run(_options(arguments), lambda line: print(line, flush=True))
+    result = train_run(_options(arguments), say)
     if arguments.json:
         print_json({"weights": str(result.weights), "accuracy": result.accuracy})
         return
     for name, values in result.accuracy.items():
         print(f"{name} accuracy per exit: {' '.join(f'{100 * a:.2f}' for a in values)} %")
-    print(f"wrote {result.weights}; next: eenet-export --model {arguments.model} --checkpoint {result.weights}")
+    say(f"wrote {result.weights}; next: eenet-export --model {arguments.model} --checkpoint {result.weights}")
 
 
 def _options(arguments: argparse.Namespace) -> RunOptions:
