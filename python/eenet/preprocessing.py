@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
 
 # How images of other sizes come to the network's: the only way so far, spelt out for whoever reads a manifest.
 _RESIZE = {"crop": "center", "filter": "bilinear", "antialias": True}
+_LONGEST = 200  # characters of a declaration in a message
+_MOST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class ImagePreprocessing:
     def fit(cls, images: NDArray[np.uint8]) -> ImagePreprocessing:
         """Mean and deviation of each channel, to four digits, of images of shape ``(N, H, W, 3)``.
 
-        Images of other sizes are to be resized.
+        Images of other sizes are to be resized. A channel that is the same everywhere is not scaled.
         """
         pixels = images.reshape(-1, images.shape[-1])
         # Integer histograms: exact, and without a float copy of the whole set.
@@ -54,7 +55,7 @@ class ImagePreprocessing:
         return cls(
             size=(int(images.shape[1]), int(images.shape[2])),
             mean=tuple(round(float(m), 4) for m in mean),
-            std=tuple(round(float(s), 4) for s in std),
+            std=tuple(round(float(s), 4) or 1.0 for s in std),
             resize=True,
         )
 
@@ -93,7 +94,7 @@ class ImagePreprocessing:
         """The inverse of `to_json`.
 
         Raises:
-            UserError: another kind or layout, or keys are missing.
+            UserError: another kind or layout, keys are missing, or numbers are none that images stay finite by.
         """
         try:
             if (value["kind"], value["layout"]) != ("image", "CHW"):
@@ -102,17 +103,48 @@ class ImagePreprocessing:
                 raise UserError(f"preprocessing: color: got {value['color']!r}, expected 'RGB'")
             if value.get("resize") not in (None, _RESIZE):
                 raise UserError(f"preprocessing: resize: got {value['resize']}, expected {_RESIZE}")
-            size: Sequence[int] = value["size"]
+            height, width = value["size"]
+            if not (type(height) is type(width) is int and min(height, width) >= 1):
+                raise UserError(f"preprocessing: size: got {_shown(value['size'])}, expected height and width")
+            mean, std, (scale,) = _numbers(value, "mean"), _numbers(value, "std"), _numbers(value, "scale")
+            _check_channels(mean, std, scale)
             return cls(
-                size=(int(size[0]), int(size[1])),
-                mean=tuple(map(float, value["mean"])),
-                std=tuple(map(float, value["std"])),
-                scale=float(value["scale"]),
+                size=(height, width),
+                mean=mean,
+                std=std,
+                scale=scale,
                 color=str(value["color"]),
                 resize=value.get("resize") is not None,
             )
-        except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
-            raise UserError(f"preprocessing: {error!r} in {value!r}") from error
+        except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+            raise UserError(f"preprocessing: {error!r} in {_shown(value)}") from error
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _numbers(value: dict[str, Any], key: str) -> tuple[float, ...]:
+    """A number of JSON, or a list of them."""
+    found = value[key] if key != "scale" else [value[key]]
+    if not isinstance(found, list) or not all(type(number) in (int, float) for number in found):
+        expected = "a number" if key == "scale" else "a list of numbers"
+        raise UserError(f"preprocessing: {key}: got {_shown(value[key])}, expected {expected}")
+    return tuple(map(float, found))
+
+
+def _check_channels(mean: tuple[float, ...], std: tuple[float, ...], scale: float) -> None:
+    if not 1 <= len(mean) == len(std):
+        raise UserError(f"preprocessing: got {len(mean)} means and {len(std)} deviations, expected one each a channel")
+    for m, s in zip(mean, std, strict=True):
+        if not s > 0:
+            raise UserError(f"preprocessing: std: got {s}, expected numbers above 0")
+        if not abs(255 * scale / s) + abs(m / s) <= _MOST:
+            raise UserError(
+                f"preprocessing: got scale {scale}, mean {m} and std {s}, expected numbers that bytes of images stay "
+                "finite by"
+            )
 
 
 def resize(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:

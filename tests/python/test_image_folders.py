@@ -172,6 +172,8 @@ def test_classes_by_name(tmp_path: Path) -> None:
     assert moved.labels.tolist() == [2, 3, 0, 2, 3, 0]
     with pytest.raises(UserError, match="classes 'class_1', 'class_2' came, expected some of 'class_0', 'dog'"):
         images.with_classes(("class_0", "dog"))
+    with pytest.raises(UserError, match="classes: 'class_0' is there twice, so that names tell no class"):
+        images.with_classes(("class_0", "class_1", "class_0", "class_2"))
 
 
 def test_preprocessing_says_whether_images_are_resized() -> None:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import eenet_rt
+from eenet.errors import UserError
 from eenet.preprocessing import ImagePreprocessing, resize
 from support import golden
 
@@ -111,6 +112,47 @@ def test_refused_declarations(tmp_path: Path, change: dict[str, Any], words: str
     with pytest.raises(eenet_rt.InputError) as caught:
         runtime.preprocess(noise(12, 20, 3))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"size": [12]}, "in {'kind': 'image'"),
+        ({"size": [12, 20, 3]}, "in {'kind': 'image'"),
+        ({"size": [0, 20]}, r"size: got \[0, 20\], expected height and width"),
+        ({"size": [12.0, 20]}, r"size: got \[12.0, 20\], expected height and width"),
+        ({"size": [True, 20]}, r"size: got \[True, 20\], expected height and width"),
+        ({"std": [1, 0, 1]}, "std: got 0.0, expected numbers above 0"),
+        ({"std": [1, -1, 1]}, "std: got -1.0, expected numbers above 0"),
+        ({"std": [1, float("nan"), 1]}, "std: got nan, expected numbers above 0"),
+        ({"std": [1, 1e-320, 1]}, "finite"),
+        ({"scale": 1e300}, "finite"),
+        ({"scale": float("inf")}, "finite"),
+        ({"mean": [0, float("nan"), 0]}, "finite"),
+        ({"std": [1]}, "got 3 means and 1 deviations, expected one each a channel"),
+        ({"mean": [], "std": []}, "got 0 means and 0 deviations"),
+        ({"mean": "abc"}, "mean: got 'abc', expected a list of numbers"),
+        ({"mean": ["0", "0", "0"]}, "mean: got .*, expected a list of numbers"),
+        ({"std": None}, "std: got None, expected a list of numbers"),
+        ({"scale": "1"}, "scale: got '1', expected a number"),
+        ({"scale": True}, "scale: got True, expected a number"),
+        ({"scale": 10**400}, "OverflowError"),
+        ({"mean": "x" * 10_000}, r"mean: got 'x+\.\.\., expected"),
+    ],
+)
+def test_what_the_tools_refuse(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(UserError, match=f"^preprocessing: .*{words}") as caught:
+        ImagePreprocessing.from_json({**STEPS.to_json(), **change})
+    assert len(str(caught.value)) < 300
+
+
+def test_a_channel_that_is_the_same_everywhere() -> None:
+    images = noise(4, 12, 20, 3)
+    images[..., 1] = 51
+    steps = ImagePreprocessing.fit(images)
+    assert (steps.mean[1], steps.std[1]) == (0.2, 1.0)
+    assert ImagePreprocessing.from_json(steps.to_json()) == steps
+    assert np.abs(steps(images)[:, 1]).max() < 1e-6
 
 
 def test_without_a_way_to_resize(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -81,6 +82,14 @@ def test_validation_sizes(size: str | None, total: int, count: int) -> None:
 def test_validation_sizes_refused(size: str) -> None:
     with pytest.raises(UserError, match="validation_size: got"):
         validation_count(size, 200)
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "a\x1b[31m", "\x7f", "a\udcff", "ä" * 129])
+def test_names_that_no_bundle_takes_are_refused_before_training(name: str) -> None:
+    images = pattern(20, 2)
+    check_sets(replace(images, class_names=("ä" * 128, "class 1")), {})
+    with pytest.raises(UserError, match=r"training set: class .* came, expected names of 1 to 256 bytes"):
+        check_sets(replace(images, class_names=("class_0", name)), {})
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture, train: ImageSet, **others: ImageSet) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,7 @@ from eenet.errors import UserError, counted, shorten
 from eenet.prediction_checks import label_shift
 
 _LEAST_TRAINING, _LEAST_VALIDATION, _LEAST_OTHER = 2, 4, 2  # images of a class; validation is halved once more
+_LONGEST_NAME, _CONTROL = 256, re.compile(r"[\x00-\x1f\x7f]")
 _MOST_IMBALANCE = 5.0
 _MOST_SHIFT, _MOST_CHANCE = 0.05, 0.001  # of class shares: how far, and how likely by chance
 
@@ -27,8 +29,14 @@ def check_sets(train: ImageSet, others: Mapping[str, ImageSet]) -> None:
         others: ``validation``, ``test``, with the classes of ``train``.
 
     Raises:
-        UserError: a class has no training images.
+        UserError: a class has no training images, or a name that no bundle takes.
     """
+    for class_name in train.class_names:
+        if not _is_name(class_name):
+            raise UserError(
+                f"training set: class {shorten([class_name])} came, expected names of 1 to {_LONGEST_NAME} bytes "
+                "without control characters, as bundles have them"
+            )
     missing = [n for n, c in zip(train.class_names, _counts(train), strict=True) if c == 0]
     if missing:
         raise UserError(f"training set: no image of {shorten(missing)}, expected some of every class")
@@ -50,6 +58,13 @@ def check_sets(train: ImageSet, others: Mapping[str, ImageSet]) -> None:
                 "accuracy is too high by up to %.1f points", name, len(twins), len(images),
                 images.name_of(twins[0][0]), train.name_of(twins[0][1]), 100 * len(twins) / len(images),
             )  # fmt: skip
+
+
+def _is_name(text: str) -> bool:
+    try:
+        return 1 <= len(text.encode()) <= _LONGEST_NAME and not _CONTROL.search(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def _counts(images: ImageSet) -> NDArray[np.int64]:

@@ -57,11 +57,14 @@ class ImageSet:
         """The same images with labels in the order of other class names, of which there may be more.
 
         Raises:
-            UserError: a class that has images is not among them.
+            UserError: a class that has images is not among them, or one of them is there twice.
         """
         names = tuple(class_names)
         if names == self.class_names:
             return self
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UserError(f"classes: {twice!r} is there twice, so that names tell no class; expected different ones")
         unknown = [self.class_names[label] for label in np.unique(self.labels) if self.class_names[label] not in names]
         if unknown:
             raise UserError(f"classes {shorten(unknown)} came, expected some of {shorten(names)}")
