@@ -10,10 +10,11 @@ from pathlib import Path
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
+from eenet.cli.model import add_model
 from eenet.cli.output import say
 from eenet.data import load_images
 from eenet.errors import ArgumentError, UserError
-from eenet.models import list_models, model_entry
+from eenet.models import model_entry
 from eenet.outputs import check_spared
 from eenet.policies import POLICIES
 from eenet.policies.grid import COMBINE, UNITS
@@ -37,7 +38,7 @@ def _parser() -> ArgumentParser:
         "Split a network at its exits, export the segments to ONNX, measure them on this machine, fit schedules for "
         "budgets and write one verified bundle.",
     )
-    parser.add_argument("--model", required=True, help=f"one of {', '.join(list_models())}")
+    add_model(parser)
     parser.add_argument("--checkpoint", type=Path, help="weights.safetensors of eenet-train (default: the shipped one)")
     parser.add_argument("--predictions", type=Path, help="validation predictions (default: beside the checkpoint)")
     parser.add_argument(
@@ -82,11 +83,12 @@ def _exits(text: str) -> tuple[int, int]:
 
 def _checkpoint(path: Path, model: str) -> Checkpoint:
     try:
-        checkpoint = load_checkpoint(path)
+        checkpoint = load_checkpoint(path, code=model)
     except UserError as error:
         raise UserError(f"--checkpoint: {error}; expected weights.safetensors of eenet-train") from error
-    if checkpoint.model != model:
-        raise UserError(f"--checkpoint: {path} holds {checkpoint.model}, expected {model}")
+    name = model_entry(model).name
+    if checkpoint.model != name:
+        raise UserError(f"--checkpoint: {path} holds {checkpoint.model}, expected {name}")
     return checkpoint
 
 
@@ -106,9 +108,9 @@ def _export(arguments: argparse.Namespace) -> None:
     check_seed(arguments)
     budgets = given_budgets(arguments)
     sources = _sources(arguments)
-    out = arguments.out / f"{entry.name}.eenet"
+    out = arguments.out / f"{entry.short_name}.eenet"
     check_spared(out, sources, folder=True)
-    checkpoint = _checkpoint(sources["checkpoint"], entry.name)
+    checkpoint = _checkpoint(sources["checkpoint"], arguments.model)
     for name in ("predictions", "images"):
         if not sources[name].is_file():
             raise ArgumentError(name, f"{sources[name]} is not a file; eenet-train writes it beside the weights")

@@ -234,7 +234,7 @@ def _bundle_content(
     checkpoint: Checkpoint, segments: Sequence[Segment], tensors: dict[str, Tensor], parameters: Sequence[int]
 ) -> BundleContent:
     return BundleContent(
-        model=checkpoint.model,
+        model=checkpoint.model.rpartition(":")[2],  # of code, the builder's name
         class_names=checkpoint.class_names,
         preprocessing=checkpoint.preprocessing.to_json(),
         tensors=tensors,

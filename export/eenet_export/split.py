@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from eenet.models import MultiExitNetwork, SegmentSpec
+from eenet.models.code import blaming
 
 
 class SegmentModule(nn.Module):
@@ -66,6 +67,6 @@ def trace_segments(network: MultiExitNetwork, inputs: Mapping[str, Tensor]) -> I
 
 def trace(module: SegmentModule | WholeModule, example: tuple[Tensor, ...]) -> TracedSegment:
     """A module with what it makes of example tensors."""
-    with torch.inference_mode():
+    with torch.inference_mode(), blaming(module.network.name or type(module.network).__name__):
         outputs = module(*example)
     return TracedSegment(module, example, outputs)

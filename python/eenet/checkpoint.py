@@ -9,7 +9,8 @@ from typing import Any
 
 from eenet.bundles.bundle import reading
 from eenet.errors import UserError
-from eenet.models import MultiExitNetwork, create_model
+from eenet.models import MultiExitNetwork, create_model, model_entry
+from eenet.models.code import names_code
 from eenet.predictions import WEIGHTS_ID
 from eenet.preprocessing import ImagePreprocessing
 from eenet.weights import load_exactly, read_tensors, save_tensors, weights_digest
@@ -20,7 +21,7 @@ class Checkpoint:
     """A trained network.
 
     Attributes:
-        model: registry name.
+        model: name of the network, see `eenet.models.model_entry`.
         network: the network with its weights.
         class_names: C names.
         preprocessing: what its inputs go through.
@@ -50,11 +51,17 @@ class Checkpoint:
         save_tensors(path, self.network.state_dict(), {"eenet": json.dumps(description)})
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
+def load_checkpoint(path: str | Path, *, code: str | None = None) -> Checkpoint:
     """Reads what `Checkpoint.save` wrote; the network comes in evaluation mode.
 
+    Args:
+        path: of the file.
+        code: the caller's name of a network, as ``net.py:build``. A checkpoint of a network that is no registered one
+            is only taken where it is that: no file has the say on what code is run.
+
     Raises:
-        UserError: the file cannot be read, is not a checkpoint, or its weights do not fit the network that it names.
+        UserError: the file cannot be read, is not a checkpoint, or its weights do not fit the network that it names;
+            it names code that the caller did not name.
     """
     tensors, metadata = read_tensors(path)
     if "eenet" not in metadata:
@@ -64,6 +71,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         model, class_names = str(description["model"]), tuple(map(str, description["class_names"]))
         preprocessing = ImagePreprocessing.from_json(description["preprocessing"])
         training = dict(description["training"])
-        network = create_model(model, len(class_names), **description["options"])
+        options = dict(description["options"])
+    builder = model
+    if names_code(model):
+        if code is None or not names_code(code) or model_entry(code).name != model:
+            raise UserError(f"{path}: is of the network {model!r}, which is code and runs only where you name it")
+        builder = code
+    network = create_model(builder, len(class_names), **options)
     load_exactly(network, tensors, f"{path}: weights of {model}")
     return Checkpoint(model, network.eval(), class_names, preprocessing, training)

@@ -13,14 +13,11 @@ from pathlib import Path
 import pytest
 
 from eenet.data import ImageSet
+from support.pages import blocks
 from support.photos import write_folder
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "tutorial.md").read_text("utf-8")
+PAGE = "tutorial.md"
 LESS = {"eenet-train": ["--epochs", "1"], "eenet-export": ["--repeats", "20"], "eenet-report": []}
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def run(folder: Path, *command: str) -> str:
@@ -34,12 +31,12 @@ def test_the_three_commands_and_the_code_after_them(cifar10: ImageSet, tmp_path:
     three = cifar10[cifar10.labels >= 7]  # horse, ship, truck
     write_folder(three[:300], tmp_path / "photos")
     write_folder(three[300:390], tmp_path / "photos_test")
-    commands = [shlex.split(line) for block in blocks("sh") for line in block.splitlines()]
+    commands = [shlex.split(line) for block in blocks(PAGE, "sh") for line in block.splitlines()]
     assert [command[0] for command in commands] == list(LESS)
     for command in commands:
         run(tmp_path, *command, *LESS[command[0]])
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
-    *_, use = blocks("python")
+    *_, use = blocks(PAGE, "python")
     budgets, costs = map(ast.literal_eval, re.findall(r"\[.*?\]", run(tmp_path, sys.executable, "-c", use)))
     assert len(budgets) == 6
     assert len(costs) == 3
@@ -47,7 +44,7 @@ def test_the_three_commands_and_the_code_after_them(cifar10: ImageSet, tmp_path:
 
 
 def test_images_of_the_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = blocks("python")[0].replace("tests/data", str(Path(__file__).resolve().parents[1] / "data"))
+    code = blocks(PAGE, "python")[0].replace("tests/data", str(Path(__file__).resolve().parents[1] / "data"))
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "tutorial", "exec"), {})
     counts = {folder: len(list(tmp_path.glob(f"{folder}/*/*.png"))) for folder in ("photos", "photos_test")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +14,10 @@ import torch
 
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, check_seed, run_command
+from eenet.cli.model import add_model
 from eenet.cli.output import say
 from eenet.data.split import SPLITS
 from eenet.errors import UserError
-from eenet.models import list_models
 from eenet.models.heads import HEADS
 from eenet.training.config import TrainingConfig
 from eenet.workflows.train import RunOptions, train_run
@@ -44,7 +45,7 @@ def _parser() -> ArgumentParser:
     defaults = TrainingConfig()
     by_count = "(default: by the number of images)"
     parser = ArgumentParser("eenet-train", "Train a multi-exit network (paper, section 3.1), resumably.")
-    parser.add_argument("--model", required=True, help=f"one of {', '.join(list_models())}")
+    add_model(parser)
     parser.add_argument("--data", required=True, type=Path, help="training images: a folder of class folders, or .npz")
     parser.add_argument(
         "--image-size",
@@ -124,7 +125,8 @@ def _train(arguments: argparse.Namespace) -> None:
         return
     for name, values in result.accuracy.items():
         print(f"{name} accuracy per exit: {' '.join(f'{100 * a:.2f}' for a in values)} %")
-    say(f"wrote {result.weights}; next: eenet-export --model {arguments.model} --checkpoint {result.weights}")
+    then = shlex.join(["eenet-export", "--model", arguments.model, "--checkpoint", str(result.weights)])
+    say(f"wrote {result.weights}; next: {then}")
 
 
 def _options(arguments: argparse.Namespace) -> RunOptions:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from eenet.bundles.bundle import reading
 from eenet.errors import ArgumentError, shorten
-from eenet.models import MultiExitNetwork, create_model
+from eenet.models import MultiExitNetwork, create_model, model_entry
 from eenet.preprocessing import ImagePreprocessing
 from eenet.weights import read_state_dict
 from eenet.zoo import list_zoo, zoo_folder
@@ -104,7 +104,7 @@ def started_network(
     Raises:
         UserError: the weights are of another network, or too few fit.
     """
-    if start.model not in (None, model):
+    if start.model not in (None, model_entry(model).name):
         raise ArgumentError("start", f"{start.source} holds {start.model}, expected {model}")
     settings = {**start.options, **options}
     network = create_model(model, len(class_names), **settings)

@@ -16,7 +16,7 @@ from eenet.data.checks import check_sets
 from eenet.data.split import check_size, split_images, validation_count
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.locks import sole_writer
-from eenet.models import MultiExitNetwork, create_model
+from eenet.models import MultiExitNetwork, create_model, model_entry
 from eenet.outputs import Sources, check_replaceable, check_spared
 from eenet.prediction_checks import check_predictions
 from eenet.preprocessing import ImagePreprocessing
@@ -33,7 +33,7 @@ class RunOptions:
     """What to train, on what, and where it goes.
 
     Attributes:
-        model: name of the network.
+        model: name of the network, see `eenet.models.model_entry`.
         data: training images, see `load_images`.
         out: folder of weights, predictions, log and state.
         settings: fields of `TrainingConfig`; those left out are what suits the number of images.
@@ -106,7 +106,7 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     torch.manual_seed(config.seed)
     network, preprocessing = _network(options, start, train, say)
     _check_size(network, preprocessing, options.model)
-    teacher = load_checkpoint(options.teacher) if options.teacher else None
+    teacher = load_checkpoint(options.teacher, code=options.model) if options.teacher else None
     trainer = Trainer(network, train, others["validation"], preprocessing, config, options.out, teacher)
     say(
         f"train {options.model} ({network.num_exits} exits) on {counted(len(train), 'image')} of {size[0]} x {size[1]} "
@@ -127,10 +127,17 @@ def _size(options: RunOptions, start: Start | None) -> tuple[int, int]:
         return options.image_size
     if start is not None and start.preprocessing is not None:
         return start.preprocessing.size
-    shapes = create_model(options.model, **(options.model_options or {})).input_shapes
-    if list(shapes) != ["image"] or len(shapes["image"]) != 3:
+    shapes = _some_network(options).input_shapes
+    (shape, *more) = shapes.values()
+    if more or len(shape) != 3:
         raise ArgumentError("model", f"{options.model} takes {', '.join(shapes)}, expected a network for images")
-    return shapes["image"][1], shapes["image"][2]
+    return shape[1], shape[2]
+
+
+def _some_network(options: RunOptions) -> MultiExitNetwork:
+    """The network for some number of classes, before the data say theirs."""
+    classes = 2 if model_entry(options.model).needs_classes else None
+    return create_model(options.model, classes, **(options.model_options or {}))
 
 
 def _sets(
@@ -210,7 +217,7 @@ _RANGES: Mapping[str, tuple[str, Callable[[float], bool]]] = {
 
 def _check_settings(options: RunOptions) -> None:
     """Before images are read, which may take minutes."""
-    network = create_model(options.model, **(options.model_options or {}))
+    network = _some_network(options)
     given = _given(options)
     for name, (expected, fits) in _RANGES.items():
         if name in given and not fits(given[name]):
@@ -233,7 +240,7 @@ def _check_loss_weights(weights: Sequence[float] | None, num_exits: int) -> None
 def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, ImageSet]) -> RunResult:
     network, config, out = trainer.result, trainer.config, options.out
     classes = trainer.train_set.class_names
-    checkpoint = Checkpoint(options.model, network, classes, trainer.preprocessing)
+    checkpoint = Checkpoint(model_entry(options.model).name, network, classes, trainer.preprocessing)
     accuracy, written = {}, {}
     source = list(sets.values())[-1]
     source[stratified_mask(source.labels, min(_SAMPLES, len(source)), config.seed)].save(out / "samples.npz")

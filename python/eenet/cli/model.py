@@ -1,0 +1,16 @@
+"""``--model``, as the commands that make or take networks have it."""
+
+from __future__ import annotations
+
+from eenet.cli.commands import ArgumentParser
+from eenet.models import list_models
+
+
+def add_model(parser: ArgumentParser) -> None:
+    """Adds the option, which `eenet.models.create_model` takes."""
+    parser.add_argument(
+        "--model",
+        required=True,
+        help=f"one of {', '.join(list_models())}; or a builder of yours, package.module:builder or file.py:builder, "
+        "which returns the multi-exit network: its code is run, so name none that you do not trust",
+    )
