@@ -28,7 +28,9 @@ from eenet.data import load_images
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
-from eenet_export.export import ExportOptions, export_bundle, write_whole
+from eenet_export.content import write_whole
+from eenet_export.export import export_bundle
+from eenet_export.options import ExportOptions
 from latency_worker import KINDS
 
 BLOCK = 20
@@ -69,7 +71,7 @@ def prepare(model: str, folder: Path) -> int:
     images = load_images(zoo / "samples.npz").images
     options = ExportOptions(profile=ProfileOptions(repeats=200))
     export_bundle(checkpoint, Predictions.load(zoo / "validation.npz"), images, folder / "exits.eenet", options, print)
-    write_whole(checkpoint, checkpoint.preprocessing(images), folder / "whole.eenet", early_exits=True)
+    write_whole(checkpoint, {"image": checkpoint.preprocessing(images)}, folder / "whole.eenet", early_exits=True)
     np.save(folder / "inputs.npy", checkpoint.preprocessing(images))
     return len(images)
 

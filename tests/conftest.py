@@ -24,7 +24,8 @@ from eenet.preprocessing import ImagePreprocessing
 from eenet.training import Trainer, TrainingConfig, predict
 from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
-from eenet_export.export import ExportOptions, export_bundle
+from eenet_export.export import export_bundle
+from eenet_export.options import ExportOptions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny

@@ -7,23 +7,26 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.checkpoint import CHECKPOINT, Checkpoint, as_built, load_checkpoint, with_weights
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
 from eenet.cli.model import add_model
 from eenet.cli.output import say
-from eenet.data import load_images
 from eenet.errors import ArgumentError, UserError
 from eenet.models import model_entry
+from eenet.models.code import names_code
 from eenet.outputs import check_spared
 from eenet.policies import POLICIES
 from eenet.policies.grid import COMBINE, UNITS
 from eenet.predictions import Predictions
+from eenet.weights import read_state_dict
 from eenet.workflows.evaluate import evaluate
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.summary import budget_text, exit_accuracies
 from eenet.zoo import zoo_folder
-from eenet_export.export import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult, export_bundle
+from eenet_export.export import export_bundle
+from eenet_export.options import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult
+from eenet_export.samples import read_samples
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,11 +42,17 @@ def _parser() -> ArgumentParser:
         "budgets and write one verified bundle.",
     )
     add_model(parser)
-    parser.add_argument("--checkpoint", type=Path, help="weights.safetensors of eenet-train (default: the shipped one)")
+    parser.add_argument(
+        "--checkpoint", type=Path,
+        help="weights.safetensors of eenet-train, or a state dict, .safetensors or .pt (default: those that ship; of a "
+        "builder of yours, what it returns)",
+    )  # fmt: skip
     parser.add_argument("--predictions", type=Path, help="validation predictions (default: beside the checkpoint)")
     parser.add_argument(
-        "--images", type=Path, help="images to measure and verify with (default: beside the checkpoint)"
-    )
+        "--samples", type=Path,
+        help="to measure and verify with: .npz of images, or with an array for each input of the network, by its name "
+        "(default: beside the checkpoint)",
+    )  # fmt: skip
     shares = ", ".join(DEFAULT_BUDGETS).replace("%", "%%")
     add_budgets(
         parser, what=f"mean cost per sample, the first one active (default: {DEFAULT_ACTIVE}% active among {shares})"
@@ -81,25 +90,46 @@ def _exits(text: str) -> tuple[int, int]:
     return int(begin), int(end)
 
 
-def _checkpoint(path: Path, model: str) -> Checkpoint:
+def _checkpoint(sources: dict[str, Path | None], model: str) -> Checkpoint:
+    path = sources["checkpoint"]
+    if path is None:
+        return as_built(model, _class_names(sources))
     try:
+        tensors, metadata = read_state_dict(path)
+        if CHECKPOINT not in metadata:
+            return with_weights(model, tensors, _class_names(sources), f"{path}: weights of {model}")
         checkpoint = load_checkpoint(path, code=model)
+    except ArgumentError:
+        raise
     except UserError as error:
-        raise UserError(f"--checkpoint: {error}; expected weights.safetensors of eenet-train") from error
+        raise UserError(f"--checkpoint: {error}; expected weights of eenet-train or a state dict") from error
     name = model_entry(model).name
     if checkpoint.model != name:
         raise UserError(f"--checkpoint: {path} holds {checkpoint.model}, expected {name}")
     return checkpoint
 
 
-def _sources(arguments: argparse.Namespace) -> dict[str, Path]:
+def _class_names(sources: dict[str, Path | None]) -> tuple[str, ...]:
+    return Predictions.load(_required(sources, "predictions")).class_names
+
+
+def _sources(arguments: argparse.Namespace) -> dict[str, Path | None]:
     """Files to read, by argument: what is not given lies beside the weights, where eenet-train writes it."""
-    weights = arguments.checkpoint or zoo_folder(arguments.model) / "weights.safetensors"
-    return {
-        "checkpoint": weights,
-        "predictions": arguments.predictions or weights.parent / "validation.npz",
-        "images": arguments.images or weights.parent / "samples.npz",
-    }
+    weights = arguments.checkpoint
+    if weights is None and not names_code(arguments.model):
+        weights = zoo_folder(arguments.model) / "weights.safetensors"
+    beside = {"predictions": "validation.npz", "samples": "samples.npz"}
+    found = {name: getattr(arguments, name) or (weights and weights.parent / beside[name]) for name in beside}
+    return {"checkpoint": weights, **found}
+
+
+def _required(sources: dict[str, Path | None], name: str) -> Path:
+    path = sources[name]
+    if path is None:
+        raise ArgumentError(name, "is not given, expected a file: there is no checkpoint beside which it could lie")
+    if not path.is_file():
+        raise ArgumentError(name, f"{path} is not a file; eenet-train writes it beside the weights")
+    return path
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -110,10 +140,8 @@ def _export(arguments: argparse.Namespace) -> None:
     sources = _sources(arguments)
     out = arguments.out / f"{entry.short_name}.eenet"
     check_spared(out, sources, folder=True)
-    checkpoint = _checkpoint(sources["checkpoint"], arguments.model)
-    for name in ("predictions", "images"):
-        if not sources[name].is_file():
-            raise ArgumentError(name, f"{sources[name]} is not a file; eenet-train writes it beside the weights")
+    checkpoint = _checkpoint(sources, arguments.model)
+    predictions, samples = (_required(sources, name) for name in ("predictions", "samples"))
     options = ExportOptions(
         budgets=tuple(budgets),
         unit=arguments.unit,
@@ -125,8 +153,8 @@ def _export(arguments: argparse.Namespace) -> None:
     )
     result = export_bundle(
         checkpoint,
-        Predictions.load(sources["predictions"]),
-        load_images(sources["images"]).images,
+        Predictions.load(predictions),
+        read_samples(samples, checkpoint),
         out,
         options,
         (lambda line: None) if arguments.json else say,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import onnx
@@ -18,14 +18,20 @@ _MAX_IR_VERSION = 10
 MAX_BATCH = 1024
 
 
-def export_onnx(traced: TracedSegment) -> bytes:
+def export_onnx(traced: TracedSegment, shapes: Sequence[tuple[int | str, ...]], symbols: Mapping[str, int]) -> bytes:
     """A serialised ONNX model with weights inside and a symbolic ``batch``.
+
+    Args:
+        traced: the segment.
+        shapes: of its inputs, sizes and names of symbols.
+        symbols: the largest size of each symbol but ``batch``.
 
     Raises:
         UserError: PyTorch cannot export the segment, or the ONNX checker refuses the result.
     """
     spec = traced.module.spec
-    batch = torch.export.Dim("batch", min=1, max=MAX_BATCH)
+    dims = {name: torch.export.Dim(name, min=1, max=most) for name, most in {"batch": MAX_BATCH, **symbols}.items()}
+    dynamic = tuple({axis: dims[dim] for axis, dim in enumerate(shape) if isinstance(dim, str)} for shape in shapes)
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -35,7 +41,7 @@ def export_onnx(traced: TracedSegment) -> bytes:
                 opset_version=OPSET,
                 input_names=list(spec.inputs),
                 output_names=list(spec.outputs),
-                dynamic_shapes=(({0: batch},) * len(traced.example),),  # one for *tensors
+                dynamic_shapes=(dynamic,),  # one for *tensors
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from eenet.bundles.bundle import reading
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, create_model, model_entry
 from eenet.models.code import names_code
 from eenet.predictions import WEIGHTS_ID
-from eenet.preprocessing import ImagePreprocessing
+from eenet.preprocessing import ImagePreprocessing, described, parsed
 from eenet.weights import load_exactly, read_tensors, save_tensors, weights_digest
+
+CHECKPOINT = "eenet"  # entry of the header that says of what network the weights are
 
 
 @dataclass(frozen=True)
@@ -24,14 +29,14 @@ class Checkpoint:
         model: name of the network, see `eenet.models.model_entry`.
         network: the network with its weights.
         class_names: C names.
-        preprocessing: what its inputs go through.
+        preprocessing: what images go through on the way to its input; None: inputs go in as they are.
         training: how the weights came about: settings and figures, for people.
     """
 
     model: str
     network: MultiExitNetwork
     class_names: tuple[str, ...]
-    preprocessing: ImagePreprocessing
+    preprocessing: ImagePreprocessing | None
     training: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -45,10 +50,33 @@ class Checkpoint:
             "model": self.model,
             "options": self.network.options,
             "class_names": list(self.class_names),
-            "preprocessing": self.preprocessing.to_json(),
+            "preprocessing": described(self.preprocessing),
             "training": self.training,
         }
-        save_tensors(path, self.network.state_dict(), {"eenet": json.dumps(description)})
+        save_tensors(path, self.network.state_dict(), {CHECKPOINT: json.dumps(description)})
+
+
+def as_built(model: str, class_names: Sequence[str]) -> Checkpoint:
+    """A network with the weights that its builder gives it."""
+    network = create_model(model, len(class_names))
+    return Checkpoint(network.name, network.eval(), tuple(class_names), None)
+
+
+def with_weights(model: str, tensors: Mapping[str, Tensor], class_names: Sequence[str], name: str) -> Checkpoint:
+    """A network with the weights of a plain state dict, as other training scripts write them.
+
+    Args:
+        model: name of the network, see `eenet.models.model_entry`.
+        tensors: its weights.
+        class_names: C names.
+        name: of the weights, for errors.
+
+    Raises:
+        UserError: they do not fit the network.
+    """
+    checkpoint = as_built(model, class_names)
+    load_exactly(checkpoint.network, tensors, name)
+    return checkpoint
 
 
 def load_checkpoint(path: str | Path, *, code: str | None = None) -> Checkpoint:
@@ -64,12 +92,12 @@ def load_checkpoint(path: str | Path, *, code: str | None = None) -> Checkpoint:
             it names code that the caller did not name.
     """
     tensors, metadata = read_tensors(path)
-    if "eenet" not in metadata:
+    if CHECKPOINT not in metadata:
         raise UserError(f"{path}: no 'eenet' entry in its header; expected a checkpoint that eenet-train wrote")
     with reading(Path(path)):
-        description = json.loads(metadata["eenet"])
+        description = json.loads(metadata[CHECKPOINT])
         model, class_names = str(description["model"]), tuple(map(str, description["class_names"]))
-        preprocessing = ImagePreprocessing.from_json(description["preprocessing"])
+        preprocessing = parsed(description["preprocessing"])
         training = dict(description["training"])
         options = dict(description["options"])
     builder = model

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _RESIZE = {"crop": "center", "filter": "bilinear", "antialias": True}
 _LONGEST = 200  # characters of a declaration in a message
 _MOST = float(np.finfo(np.float32).max)
+_NONE = {"kind": "none"}
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,20 @@ def _check_channels(mean: tuple[float, ...], std: tuple[float, ...], scale: floa
                 f"preprocessing: got scale {scale}, mean {m} and std {s}, expected numbers that bytes of images stay "
                 "finite by"
             )
+
+
+def described(preprocessing: ImagePreprocessing | None) -> dict[str, Any]:
+    """As manifests and checkpoints say it: kind ``none`` where inputs go in as they are."""
+    return dict(_NONE) if preprocessing is None else preprocessing.to_json()
+
+
+def parsed(value: dict[str, Any]) -> ImagePreprocessing | None:
+    """The inverse of `described`.
+
+    Raises:
+        UserError: it is malformed.
+    """
+    return None if value == _NONE else ImagePreprocessing.from_json(value)
 
 
 def resize(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -29,7 +29,8 @@ from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.costs import flops_profile
-from eenet_export.export import ExportOptions, export_bundle
+from eenet_export.export import export_bundle
+from eenet_export.options import ExportOptions
 from eenet_export.verify import verify_logits, verify_schedules
 from support import tiny as tiny_network
 from support.busy import lines_but_busy
@@ -117,8 +118,8 @@ def test_killed_runs_leave_nothing_for_long(run: Path, tmp_path: Path, number: i
     scratch.mkdir()
     code = f"""
 import os, signal, sys
-import eenet_export.export, eenet_export.cli
-eenet_export.export.measure = lambda *arguments, **options: os.kill(os.getpid(), {int(number)})
+import eenet_export.assemble, eenet_export.cli
+eenet_export.assemble.measure = lambda *arguments, **options: os.kill(os.getpid(), {int(number)})
 from support import tiny
 sys.exit(eenet_export.cli.main(sys.argv[1:]))
 """
@@ -160,7 +161,7 @@ def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.Capt
         (["--budget-ms", "1", "--unit", "flops"], "--budget-ms: --unit flops came with it, give --budget"),
         (["--repeats", "0"], "--repeats: got 0, expected 1 to 1000000"),
         (["--checkpoint", "absent.safetensors"], "--checkpoint: absent.safetensors: No such file or directory"),
-        (["--checkpoint", __file__], f"--checkpoint: {__file__}: not a safetensors file that can be read"),
+        (["--checkpoint", __file__], f"--checkpoint: {__file__}: holds more than tensors and plain values"),
         (
             ["--predictions", "absent.npz"],
             "--predictions: absent.npz is not a file; eenet-train writes it beside the weights",
@@ -219,7 +220,7 @@ def test_verify_notices_another_network(tiny: TrainedBundle) -> None:
     torch.manual_seed(1)
     message = r"logits differ from PyTorch's by .* of their deviation per exit, the bound is 0\.001"
     with pytest.raises(UserError, match=message):
-        verify_logits(tiny.path, tiny_network.create(), tiny.inputs[:5], ProfileOptions())
+        verify_logits(tiny.path, tiny_network.create(), {"image": tiny.inputs[:5]}, ProfileOptions())
 
 
 @pytest.mark.parametrize("scale", [1e-5, 1e4])
@@ -242,16 +243,16 @@ def test_verification_knows_no_scale(tiny: TrainedBundle, tmp_path: Path, scale:
     images, out = tiny.report_images.images[:20], tmp_path / "x.eenet"
     result = export_bundle(checkpoint, validation, images, out, _quick_options(), lambda line: None)
     assert 0 < max(result.max_error) < 1e-4
-    logits, _ = verify_logits(out, network, tiny.inputs[:20], ProfileOptions())
+    logits, _ = verify_logits(out, network, {"image": tiny.inputs[:20]}, ProfileOptions())
     assert np.abs(logits).max() == pytest.approx(scale * np.abs(tiny.report.logits[:20]).max(), rel=1e-3)
     scale_logits(1.01)
     with pytest.raises(UserError, match="of their deviation per exit"):
-        verify_logits(out, network, tiny.inputs[:20], ProfileOptions())
+        verify_logits(out, network, {"image": tiny.inputs[:20]}, ProfileOptions())
 
 
 def test_verify_notices_other_calibration_data(tiny: TrainedBundle) -> None:
     with pytest.raises(UserError, match="leaves the calibration set in shares"):
-        verify_schedules(tiny.path, tiny.inputs[:5], tiny.report, ProfileOptions())
+        verify_schedules(tiny.path, {"image": tiny.inputs[:5]}, tiny.report, ProfileOptions())
 
 
 def test_failed_verification_keeps_the_old_bundle(

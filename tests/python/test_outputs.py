@@ -28,7 +28,8 @@ from eenet.outputs import check_replaceable
 from eenet.preprocessing import ImagePreprocessing
 from eenet.workflows.profile import ProfileOptions
 from eenet.workflows.refit import RefitOptions, refit_bundle
-from eenet_export.export import ExportOptions, export_bundle
+from eenet_export.export import export_bundle
+from eenet_export.options import ExportOptions
 from support import golden
 from support.bundles import contents, edit_manifest
 from support.photos import pattern, write_folder

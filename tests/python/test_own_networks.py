@@ -50,7 +50,7 @@ def test_the_page_from_photographs_to_a_bundle(
     here: Path, cifar10: ImageSet, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_folder(cifar10[cifar10.labels >= 7][:200], here / "photos")
-    (block,) = blocks("networks.md", "sh")
+    block, *_ = blocks("networks.md", "sh")
     train, export = (shlex.split(line) for line in block.splitlines())
     assert eenet.cli.train.main([*train[1:], "--epochs", "1", "--threads", "1"]) == 0
     assert f"next: {shlex.join(export)}\n" in capsys.readouterr().out

@@ -15,7 +15,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
 from eenet.models import SegmentSpec
-from support.bundles import edit_manifest
 
 MAX_BATCH, MAX_TOKENS = 32, 6
 _TENSORS = {
@@ -91,8 +90,8 @@ def write(folder: Path) -> Path:
         segments=tuple(Segment(spec, _model(spec.inputs, spec.outputs, nodes)) for spec, nodes in segments),
         parameters=(1, 2, 3),
         max_batch=MAX_BATCH,
+        symbols={"tokens": MAX_TOKENS},
     )
     write_segments(folder, content)
     write_manifest(folder, content, [])
-    edit_manifest(folder, lambda manifest: manifest["symbols"].update(tokens={"max": MAX_TOKENS}))
     return folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ from eenet_rt._core import FORMAT_VERSION, MANIFEST
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of the blackboard: its dtype, and its shape after the batch axis."""
+    """A tensor of the blackboard: its dtype, and its shape after the batch axis, of sizes and names of symbols."""
 
     dtype: str
-    shape: tuple[int, ...]
+    shape: tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,13 @@ class Segment:
 
 @dataclass(frozen=True)
 class BundleContent:
-    """What a manifest says, but for hashes and profiles; ``weights`` is the id of those it comes from."""
+    """What a manifest says, but for hashes and profiles.
+
+    Attributes:
+        max_batch: the largest batch.
+        symbols: the largest size of every other symbol.
+        weights: id of those that it comes from.
+    """
 
     model: str
     class_names: tuple[str, ...]
@@ -44,6 +50,7 @@ class BundleContent:
     segments: tuple[Segment, ...]
     parameters: tuple[int, ...]
     max_batch: int
+    symbols: dict[str, int] = field(default_factory=dict)
     weights: str | None = None
 
     @property
@@ -72,7 +79,7 @@ def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[Cost
         "task": "classification",
         "class_names": list(content.class_names),
         "preprocessing": content.preprocessing,
-        "symbols": {"batch": {"max": content.max_batch}},
+        "symbols": {name: {"max": most} for name, most in {"batch": content.max_batch, **content.symbols}.items()},
         "tensors": {
             name: {"dtype": tensor.dtype, "shape": ["batch", *tensor.shape]} for name, tensor in content.tensors.items()
         },

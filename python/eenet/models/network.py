@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from eenet.errors import UserError
 
+DTYPES = (torch.float32, torch.int64)  # of everything on a blackboard
+BATCH = "batch"
+
 
 @dataclass(frozen=True)
 class SegmentSpec:
@@ -38,7 +41,10 @@ class MultiExitNetwork(nn.Module, ABC):
         num_exits: K.
         num_classes: C.
         segments: one `SegmentSpec` an exit.
-        input_shapes: shape of every network input without the batch axis.
+        input_shapes: shape of every network input without the batch axis: sizes, and names of symbols for those that
+            each call chooses.
+        dtypes: of every network input, one of `DTYPES`.
+        symbols: the largest size of each symbol.
         name: by which `create_model` made it.
         options: what `create_model` made it with beside the number of classes.
         branch_gradients: K - 1 numbers, by which the gradient of each early exit's head is multiplied where it enters
@@ -46,16 +52,26 @@ class MultiExitNetwork(nn.Module, ABC):
     """
 
     def __init__(
-        self, num_classes: int, segments: Sequence[SegmentSpec], input_shapes: Mapping[str, tuple[int, ...]]
+        self,
+        num_classes: int,
+        segments: Sequence[SegmentSpec],
+        input_shapes: Mapping[str, tuple[int | str, ...]],
+        *,
+        dtypes: Mapping[str, torch.dtype] | None = None,
+        symbols: Mapping[str, int] | None = None,
     ) -> None:
+        """As the attributes; inputs that ``dtypes`` does not name are float32."""
         super().__init__()
         self.num_classes = num_classes
         self.segments = tuple(segments)
-        self.input_shapes = dict(input_shapes)
+        self.input_shapes = {name: tuple(shape) for name, shape in input_shapes.items()}
+        self.dtypes = {**dict.fromkeys(input_shapes, torch.float32), **(dtypes or {})}
+        self.symbols = dict(symbols or {})
         self.name = ""
         self.options: dict[str, Any] = {}
         self.branch_gradients: tuple[float, ...] | None = None
         _check_segments(self.segments, self.input_shapes)
+        _check_inputs(self.input_shapes, self.dtypes, self.symbols)
 
     @property
     def num_exits(self) -> int:
@@ -136,6 +152,34 @@ def _check_segments(segments: Sequence[SegmentSpec], inputs: Mapping[str, object
             board.add(name)
         if spec.exit not in spec.outputs:
             raise UserError(f"segment {k}: its exit {spec.exit!r} is none of its outputs {', '.join(spec.outputs)}")
+
+
+def _check_inputs(
+    shapes: Mapping[str, tuple[int | str, ...]], dtypes: Mapping[str, torch.dtype], symbols: Mapping[str, int]
+) -> None:
+    """Refuses what no bundle could declare.
+
+    Raises:
+        UserError: a size that is none, a symbol without a largest size or of a name that is none, another dtype.
+    """
+    for name, dtype in dtypes.items():
+        if name not in shapes:
+            raise UserError(f"dtypes: {name!r} is none of the inputs {', '.join(shapes)}")
+        if dtype not in DTYPES:
+            raise UserError(f"input {name!r}: got {dtype}, expected {' or '.join(map(str, DTYPES))}")
+    for symbol, most in symbols.items():
+        if not symbol.isidentifier() or symbol == BATCH:
+            raise UserError(f"symbols: got {symbol!r}, expected the name of a variable other than {BATCH!r}")
+        if most < 2:
+            raise UserError(f"symbols: {symbol}: got {most}, expected a largest size of at least 2")
+        if not any(symbol in shape for shape in shapes.values()):
+            raise UserError(f"symbols: {symbol} is in the shape of no input")
+    for name, shape in shapes.items():
+        for dim in shape:
+            if isinstance(dim, str) and dim not in symbols:
+                raise UserError(f"input {name!r}: its dimension {dim!r} is in no symbols, which say the largest size")
+            if not isinstance(dim, str) and dim < 1:
+                raise UserError(f"input {name!r}: got the shape {shape}, expected sizes of at least 1")
 
 
 class ChainNetwork(MultiExitNetwork):

@@ -15,7 +15,7 @@ from torch import Tensor
 from eenet.bundles.bundle import reading
 from eenet.errors import ArgumentError, shorten
 from eenet.models import MultiExitNetwork, create_model, model_entry
-from eenet.preprocessing import ImagePreprocessing
+from eenet.preprocessing import ImagePreprocessing, parsed
 from eenet.weights import read_state_dict
 from eenet.zoo import list_zoo, zoo_folder
 
@@ -79,7 +79,7 @@ def read_start(source: str) -> Start:
             model=str(description["model"]),
             options=dict(description["options"]),
             class_names=tuple(map(str, description["class_names"])),
-            preprocessing=ImagePreprocessing.from_json(description["preprocessing"]),
+            preprocessing=parsed(description["preprocessing"]),
         )
 
 

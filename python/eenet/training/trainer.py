@@ -66,6 +66,8 @@ class Trainer:
                 f"teacher: its classes are {_listed(teacher.class_names)}, those of the images "
                 f"{_listed(train.class_names)}"
             )
+        if teacher is not None and teacher.preprocessing is None:
+            raise UserError("teacher: says nothing of images, expected a network that was trained on such")
         if len(train) < config.batch_size:
             raise UserError(
                 f"training set: got {counted(len(train), 'image')}, expected at least one batch of {config.batch_size}"
@@ -174,7 +176,7 @@ class Trainer:
         )
 
     def _teach(self, images: NDArray[np.uint8]) -> Tensor | None:
-        if self._teacher is None:
+        if self._teacher is None or self._teacher.preprocessing is None:
             return None
         with torch.no_grad():
             return self._teacher.network.run_last(_tensor(images, self._teacher.preprocessing)).float()

@@ -158,7 +158,7 @@ def measure_here(samples: str, threads: int, repeats: int, provider: str, *bundl
     count = len(next(iter(inputs.values())))
     times = np.zeros((_WARM_UP + repeats, exits.num_exits + len(whole)))
     for i in range(len(times)):
-        sample = {name: array[i % count] for name, array in inputs.items()}
+        sample = {name: array[i % count, ...] for name, array in inputs.items()}
         # Interleaved, so that a change of the clock or of the load meets all exits alike.
         for k in range(exits.num_exits):
             times[i, k] = exits.infer(sample, forced_exit=k).latency_ms

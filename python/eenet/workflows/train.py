@@ -127,11 +127,12 @@ def _size(options: RunOptions, start: Start | None) -> tuple[int, int]:
         return options.image_size
     if start is not None and start.preprocessing is not None:
         return start.preprocessing.size
-    shapes = _some_network(options).input_shapes
-    (shape, *more) = shapes.values()
-    if more or len(shape) != 3:
-        raise ArgumentError("model", f"{options.model} takes {', '.join(shapes)}, expected a network for images")
-    return shape[1], shape[2]
+    network = _some_network(options)
+    sizes = [dim for dim in next(iter(network.input_shapes.values())) if isinstance(dim, int)]
+    if len(network.input_shapes) > 1 or len(sizes) != 3 or network.symbols:
+        listed = ", ".join(f"{name} {list(shape)}" for name, shape in network.input_shapes.items())
+        raise ArgumentError("model", f"{options.model} takes {listed}, expected one input of images, [3, H, W]")
+    return sizes[1], sizes[2]
 
 
 def _some_network(options: RunOptions) -> MultiExitNetwork:

@@ -1,0 +1,227 @@
+"""From segments to a bundle: costs measured, schedules fitted, everything verified, written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
+from eenet.bundles.bundle import listed_files
+from eenet.bundles.calibration import save_calibration
+from eenet.bundles.writer import BundleContent, write_manifest, write_segments
+from eenet.costs import CostProfile
+from eenet.errors import UserError, counted
+from eenet.files import preparing, replacing_folder
+from eenet.locks import all_undisturbed
+from eenet.outputs import check_replaceable
+from eenet.policies import save_schedules
+from eenet.policies.confidence import confidence_policy
+from eenet.policies.grid import FIT_SHARE, fit_schedules
+from eenet.prediction_checks import check_network, check_size, check_source, check_validation
+from eenet.predictions import Predictions
+from eenet.workflows.profile import Inputs, measure
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
+from eenet_export.options import ExportOptions, ExportResult, wanted_budgets
+from eenet_export.verify import verify_schedules
+from eenet_rt._core import CALIBRATION, SCHEDULES
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of.
+
+    Attributes:
+        content: segments, and what the manifest says of them.
+        static: the network without early exits, to be measured; None leaves its cost out.
+        counted: costs that hold on every device.
+        compare: takes a bundle of the segments and gives its logits of the samples, float32 ``(N, K, C)``, and how far
+            they are from those that they should be, per exit; raises where it is too far.
+        reference: what they are compared with.
+    """
+
+    content: BundleContent
+    static: BundleContent | None
+    counted: Sequence[CostProfile]
+    compare: Callable[[Path], tuple[NDArray[np.float32], list[float]]]
+    reference: str
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Validation predictions, and the part of them that schedules are learned on.
+
+    Attributes:
+        validation: all of them.
+        in_fit_set: bool ``(N,)``; the others set thresholds.
+    """
+
+    validation: Predictions
+    in_fit_set: NDArray[np.bool_]
+
+    @property
+    def calibration_set(self) -> Predictions:
+        return self.validation[~self.in_fit_set]
+
+
+def check_before(
+    validation: Predictions, shape: tuple[int, int], network: tuple[str, str | None], out: Path, options: ExportOptions
+) -> Halves:
+    """Refuses before the work what can be refused then, and halves the predictions.
+
+    Args:
+        validation: predictions of the network.
+        shape: exits and classes that it has.
+        network: its name and the id of its weights, None where that is not known.
+        out: where the bundle is to go.
+        options: how it is made.
+
+    Raises:
+        UserError: predictions of another network or too few, slices that there are not, places that cannot be written.
+    """
+    num_exits, num_classes = shape
+    name, weights = network
+    for begin, end in options.slices:
+        if not 0 <= begin < end <= num_exits or end - begin == num_exits:
+            raise UserError(f"exits: got {begin}:{end}, expected some of 0:{num_exits}, not none and not all")
+    if (validation.num_exits, validation.num_classes) != shape:
+        raise UserError(
+            f"predictions: got {validation.num_exits} exits and {validation.num_classes} classes, "
+            f"{name} has {num_exits} and {num_classes}"
+        )
+    if weights is not None:
+        check_network(validation, [weights], "validation predictions", f"this {name}")
+    check_size(validation, "validation predictions")
+    halves = Halves(validation, validation.split_mask(FIT_SHARE, options.seed))
+    sets = [("fit", validation[halves.in_fit_set]), ("calibration", halves.calibration_set)]
+    check_validation(validation, sets, "validation predictions")
+    for path in (out, *_slices(out, options)):
+        check_replaceable(path, folder=True)
+    return halves
+
+
+def check_budgets(counted_profiles: Sequence[CostProfile], options: ExportOptions) -> None:
+    """Refuses before the work budgets of counted costs that cannot be met.
+
+    Raises:
+        UserError: there is one.
+    """
+    for profile in counted_profiles:
+        if profile.unit == options.unit:
+            wanted_budgets(profile.costs, options)
+
+
+def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: ExportOptions, say: Say) -> ExportResult:
+    """Measures, fits, writes and verifies.
+
+    Args:
+        parts: of the bundle.
+        halves: of the validation predictions, by `check_before`.
+        inputs: samples to measure and verify with, ``{name: (N, ...)}``.
+        out: the folder ``NAME.eenet``; an existing bundle is replaced at the very end.
+        options: what to export.
+        say: takes one line for each step.
+
+    Raises:
+        UserError: infeasible budgets, failed verification.
+    """
+    content, calibration_set = parts.content, halves.calibration_set
+    count = len(next(iter(inputs.values())))
+    # Beside the output: what a killed run leaves there, the next one removes.
+    with preparing(out, folder=True) as (_, scratch):
+        scratch.mkdir()
+        exits, static = write_stand_ins(content, parts.static, scratch, combined=options.combine != "none")
+        logits, errors = parts.compare(exits)
+        listed = " ".join(f"{error:.1e}" for error in errors)
+        say(
+            f"verify: {counted(count, 'sample')}, largest difference from {parts.reference} per exit {listed} of the "
+            "logits' deviation"
+        )
+        check_source(halves.validation, logits, "validation predictions", counted(count, "sample"))
+        profile = measure(exits, inputs, options.profile, static_bundle=static)
+    without = "" if profile.static is None else f"without early exits {profile.static:.3f} ms "
+    say(
+        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, {without}"
+        f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
+    )
+    profiles = [profile, *parts.counted]
+    (costs,) = (each.costs for each in profiles if each.unit == options.unit)
+    say(exits_line(calibration_set))
+    schedules, active, skipped = _fit(halves, costs, options, say)
+    slices = _slices(out, options)
+    with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
+
+        def replaced(path: Path) -> Path:
+            ours = listed_files(path).__contains__
+            return stack.enter_context(replacing_folder(path, ours=ours, unchanged=unchanged[path]))
+
+        folder = replaced(out)
+        write_segments(folder, content)
+        save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
+        save_calibration(folder / CALIBRATION, halves.validation, halves.in_fit_set)
+        write_manifest(folder, content, profiles)
+        verify_schedules(folder, inputs, calibration_set, options.profile)
+        for path, part in slices.items():
+            eenet_rt.slice_bundle(folder, *part, replaced(path))
+    return ExportResult(
+        out, list(content.parameters), profile, costs, schedules, active, skipped, errors, count,
+        calibration_set, list(slices),
+    )  # fmt: skip
+
+
+def _slices(out: Path, options: ExportOptions) -> dict[Path, tuple[int, int]]:
+    return {out.with_name(f"{out.stem}_{begin}-{end}{out.suffix}"): (begin, end) for begin, end in options.slices}
+
+
+def write_stand_ins(
+    content: BundleContent, static_content: BundleContent | None, scratch: Path, *, combined: bool
+) -> tuple[Path, Path | None]:
+    """The network with a schedule that costs what the real one will, and the network without exits, to be measured."""
+    exits = scratch / "exits.eenet"
+    write_segments(exits, content)
+    # Combining and scoring are part of an exit's cost, so a schedule must be there while costs are measured.
+    num_exits, num_classes = len(content.segments), len(content.class_names)
+    combiner = None
+    if combined:
+        combiner = np.tril(np.ones((num_exits, num_exits), np.float32)), np.zeros((num_exits, num_classes), np.float32)
+    policy = confidence_policy(num_exits, num_classes, (1.0, 0.0, 0.0, 0.0), combiner)
+    stand_in = eenet_rt.Schedule(
+        policy="maximum",
+        budget=num_exits,
+        unit="flops",
+        costs=[k + 1 for k in range(num_exits)],
+        margin=0,
+        calibration_samples=1,
+        calibration_shares=[float(k == num_exits - 1) for k in range(num_exits)],
+        exit_policy=policy,
+    )
+    save_schedules(exits / SCHEDULES, [stand_in], network=content.id, active=0)
+    write_manifest(exits, content, [])
+    if static_content is None:
+        return exits, None
+    static = scratch / "static.eenet"
+    write_segments(static, static_content)
+    write_manifest(static, static_content, [])
+    return exits, static
+
+
+def _fit(
+    halves: Halves, costs: tuple[float, ...], options: ExportOptions, say: Say
+) -> tuple[list[eenet_rt.Schedule], int, list[float]]:
+    """Schedules by budget, the index of the active one, and default budgets that cannot be met."""
+    budgets, active, skipped = wanted_budgets(costs, options)
+    calibration_set, schedules = halves.calibration_set, []
+    for schedule in fit_schedules(
+        options.policy, halves.validation, costs, budgets, unit=options.unit, combine=options.combine, seed=options.seed
+    ):
+        schedules.append(schedule)
+        say(f"fit {schedule_line(schedule, calibration_set)}")
+    warn_of_margins(schedules)
+    warn_of_accuracy(schedules, calibration_set)
+    return schedules, budgets.index(active), skipped

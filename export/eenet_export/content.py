@@ -1,0 +1,99 @@
+"""What a bundle of a network holds: its segments as ONNX, and what the manifest says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
+from eenet.checkpoint import Checkpoint
+from eenet.errors import UserError
+from eenet.models import MultiExitNetwork
+from eenet.models.network import DTYPES
+from eenet.preprocessing import described
+from eenet.workflows.profile import Inputs
+from eenet_export.onnx import MAX_BATCH, export_onnx
+from eenet_export.samples import example_of
+from eenet_export.shapes import Shapes, symbolic_shapes
+from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
+
+
+def bundle_content(checkpoint: Checkpoint, inputs: Inputs, say: Callable[[str], None]) -> BundleContent:
+    """The network cut at its exits.
+
+    Args:
+        checkpoint: the trained network.
+        inputs: at least one sample, ``{name: (N, ...)}``.
+        say: takes one line for each segment.
+
+    Raises:
+        UserError: a segment cannot be exported.
+    """
+    network = checkpoint.network.eval()
+    example = example_of(network, inputs)
+    shapes = symbolic_shapes(network, example)
+    segments, tensors = [], {}
+    for traced in trace_segments(network, example):
+        segments.append(_segment(traced, shapes, network))
+        tensors.update(_tensors(traced, shapes))
+        say(f"export: segment {len(segments) - 1}, {len(segments[-1].onnx) / 1e6:.2f} MB of ONNX")
+    return _content(checkpoint, segments, tensors, network.parameters_to_exit())
+
+
+def whole_content(checkpoint: Checkpoint, inputs: Inputs, *, early_exits: bool) -> BundleContent:
+    """The whole network as one segment, which runs at full depth: a reference to measure against.
+
+    Args:
+        checkpoint: the trained network.
+        inputs: at least one sample, ``{name: (N, ...)}``.
+        early_exits: compute the logits of all exits, or of the last one alone.
+    """
+    network = checkpoint.network.eval()
+    example = example_of(network, inputs)
+    shapes = symbolic_shapes(network, example)
+    traced = trace(WholeModule(network, early_exits=early_exits).eval(), tuple(example.values()))
+    parameters = network.parameters_to_exit()[-1] if early_exits else network.static_parameters()
+    return _content(checkpoint, [_segment(traced, shapes, network)], _tensors(traced, shapes), [parameters])
+
+
+def write_whole(checkpoint: Checkpoint, inputs: Inputs, folder: Path, *, early_exits: bool) -> None:
+    """Writes `whole_content` as a bundle into a new folder."""
+    content = whole_content(checkpoint, inputs, early_exits=early_exits)
+    write_segments(folder, content)
+    write_manifest(folder, content, [])
+
+
+def _content(
+    checkpoint: Checkpoint, segments: Sequence[Segment], tensors: Mapping[str, Tensor], parameters: Sequence[int]
+) -> BundleContent:
+    return BundleContent(
+        model=checkpoint.model.rpartition(":")[2],  # of code, the builder's name
+        class_names=checkpoint.class_names,
+        preprocessing=described(checkpoint.preprocessing),
+        tensors=dict(tensors),
+        inputs=tuple(checkpoint.network.input_shapes),
+        segments=tuple(segments),
+        parameters=tuple(parameters),
+        max_batch=MAX_BATCH,
+        symbols=dict(checkpoint.network.symbols),
+        weights=checkpoint.id,
+    )
+
+
+def _segment(traced: TracedSegment, shapes: Shapes, network: MultiExitNetwork) -> Segment:
+    spec = traced.module.spec
+    return Segment(spec, export_onnx(traced, [shapes[name] for name in spec.inputs], network.symbols))
+
+
+def _tensors(traced: TracedSegment, shapes: Shapes) -> dict[str, Tensor]:
+    spec = traced.module.spec
+    named = zip((*spec.inputs, *spec.outputs), (*traced.example, *traced.outputs), strict=True)
+    return {name: Tensor(_dtype(name, tensor.dtype), shapes[name][1:]) for name, tensor in named}
+
+
+def _dtype(name: str, dtype: torch.dtype) -> str:
+    if dtype not in DTYPES:
+        raise UserError(f"tensor {name!r}: got {dtype}, expected {' or '.join(map(str, DTYPES))} between segments")
+    return str(dtype).removeprefix("torch.")

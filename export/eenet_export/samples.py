@@ -1,0 +1,121 @@
+"""Samples that a network is traced, measured and verified with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eenet.checkpoint import Checkpoint
+from eenet.data import load_images
+from eenet.errors import UserError
+from eenet.files import open_npz
+from eenet.models import MultiExitNetwork
+from eenet.workflows.profile import Inputs
+
+Samples = NDArray[np.uint8] | Mapping[str, NDArray[Any]]
+
+
+def read_samples(path: Path, checkpoint: Checkpoint) -> Samples:
+    """Reads samples.
+
+    Args:
+        path: an ``.npz`` file with an array ``(N, ...)`` for each input of the network, by its name; or images, as
+            `load_images` reads them, where the checkpoint says what they go through.
+        checkpoint: the network.
+
+    Raises:
+        UserError: the file cannot be read, or lacks an input.
+    """
+    names = set(checkpoint.network.input_shapes)
+    with open_npz(path) as file:
+        if names <= file.keys:
+            return {name: file[name] for name in names}
+        if checkpoint.preprocessing is None:
+            raise UserError(f"has {sorted(file.keys)}, expected an array for each input: {', '.join(sorted(names))}")
+    return load_images(path).images
+
+
+def network_inputs(checkpoint: Checkpoint, samples: Samples) -> Inputs:
+    """Samples as the network takes them.
+
+    Args:
+        checkpoint: the network.
+        samples: an array ``(N, ...)`` for each input, by its name; or images, uint8 ``(N, H, W, 3)``, alone or under
+            the input's name, which go through the checkpoint's preprocessing.
+
+    Returns:
+        Arrays in the order of the network's inputs, float32 or int64.
+
+    Raises:
+        UserError: an input lacks, or is of another dtype or shape; images, and no preprocessing.
+    """
+    network = checkpoint.network
+    if not isinstance(samples, Mapping):
+        (name, *more) = network.input_shapes
+        if more:
+            raise UserError(f"samples: got images alone, expected an array for each of {', '.join((name, *more))}")
+        samples = {name: samples}
+    sizes: dict[str, int] = {}  # no sample at all is refused as a size of 0
+    inputs: Inputs = {}
+    for name, shape in network.input_shapes.items():
+        if name not in samples:
+            raise UserError(f"samples: have {sorted(samples)}, expected an array for each input, and {name!r} lacks")
+        array = samples[name]
+        if checkpoint.preprocessing is not None and array.dtype == np.uint8:
+            array = checkpoint.preprocessing(array)
+        inputs[name] = _cast(array, network.dtypes[name], name)
+        _check_shape(name, inputs[name].shape, ("N", *shape), network.symbols, sizes)
+    return inputs
+
+
+def example_of(network: MultiExitNetwork, inputs: Inputs) -> dict[str, torch.Tensor]:
+    """Inputs to trace with: of no size 1, which the exporter would take for a constant."""
+    example = {}
+    for name, array in inputs.items():
+        shape = [2, *array.shape[1:]]
+        for axis, dim in enumerate(network.input_shapes[name], start=1):
+            if isinstance(dim, str):
+                shape[axis] = max(2, shape[axis])
+        for axis, size in enumerate(shape):
+            array = np.take(array, np.arange(size) % array.shape[axis], axis=axis)
+        example[name] = torch.from_numpy(np.ascontiguousarray(array))
+    return example
+
+
+def _cast(array: NDArray[Any], dtype: torch.dtype, name: str) -> NDArray[np.float32] | NDArray[np.int64]:
+    """Floats as float32, integers as int64; nothing is taken for what it is not."""
+    kind = "iu" if dtype == torch.int64 else "f"
+    if array.dtype.kind not in kind:
+        raise UserError(f"samples: {name}: got {array.dtype}, expected {str(dtype).removeprefix('torch.')}")
+    return np.ascontiguousarray(array, np.int64) if kind == "iu" else np.ascontiguousarray(array, np.float32)
+
+
+def _check_shape(
+    name: str,
+    came: tuple[int, ...],
+    shape: tuple[int | str, ...],
+    symbols: Mapping[str, int],
+    sizes: dict[str, int],
+) -> None:
+    """Refuses another shape; ``sizes`` are those of symbols in earlier inputs, which this one adds its own to."""
+    expected = []
+    fits = len(came) == len(shape)
+    for size, dim in zip(came, shape, strict=False):
+        if not isinstance(dim, str):
+            fits = fits and size == dim
+        elif dim in sizes:
+            fits = fits and size == sizes[dim]
+        else:
+            fits = fits and 1 <= size <= symbols.get(dim, size)
+    for dim in shape:
+        known = isinstance(dim, str) and dim in sizes
+        limit = f" = {sizes[str(dim)]}" if known else f" <= {symbols[str(dim)]}" if dim in symbols else ""
+        expected.append(f"{dim}{limit}")
+    if not fits:
+        raise UserError(f"samples: {name}: got shape {came}, expected ({', '.join(expected)})")
+    sizes.update({dim: size for size, dim in zip(came, shape, strict=True) if isinstance(dim, str)})
