@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from torch import nn
 
 from eenet.errors import UserError
 from eenet.models import create_model, list_models, model_entry, register
@@ -103,3 +106,15 @@ def test_resnet_without_early_exits_and_without_projections() -> None:
     assert network.parameters_to_exit() == [853018]
     with pytest.raises(UserError, match="shortcut: got 'none', expected projection or pad"):
         create_model("resnet56", shortcut="none")
+
+
+def test_weights_as_they_are_drawn() -> None:
+    torch.manual_seed(0)
+    network = create_model("resnet56", 10)
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Linear):
+            assert float(module.weight.detach().std()) == pytest.approx(0.01, rel=0.15), name
+            assert not module.bias.any()
+        elif isinstance(module, nn.Conv2d) and module.weight.numel() > 2000:
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
+            assert float(module.weight.detach().std()) == pytest.approx(math.sqrt(2 / fan_out), rel=0.1), name

@@ -161,3 +161,12 @@ def test_without_a_way_to_resize(tmp_path: Path) -> None:
     assert np.array_equal(runtime.preprocess(noise(12, 20, 3)), steps(noise(12, 20, 3)))
     with pytest.raises(eenet_rt.InputError, match=r"images: height and width \(12, 21\) came, \(12, 20\) expected"):
         runtime.preprocess(noise(12, 21, 3))
+
+
+def test_size_and_channels_of_images_that_are_not_square() -> None:
+    images = np.zeros((4, 20, 30, 3), np.uint8)
+    images[..., 1], images[:2, ..., 2] = 51, 255
+    fitted = ImagePreprocessing.fit(images)
+    assert fitted.size == (20, 30)
+    assert fitted.mean == (0, 0.2, 0.5)
+    assert fitted.std[2] == 0.5

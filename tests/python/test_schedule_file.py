@@ -51,6 +51,12 @@ def put_together(**changes: Any) -> eenet_rt.Schedule:
     return eenet_rt.Schedule(**{**values, **changes})
 
 
+def test_shares_may_be_none_and_all() -> None:
+    schedule = put_together(agreement=[0, 1, 1], score_shares=np.array([[0, 1], [1, 0]], np.float64))
+    assert schedule.agreement.tolist() == [0, 1, 1]
+    assert schedule.score_shares.tolist() == [[0, 1], [1, 0]]
+
+
 def test_schedules_are_put_together() -> None:
     schedule = put_together()
     assert (schedule.budget, schedule.share, schedule.costs) == (1.5, 0.5, [1, 2, 3])

@@ -24,6 +24,7 @@ from eenet.models.resnet import MultiExitResNet, ResNetConfig
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
+from eenet.training.trainer import augment
 from support import tiny
 
 CONFIG = TrainingConfig(epochs=3, batch_size=100, trunk_share=0.4, distillation_share=0.34, precision="float32")
@@ -103,6 +104,16 @@ def test_distillation_leaves_the_teacher_alone() -> None:
     assert early.grad.abs().sum() > 0
     assert last.grad is not None
     assert torch.all(last.grad == 0)
+
+
+def test_augmentation_makes_every_crop_and_flip() -> None:
+    image = np.arange(1, 91, dtype=np.uint8).reshape(6, 5, 3)
+    padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
+    crops = [padded[row : row + 6, column : column + 5] for row in range(5) for column in range(5)]
+    expected = {crop[:, ::step].tobytes() for crop in crops for step in (1, -1)}
+    made = augment(np.repeat(image[None], 2000, axis=0), 2, np.random.default_rng(0))
+    assert made.shape == (2000, 6, 5, 3)
+    assert {crop.tobytes() for crop in made} == expected
 
 
 def test_same_seed_same_weights(cifar10: ImageSet, tmp_path: Path) -> None:

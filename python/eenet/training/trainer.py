@@ -188,7 +188,7 @@ class Trainer:
         for step in range(self.position.step, self._steps):
             random = np.random.default_rng((*seeds, step))
             batch = self.train_set[order[step * size : (step + 1) * size]]
-            yield _augment(batch.images, pad, random), torch.from_numpy(batch.labels)
+            yield augment(batch.images, pad, random), torch.from_numpy(batch.labels)
 
     def _accuracy(self) -> list[float]:
         predictions = predict(self.result, self.validation, self.preprocessing)
@@ -275,7 +275,7 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + (f", ... ({len(names)})" if len(names) > 5 else "")
 
 
-def _augment(images: NDArray[np.uint8], padding: int, random: np.random.Generator) -> NDArray[np.uint8]:
+def augment(images: NDArray[np.uint8], padding: int, random: np.random.Generator) -> NDArray[np.uint8]:
     """Random flips and random crops after zero padding of uint8 images ``(N, H, W, 3)``."""
     n, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
