@@ -46,13 +46,10 @@ class Runtime {
 
   /// The second half of load(): runs some blank samples, so that the first real one is as fast as
   /// the next.
-  /// @param budget As for set_budget(); none: the bundle's active schedule.
   /// @param stop Ends that.
-  /// @throws Error(kBackend) if buffers cannot be had or a segment fails, Error(kBudget) for the
-  /// budget,
-  ///   Error(kCancelled) if it was ended.
-  explicit Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget = {},
-                   const std::stop_token& stop = {});
+  /// @throws Error(kBackend) if buffers cannot be had or a segment fails, Error(kCancelled) if it
+  ///   was ended.
+  explicit Runtime(std::shared_ptr<const Model> model, const std::stop_token& stop = {});
   ~Runtime();
 
   /// Classifies one sample.

@@ -11,6 +11,8 @@
 namespace eenet {
 namespace {
 
+constexpr std::size_t kListedContributions = 8;
+
 /// A scorer as a linear map, as it is around one input.
 struct LinearScorer {
   std::vector<double> weight;
@@ -71,6 +73,22 @@ ExitExplanation explain_score(const Scorer& scorer, std::span<const float> featu
       out.others += value;
     }
   }
+  return out;
+}
+
+ExitExplanation explain_exit(const ExitPolicy& policy, std::size_t exit, const ExitState& state,
+                             const ExitState::Step& step,
+                             std::span<const std::string> class_names) {
+  ExitExplanation out;
+  if (exit + 1 < policy.num_exits() && !policy.disabled(exit)) {
+    out = explain_score(policy.scorers()[exit], state.features(), state.scores(exit).first(exit),
+                        class_names, kListedContributions);
+  }
+  out.exit = exit;
+  out.label = state.label();
+  out.score = step.score;
+  out.threshold = policy.thresholds()[exit];
+  out.accepted = step.accept;
   return out;
 }
 

@@ -7,6 +7,8 @@
 #include "eenet/exit_policy.h"
 #include "eenet/explanation.h"
 
+#include "decision/exit_state.h"
+
 namespace eenet {
 
 /// Takes a score apart.
@@ -18,5 +20,13 @@ namespace eenet {
 ExitExplanation explain_score(const Scorer& scorer, std::span<const float> features,
                               std::span<const float> scores,
                               std::span<const std::string> class_names, std::size_t most);
+
+/// Takes the decision of an exit apart.
+/// @param state After the step of this exit, and under this policy.
+/// @param step What the step returned.
+/// @param class_names C names.
+/// @return All but the time.
+ExitExplanation explain_exit(const ExitPolicy& policy, std::size_t exit, const ExitState& state,
+                             const ExitState::Step& step, std::span<const std::string> class_names);
 
 }  // namespace eenet

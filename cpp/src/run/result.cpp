@@ -1,6 +1,10 @@
 #include "eenet/result.h"
 
+#include <algorithm>
 #include <array>
+#include <limits>
+
+#include "run/batch_answers.h"
 
 namespace eenet {
 namespace {
@@ -74,6 +78,54 @@ BatchResult BatchResult::select(std::span<const std::size_t> samples) const {
   out.latency_ms = latency_ms;
   out.backend_ms = backend_ms;
   return out;
+}
+
+BatchResult make_result(const Manifest& manifest, std::size_t samples, std::size_t first_exit,
+                        const RunOptions& options) {
+  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+  BatchResult result;
+  result.num_exits = manifest.num_exits();
+  result.num_classes = manifest.num_classes();
+  result.first_exit = first_exit;
+  result.labels.resize(samples);
+  result.exits.resize(samples);
+  result.stopped_by.resize(samples);
+  result.probabilities.resize(samples * result.num_classes);
+  const std::size_t exits = samples * result.num_exits;
+  if (options.policy != nullptr) result.scores.resize(exits, kNone);
+  // A hand-off takes them along.
+  if (options.return_logits || manifest.hands_on()) {
+    result.logits.resize(exits * result.num_classes, kNone);
+  }
+  if (manifest.hands_on()) result.handoffs.resize(samples);
+  if (options.explain) result.explanations.resize(samples);
+  if (options.audits != nullptr) result.audit_labels.resize(samples, kNotAudited);
+  result.segment_ms.reserve(result.num_exits);
+  return result;
+}
+
+void put_answer(const ExitState& state, std::size_t sample, std::size_t exit, StopReason reason,
+                BatchResult& result) {
+  result.labels[sample] = static_cast<std::int64_t>(state.label());
+  result.exits[sample] = static_cast<std::int64_t>(exit);
+  result.stopped_by[sample] = reason;
+  std::ranges::copy(state.probabilities(),
+                    result.probabilities.data() + sample * result.num_classes);
+  if (result.scores.empty()) return;
+  std::ranges::copy(state.scores(exit), result.scores.data() + sample * result.num_exits);
+}
+
+std::span<float> logits_of(BatchResult& result, std::size_t sample, std::size_t exit) {
+  return std::span(result.logits)
+      .subspan((sample * result.num_exits + exit) * result.num_classes, result.num_classes);
+}
+
+void put_times(BatchResult& result) {
+  for (auto& explanations : result.explanations) {
+    for (ExitExplanation& each : explanations) {
+      each.time_ms = result.segment_ms[each.exit - result.first_exit];
+    }
+  }
 }
 
 }  // namespace eenet

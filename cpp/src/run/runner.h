@@ -2,38 +2,26 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
 
-#include "eenet/exit_policy.h"
-#include "eenet/options.h"
 #include "eenet/result.h"
 #include "eenet/tensor.h"
 
-#include "budget/segment_times.h"
 #include "decision/exit_state.h"
 #include "engine/model.h"
+#include "run/audits.h"
+#include "run/run_options.h"
 #include "tiers/handoff.h"
 
 namespace eenet {
 
 class Blackboard;
-class AuditLottery;
+class Stopping;
 enum class InputLayout : int;
-
-struct RunOptions : CallOptions {
-  /// When to stop; null: full depth, where the last exit answers alone.
-  const ExitPolicy* policy = nullptr;
-  /// What a deadline is kept by; outlives the call. Null: no deadline.
-  SegmentTimes* times = nullptr;
-  /// Says which of the samples that leave early run to the last exit all the same; outlives the
-  /// call. Null: none. Goes with no limit to the exit.
-  AuditLottery* audits = nullptr;
-};
 
 /// Runs segments in order until an exit accepts the sample; in a batch, each sample leaves at its
 /// own exit.
@@ -83,21 +71,17 @@ class Runner {
 
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
-  void check_options(const RunOptions& options, std::size_t first_exit) const;
-  void run_segments(Clock::time_point start, const RunOptions& options, BatchResult& result);
-  void begin(std::size_t samples, const ExitPolicy* policy);
-  std::optional<StopReason> stop_at(std::size_t exit, const RunOptions& options,
-                                    double elapsed_ms) const;
+  void begin(std::size_t samples, const RunOptions& options);
+  void run_segments(Clock::time_point start, const Stopping& stopping, const RunOptions& options,
+                    BatchResult& result);
   void copy_logits(std::size_t exit, BatchResult& result) const;
   void decide(std::size_t exit, std::optional<StopReason> stop, const RunOptions& options,
               BatchResult& result);
-  void finish_audit(std::size_t exit, std::size_t row, BatchResult& result);
+  bool decide_row(std::size_t exit, std::size_t row, std::optional<StopReason> stop,
+                  const RunOptions& options, BatchResult& result);
   ExitState::Step step(std::size_t exit, std::size_t row, std::size_t samples);
-  void explain(std::size_t exit, std::size_t sample, const RunOptions& options,
-               const ExitState::Step& step, BatchResult& result) const;
   std::vector<std::byte> hand_on(std::size_t exit, std::size_t row, const RunOptions& options,
-                                 const BatchResult& result);
-  void restore(const Handoff& handoff, BatchResult& result);
+                                 BatchResult& result);
   void drop_leaving(std::size_t exit);
 
   std::shared_ptr<const Model> model_;
@@ -105,7 +89,7 @@ class Runner {
   std::vector<ExitState> states_;       // Per sample of the largest batch so far.
   std::vector<std::size_t> in_flight_;  // The sample in each row of the blackboard.
   std::vector<std::size_t> staying_;    // Rows whose samples do not leave.
-  std::vector<bool> answered_;          // Samples that go on for an audit alone.
+  Audits audits_;
 };
 
 }  // namespace eenet

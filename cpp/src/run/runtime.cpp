@@ -90,15 +90,13 @@ std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
   return in_context(cat("bundle ", quote_name(path.native())), [&] {
     LoadWatch watch(options);
     const auto model = Model::load(path, options, std::move(backend), watch);
-    return watch.run([&] { return std::make_unique<Runtime>(model, std::nullopt, watch.token()); });
+    return watch.run([&] { return std::make_unique<Runtime>(model, watch.token()); });
   });
 }
 
-Runtime::Runtime(std::shared_ptr<const Model> model, std::optional<Budget> budget,
-                 const std::stop_token& stop)
+Runtime::Runtime(std::shared_ptr<const Model> model, const std::stop_token& stop)
     : state_(std::make_unique<State>(std::move(model))) {
   state_->put_in_force(state_->model->active(), nullptr);
-  if (budget) set_budget(*budget);
   // Made now, so that what is wrong with the buffers is said at load.
   State::Lease first(*state_);
   for (int run = 0; run < kWarmUpRuns; ++run) {

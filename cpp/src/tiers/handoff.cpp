@@ -209,6 +209,35 @@ Transport HandoffReader::read_transport(const std::string& what) {
 
 }  // namespace
 
+Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const ExitPolicy* policy,
+                     const ExitState& state, std::span<const float> logits) {
+  Handoff out;
+  out.network = manifest.network();
+  out.next_exit = next_exit;
+  out.num_exits = manifest.num_exits();
+  out.num_classes = manifest.num_classes();
+  out.labels.resize(next_exit);
+  out.scores.resize(next_exit);
+  out.logits.assign(logits.begin(), logits.end());
+  if (policy == nullptr) return out;
+  out.policy = policy->digest();
+  out.thresholds.assign(policy->thresholds().begin(), policy->thresholds().end());
+  const std::span<const std::size_t> labels = state.labels(next_exit - 1);
+  std::ranges::transform(labels, out.labels.begin(),
+                         [](std::size_t label) { return static_cast<std::uint32_t>(label); });
+  std::ranges::copy(state.scores(next_exit - 1), out.scores.begin());
+  return out;
+}
+
+void restore(const Handoff& handoff, ExitState& state) {
+  if (handoff.policy.empty()) return;
+  const std::span<const float> logits(handoff.logits);
+  for (std::size_t k = 0; k < handoff.next_exit; ++k) {
+    state.restore(k, logits.subspan(k * handoff.num_classes, handoff.num_classes),
+                  handoff.labels[k], handoff.scores[k]);
+  }
+}
+
 std::vector<std::byte> encode_handoff(const Handoff& handoff) {
   const std::size_t size = encoded_size(handoff);
   ByteWriter out;

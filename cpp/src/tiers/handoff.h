@@ -8,6 +8,8 @@
 
 #include "eenet/manifest.h"
 
+#include "decision/exit_state.h"
+
 namespace eenet {
 
 /// How the numbers of a tensor travel; the values are those of the format.
@@ -45,6 +47,19 @@ struct Handoff {
   std::vector<float> logits;           ///< Theirs, (next_exit, C) row-major.
   std::vector<HandoffTensor> tensors;  ///< In ascending order of their names.
 };
+
+/// What a sample takes along that no exit so far has accepted; its tensors are for the caller to
+/// add.
+/// @param next_exit That it goes on with.
+/// @param policy That it is under; null: full depth.
+/// @param state After the step of the exit before; not looked at without a policy.
+/// @param logits Of the exits passed, (next_exit, C).
+Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const ExitPolicy* policy,
+                     const ExitState& state, std::span<const float> logits);
+
+/// Puts a sample where it was when it was handed on. Does nothing at full depth.
+/// @param state Begun under the hand-off's policy.
+void restore(const Handoff& handoff, ExitState& state);
 
 /// The bytes that travel. Equal samples give equal bytes.
 /// @param handoff As decode_handoff() would return it.

@@ -78,7 +78,6 @@ class ScheduleWatch {
     std::uint64_t quiet_blocks = 0;  // Since the evidence was last enough for an alarm.
   };
 
-  std::vector<Part> make_parts(double deviations, const WatchOptions& options) const;
   void judge(Part& part, std::span<const std::uint64_t> counts, Block& block);
   Alarm make_alarm(const Part& part) const;
   void take_counts();

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "budget/segment_times.h"
 #include "run/runner.h"
 #include "test_backend.h"
 

@@ -1,0 +1,33 @@
+#include "run/audits.h"
+
+#include "eenet/error.h"
+
+#include "watch/audit.h"
+
+namespace eenet {
+
+void Audits::begin(std::size_t samples, AuditLottery* lottery) {
+  lottery_ = lottery;
+  audited_.assign(samples, false);
+}
+
+bool Audits::draw(std::size_t sample, std::size_t exit, std::size_t num_exits) {
+  const bool last = exit + 1 == num_exits;
+  audited_[sample] = !last && lottery_ != nullptr && lottery_->draw();
+  return audited_[sample];
+}
+
+bool Audits::step(std::size_t sample, std::size_t exit, std::span<const float> logits,
+                  ExitState& state, BatchResult& result) {
+  try {
+    state.step(exit, logits);
+  } catch (const Error&) {
+    // Logits that are not finite end the audit; the answer is none the worse.
+    return false;
+  }
+  if (exit + 1 < result.num_exits) return true;
+  result.audit_labels[sample] = static_cast<std::int64_t>(state.label());
+  return false;
+}
+
+}  // namespace eenet

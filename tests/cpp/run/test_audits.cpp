@@ -1,0 +1,61 @@
+#include <limits>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "run/audits.h"
+#include "watch/audit.h"
+
+namespace eenet {
+namespace {
+
+constexpr std::size_t kExits = 3;
+const std::vector<float> kLogits = {0, 2, 1};
+
+BatchResult result_of(std::size_t samples) {
+  BatchResult result;
+  result.num_exits = kExits;
+  result.audit_labels.assign(samples, kNotAudited);
+  return result;
+}
+
+TEST(Audits, NobodyTakesPartWithoutALottery) {
+  Audits audits;
+  audits.begin(2, nullptr);
+  EXPECT_FALSE(audits.draw(0, 0, kExits));
+  EXPECT_FALSE(audits.includes(0));
+}
+
+TEST(Audits, WhoLeavesAtTheLastExitHasNothingToBeComparedWith) {
+  AuditLottery everybody(1, 0);
+  Audits audits;
+  audits.begin(2, &everybody);
+  EXPECT_TRUE(audits.draw(0, 1, kExits));
+  EXPECT_FALSE(audits.draw(1, 2, kExits));
+  EXPECT_TRUE(audits.includes(0));
+  EXPECT_FALSE(audits.includes(1));
+  audits.begin(2, &everybody);
+  EXPECT_FALSE(audits.includes(0)) << "that was the call before";
+}
+
+TEST(Audits, TheLastExitAnswers) {
+  ExitState state(kExits, kLogits.size());
+  state.begin(nullptr);
+  BatchResult result = result_of(2);
+  EXPECT_TRUE(Audits::step(1, 1, kLogits, state, result));
+  EXPECT_FALSE(result.audited(1));
+  EXPECT_FALSE(Audits::step(1, 2, kLogits, state, result));
+  EXPECT_EQ(result.audit_labels, (std::vector<std::int64_t>{kNotAudited, 1}));
+}
+
+TEST(Audits, LogitsThatAreNotFiniteEndThem) {
+  ExitState state(kExits, kLogits.size());
+  state.begin(nullptr);
+  BatchResult result = result_of(1);
+  const std::vector<float> bad = {0, std::numeric_limits<float>::infinity(), 0};
+  EXPECT_FALSE(Audits::step(0, 1, bad, state, result));
+  EXPECT_FALSE(result.audited(0));
+}
+
+}  // namespace
+}  // namespace eenet
