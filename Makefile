@@ -20,7 +20,7 @@ PYTEST = mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDE
 	"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)"
 BUNDLE := build/demo/densenet121.eenet
 
-.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-sanitizers test-aarch64 fuzz wheel bench clean
+.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-no-watch test-sanitizers test-aarch64 fuzz wheel bench clean
 
 demo: $(BUNDLE)
 	@echo "== classify the sample images"
@@ -38,7 +38,7 @@ test:
 setup: system $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 
 # What takes too long for every day.
-test-full: test test-sanitizers test-aarch64 fuzz
+test-full: test test-no-watch test-sanitizers test-aarch64 fuzz
 
 system:
 	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev nlohmann-json3-dev pkg-config chromium
@@ -81,6 +81,13 @@ build/tests/.built: $(VENV)/.dev $(CPP_SOURCES) | system
 test-cpp: build/tests/.built
 	@echo "== C++ tests"
 	@$(BIN)/ctest --test-dir build/tests --output-on-failure
+
+# Nothing but the watch itself needs it.
+test-no-watch: $(VENV)/.dev | system
+	@echo "== C++ tests of a build without the watch"
+	@$(CONFIGURE_TESTS) -B build/no-watch -DCMAKE_BUILD_TYPE=Release -DEENET_WATCH=OFF -DEENET_INSTALL=OFF
+	@$(BIN)/cmake --build build/no-watch --parallel $(JOBS) --target eenet_tests
+	@build/no-watch/tests/cpp/eenet_tests --gtest_brief=1
 
 # GoogleTest is built anew, so that sanitizers see into it, too. RelWithDebInfo names the lines in reports.
 test-sanitizers: $(VENV)/.dev

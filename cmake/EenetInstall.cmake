@@ -3,7 +3,7 @@ include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
 # C++ and C. Before 1.0 every minor version may change the C++ interface, and so the binary one.
-add_library(eenet_shared SHARED $<TARGET_OBJECTS:eenet_core>)
+add_library(eenet_shared SHARED ${EENET_OBJECTS})
 eenet_library_options(eenet_shared)
 set_target_properties(
   eenet_shared
@@ -20,7 +20,7 @@ file(
   REGEX "^#define EENET_ABI_VERSION "
 )
 string(REGEX MATCH "[0-9]+" EENET_ABI_VERSION "${EENET_ABI_VERSION}")
-add_library(eenet_c SHARED $<TARGET_OBJECTS:eenet_core>)
+add_library(eenet_c SHARED ${EENET_OBJECTS})
 eenet_library_options(eenet_c)
 set(EENET_C_SYMBOLS "${PROJECT_SOURCE_DIR}/cmake/eenet_c.map")
 target_link_options(eenet_c PRIVATE "LINKER:--version-script=${EENET_C_SYMBOLS}")

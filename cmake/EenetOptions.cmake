@@ -13,6 +13,7 @@ endif()
 
 option(EENET_BUILD_PYTHON "Build the Python module eenet_rt._core" ${EENET_FOR_WHEEL})
 option(EENET_BUILD_TOOLS "Build the command eenet-run" ${EENET_FOR_CPP_USERS})
+option(EENET_WATCH "Notice drift (Runtime::watch); without, asking for it is an error" ON)
 option(EENET_BUILD_TESTS "Build the C++ tests" OFF)
 option(EENET_FUZZ "Build the fuzz targets, with Clang and its sanitizers" OFF)
 option(

@@ -2,7 +2,7 @@
 
 #include "eenet/error.h"
 
-#include "watch/audit.h"
+#include "run/audit_lottery.h"
 
 namespace eenet {
 

@@ -9,26 +9,26 @@ namespace eenet {
 
 Mode Mode::with_schedule(std::optional<std::size_t> schedule,
                          std::shared_ptr<Controller> controller) const {
-  if (controller && watch_ && watch_->adapts()) {
+  if (controller && observer_ && observer_->adapts()) {
     throw Error(ErrorCode::kConfiguration,
                 "budget: a controller came while a watch adapts thresholds, one of them expected");
   }
   Mode next = *this;
   next.schedule_ = schedule;
   next.controller_ = std::move(controller);
-  next.adapt_anew();
+  next.observe_anew();
   return next;
 }
 
-Mode Mode::with_watch(std::shared_ptr<Watch> watch) const {
-  if (watch && watch->adapts() && (controller_ || !schedule_)) {
+Mode Mode::with_observer(std::shared_ptr<Observer> observer) const {
+  if (observer && observer->adapts() && (controller_ || !schedule_)) {
     throw Error(ErrorCode::kConfiguration, std::string("adapt: ") +
                                                (controller_ ? "a controller" : "full depth") +
                                                " is in force, a fixed schedule expected");
   }
   Mode next = *this;
-  next.watch_ = std::move(watch);
-  next.adapt_anew();
+  next.observer_ = std::move(observer);
+  next.observe_anew();
   return next;
 }
 
@@ -40,13 +40,13 @@ Mode Mode::with_thresholds(std::shared_ptr<const ExitPolicy> policy) const {
 
 Mode Mode::with_own_thresholds() const {
   Mode next = *this;
-  next.adapt_anew();
+  next.observe_anew();
   return next;
 }
 
-void Mode::adapt_anew() {
+void Mode::observe_anew() {
   adapted_ = nullptr;
-  adaptation_ = watch_ && schedule_ && !controller_ ? watch_->make_adaptation(*schedule_) : nullptr;
+  if (observer_) observer_ = observer_->renewed(controller_ ? std::nullopt : schedule_);
 }
 
 }  // namespace eenet

@@ -120,14 +120,14 @@ Runtime::State::Plan Runtime::State::plan(const InferOptions& options, const Mod
   plan.schedule = in_force.next_schedule();
   if (!options.forced_exit) plan.controller = in_force.controller();
   if (!plan.schedule) return plan;
-  plan.options.policy = in_force.adapted();
-  if (plan.options.policy == nullptr) {
-    plan.options.policy = model->budgets().schedules()[*plan.schedule]->exit_policy.get();
-  }
-  if (options.forced_exit || !in_force.watch()) return plan;
-  plan.watched = true;
+  plan.adapted = in_force.adapted() != nullptr;
+  plan.options.policy = plan.adapted
+                            ? in_force.adapted()
+                            : model->budgets().schedules()[*plan.schedule]->exit_policy.get();
+  if (options.forced_exit || in_force.observer() == nullptr) return plan;
+  plan.observer = in_force.observer();
   plan.limited = options.max_exit || options.deadline_ms || model->manifest().hands_on();
-  if (!plan.limited) plan.options.audits = in_force.watch()->lottery();
+  if (!plan.limited) plan.options.audits = plan.observer->lottery();
   return plan;
 }
 
@@ -136,10 +136,10 @@ Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& op
   const State::Plan plan = state_->plan(options, lease.mode());
   Result result = lease.runner().run(inputs, plan.options);
   result.schedule = plan.schedule;
-  result.adapted = plan.schedule && lease.mode().adapted() != nullptr;
+  result.adapted = plan.adapted;
   if (options.forced_exit) return result;
   state_->record(result, plan.controller);
-  if (plan.watched) state_->show(lease.mode(), result, plan.limited);
+  if (plan.observer != nullptr) state_->show(plan, result);
   return result;
 }
 
@@ -160,7 +160,7 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   const State::Plan plan = state_->plan(options, lease.mode());
   BatchResult result = lease.runner().run_batch(inputs, plan.options);
   result.schedule = plan.schedule;
-  result.adapted = plan.schedule && lease.mode().adapted() != nullptr;
+  result.adapted = plan.adapted;
   if (options.forced_exit) return result;
   std::vector<std::size_t> reached(result.segment_ms.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
@@ -173,7 +173,7 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
     // None: an audit that led to no answer.
     if (reached[k] > 0) state_->stats.record_segment(k, reached[k], result.segment_ms[k]);
   }
-  if (plan.watched) state_->show(lease.mode(), result, plan.limited);
+  if (plan.observer != nullptr) state_->show(plan, result);
   return result;
 }
 

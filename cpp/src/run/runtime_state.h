@@ -35,7 +35,8 @@ struct Runtime::State {
     RunOptions options;
     std::optional<std::size_t> schedule;  // If it is what is in force that decides.
     Controller* controller = nullptr;     // If it is to know what the call costs.
-    bool watched = false;                 // If the watch is to know what the samples do.
+    bool adapted = false;                 // If under other thresholds than the schedule's own.
+    Observer* observer = nullptr;         // If it is to know what the samples do.
     bool limited = false;                 // If they may end for other reasons than the schedule's.
   };
 
@@ -52,11 +53,11 @@ struct Runtime::State {
   /// Needs the lock.
   void replace(Mode next);
 
-  void exchange_watch(std::shared_ptr<Watch> watch);
-  void show(const Mode& shown, const Result& result, bool limited);
-  void show(const Mode& shown, const BatchResult& result, bool limited);
-  void judge(const Mode& shown, std::size_t schedule);
-  void put_thresholds(const Mode& shown, std::shared_ptr<const ExitPolicy> policy);
+  void exchange_observer(std::shared_ptr<Observer> observer);
+  void show(const Plan& plan, const Result& result);
+  void show(const Plan& plan, const BatchResult& result);
+  void judge(const Plan& plan);
+  void put_thresholds(const Observer* by, std::shared_ptr<const ExitPolicy> policy);
 
   std::shared_ptr<const Model> model;
   mutable std::mutex mutex;               // Guards mode.

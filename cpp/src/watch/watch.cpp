@@ -58,7 +58,7 @@ std::shared_ptr<Adaptation> Watch::make_adaptation(std::size_t schedule) const {
   return std::make_shared<Adaptation>(schedules_[schedule]->shared_schedule(), costs_);
 }
 
-bool Watch::count(std::size_t schedule, const WatchedSample& sample,
+bool Watch::count(std::size_t schedule, const ObservedSample& sample,
                   Adaptation* adaptation) noexcept {
   ScheduleWatch& watch = *schedules_[schedule];
   if (sample.agrees) watch.count_audit(sample.exit, *sample.agrees);

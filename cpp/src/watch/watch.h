@@ -6,26 +6,17 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
-#include <span>
 #include <vector>
 
 #include "eenet/budget.h"
 #include "eenet/drift.h"
 
+#include "run/audit_lottery.h"
+#include "run/observer.h"
 #include "watch/adaptation.h"
-#include "watch/audit.h"
 #include "watch/schedule_watch.h"
 
 namespace eenet {
-
-/// A sample that has its answer.
-struct WatchedSample {
-  std::size_t exit = 0;
-  std::span<const float> scores;  ///< Of exits 0 .. exit.
-  bool limited = false;           ///< By more than the schedule; see ScheduleWatch::count().
-  std::optional<bool> agrees;     ///< If audited: whether the last exit answers alike.
-};
 
 /// Watches the samples of a Runtime, under whatever schedules are in force, without their labels.
 ///
@@ -47,7 +38,7 @@ class Watch {
 
   /// @param adaptation Of the schedule, or null.
   /// @return Whether it completes a block: judge() is due.
-  bool count(std::size_t schedule, const WatchedSample& sample, Adaptation* adaptation) noexcept;
+  bool count(std::size_t schedule, const ObservedSample& sample, Adaptation* adaptation) noexcept;
 
   struct Events {
     std::vector<Alarm> alarms;

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "run/audit_lottery.h"
 #include "run/audits.h"
-#include "watch/audit.h"
 
 namespace eenet {
 namespace {

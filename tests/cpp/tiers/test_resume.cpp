@@ -348,23 +348,5 @@ TEST_F(ResumeTest, AControllerBooksFullCost) {
   EXPECT_NEAR(part(0, 1).surplus().value(), -1, 1e-6);
 }
 
-TEST_F(ResumeTest, ASliceIsWatchedByItsScoresAlone) {
-  Runtime& head = part(0, 2);
-  head.watch({});
-  infer(head, 0);
-  infer(head, 3);
-  EXPECT_EQ(head.health().samples, 2U);
-  EXPECT_TRUE(head.health().alarms.empty());
-  for (const bool adapt : {false, true}) {
-    WatchOptions options;
-    options.audit_share = 0.5;
-    options.adapt = adapt;
-    expect_error(ErrorCode::kConfiguration,
-                 {adapt ? "adapt: " : "audit_share: ", "came for a slice"},
-                 [&] { head.watch(options); });
-  }
-  head.unwatch();
-}
-
 }  // namespace
 }  // namespace eenet

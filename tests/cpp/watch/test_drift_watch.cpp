@@ -42,7 +42,7 @@ class WatchedStream {
       count({sample.exit, sample.scores, limited, std::nullopt}, schedule);
     }
   }
-  void count(const WatchedSample& sample, std::size_t schedule = 0) {
+  void count(const ObservedSample& sample, std::size_t schedule = 0) {
     if (!watch_.count(schedule, sample, nullptr)) return;
     for (Alarm& alarm : watch_.judge(schedule, nullptr).alarms) alarms.push_back(alarm);
   }
