@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.bundles import BundleContent, write_bundle
 from eenet.bundles.bundle import listed_files
-from eenet.bundles.calibration import save_calibration
-from eenet.bundles.writer import BundleContent, write_manifest, write_segments
 from eenet.costs import CostProfile
-from eenet.errors import UserError, counted
+from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import preparing, replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.outputs import check_replaceable
-from eenet.policies import save_schedules
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
@@ -28,9 +26,23 @@ from eenet.workflows.profile import Inputs, measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
 from eenet_export.options import ExportOptions, ExportResult, wanted_budgets
 from eenet_export.verify import verify_schedules
-from eenet_rt._core import CALIBRATION, SCHEDULES
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How the runtime's logits compare with others.
+
+    Attributes:
+        logits: the runtime's, of the samples, float32 ``(N, K, C)``.
+        reference: what they were compared with; None: nothing.
+        errors: the largest difference of each exit, as a share of the deviation of its logits.
+    """
+
+    logits: NDArray[np.float32]
+    reference: str | None
+    errors: list[float]
 
 
 @dataclass(frozen=True)
@@ -41,16 +53,16 @@ class Parts:
         content: segments, and what the manifest says of them.
         static: the network without early exits, to be measured; None leaves its cost out.
         counted: costs that hold on every device.
-        compare: takes a bundle of the segments and gives its logits of the samples, float32 ``(N, K, C)``, and how far
-            they are from those that they should be, per exit; raises where it is too far.
-        reference: what they are compared with.
+        compare: takes a bundle of the segments and compares its logits of the samples; raises where they are too far
+            from what they should be.
+        real: whether the samples are ones that the predictions could be of.
     """
 
     content: BundleContent
     static: BundleContent | None
     counted: Sequence[CostProfile]
-    compare: Callable[[Path], tuple[NDArray[np.float32], list[float]]]
-    reference: str
+    compare: Callable[[Path], Comparison]
+    real: bool = True
 
 
 @dataclass(frozen=True)
@@ -137,13 +149,10 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
     with preparing(out, folder=True) as (_, scratch):
         scratch.mkdir()
         exits, static = write_stand_ins(content, parts.static, scratch, combined=options.combine != "none")
-        logits, errors = parts.compare(exits)
-        listed = " ".join(f"{error:.1e}" for error in errors)
-        say(
-            f"verify: {counted(count, 'sample')}, largest difference from {parts.reference} per exit {listed} of the "
-            "logits' deviation"
-        )
-        check_source(halves.validation, logits, "validation predictions", counted(count, "sample"))
+        compared = parts.compare(exits)
+        say(f"verify: {counted(count, 'sample')}, {_difference(compared)}")
+        if parts.real:
+            check_source(halves.validation, compared.logits, "validation predictions", counted(count, "sample"))
         profile = measure(exits, inputs, options.profile, static_bundle=static)
     without = "" if profile.static is None else f"without early exits {profile.static:.3f} ms "
     say(
@@ -151,7 +160,7 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
     )
     profiles = [profile, *parts.counted]
-    (costs,) = (each.costs for each in profiles if each.unit == options.unit)
+    costs = _costs(profiles, options.unit)
     say(exits_line(calibration_set))
     schedules, active, skipped = _fit(halves, costs, options, say)
     slices = _slices(out, options)
@@ -162,17 +171,22 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
             return stack.enter_context(replacing_folder(path, ours=ours, unchanged=unchanged[path]))
 
         folder = replaced(out)
-        write_segments(folder, content)
-        save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
-        save_calibration(folder / CALIBRATION, halves.validation, halves.in_fit_set)
-        write_manifest(folder, content, profiles)
+        calibration = halves.validation, halves.in_fit_set
+        write_bundle(folder, content, profiles=profiles, schedules=schedules, active=active, calibration=calibration)
         verify_schedules(folder, inputs, calibration_set, options.profile)
         for path, part in slices.items():
             eenet_rt.slice_bundle(folder, *part, replaced(path))
     return ExportResult(
-        out, list(content.parameters), profile, costs, schedules, active, skipped, errors, count,
+        out, list(content.parameters), profile, costs, schedules, active, skipped, compared.errors, count,
         calibration_set, list(slices),
     )  # fmt: skip
+
+
+def _difference(compared: Comparison) -> str:
+    if compared.reference is None:
+        return "no logits given to compare with"
+    listed = " ".join(f"{error:.1e}" for error in compared.errors)
+    return f"largest difference from {compared.reference} per exit {listed} of the logits' deviation"
 
 
 def _slices(out: Path, options: ExportOptions) -> dict[Path, tuple[int, int]]:
@@ -184,7 +198,6 @@ def write_stand_ins(
 ) -> tuple[Path, Path | None]:
     """The network with a schedule that costs what the real one will, and the network without exits, to be measured."""
     exits = scratch / "exits.eenet"
-    write_segments(exits, content)
     # Combining and scoring are part of an exit's cost, so a schedule must be there while costs are measured.
     num_exits, num_classes = len(content.segments), len(content.class_names)
     combiner = None
@@ -201,14 +214,19 @@ def write_stand_ins(
         calibration_shares=[float(k == num_exits - 1) for k in range(num_exits)],
         exit_policy=policy,
     )
-    save_schedules(exits / SCHEDULES, [stand_in], network=content.id, active=0)
-    write_manifest(exits, content, [])
+    write_bundle(exits, content, schedules=[stand_in], active=0)
     if static_content is None:
         return exits, None
     static = scratch / "static.eenet"
-    write_segments(static, static_content)
-    write_manifest(static, static_content, [])
+    write_bundle(static, static_content)
     return exits, static
+
+
+def _costs(profiles: Sequence[CostProfile], unit: str) -> tuple[float, ...]:
+    for profile in profiles:
+        if profile.unit == unit:
+            return profile.costs
+    raise ArgumentError("unit", f"got {unit}, expected one of {', '.join(profile.unit for profile in profiles)}")
 
 
 def _fit(

@@ -24,9 +24,11 @@ from eenet.workflows.evaluate import evaluate
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.summary import budget_text, exit_accuracies
 from eenet.zoo import zoo_folder
+from eenet_export.assemble import Say
 from eenet_export.export import export_bundle
 from eenet_export.options import DEFAULT_ACTIVE, DEFAULT_BUDGETS, ExportOptions, ExportResult
 from eenet_export.samples import read_samples
+from eenet_export.segments import bundle_segments, read_arrays, read_preprocessing
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,9 +41,14 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         "eenet-export",
         "Split a network at its exits, export the segments to ONNX, measure them on this machine, fit schedules for "
-        "budgets and write one verified bundle.",
+        "budgets and write one verified bundle; or do so with segments that are ONNX already.",
     )
-    add_model(parser)
+    source = parser.add_mutually_exclusive_group(required=True)
+    add_model(source, required=False)
+    source.add_argument(
+        "--segments", type=Path, nargs="+", action="extend", metavar="ONNX",
+        help="ONNX files that are there, one a segment, in order: they talk by the names of their inputs and outputs",
+    )  # fmt: skip
     parser.add_argument(
         "--checkpoint", type=Path,
         help="weights.safetensors of eenet-train, or a state dict, .safetensors or .pt (default: those that ship; of a "
@@ -51,7 +58,21 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--samples", type=Path,
         help="to measure and verify with: .npz of images, or with an array for each input of the network, by its name "
-        "(default: beside the checkpoint)",
+        "(default: beside the checkpoint; with --segments noise); with --segments also logits of them to compare with",
+    )  # fmt: skip
+    parser.add_argument(
+        "--exit-outputs", nargs="+", action="extend", metavar="NAME",
+        help="with --segments: the output of each that carries logits (default: the one of their shape that no later "
+        "segment reads)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-sizes", type=_max_size, nargs="+", action="extend", metavar="NAME=N",
+        help="with --segments: the largest size of each dimension that is free, as tokens=128",
+    )  # fmt: skip
+    parser.add_argument(
+        "--preprocessing", type=Path,
+        help="with --segments: JSON of what images go through, as a manifest has it (default: inputs are taken as they "
+        "are)",
     )  # fmt: skip
     shares = ", ".join(DEFAULT_BUDGETS).replace("%", "%%")
     add_budgets(
@@ -77,7 +98,8 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
-    parser.add_argument("--out", type=Path, default=Path(), help="folder in which MODEL.eenet is written")
+    parser.add_argument("--out", type=Path, default=Path(), help="folder in which NAME.eenet is written")
+    parser.add_argument("--name", type=_name, help="of the bundle (default: the model's; with --segments network)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -88,6 +110,20 @@ def _exits(text: str) -> tuple[int, int]:
     if not (text.isascii() and begin.isdecimal() and end.isdecimal()):
         raise argparse.ArgumentTypeError(f"got {text!r}, expected BEGIN:END, as 0:2 for exits 0 and 1")
     return int(begin), int(end)
+
+
+def _max_size(text: str) -> tuple[str, int]:
+    """``tokens=128`` as a name and a number."""
+    name, _, number = text.rpartition("=")
+    if not (name and number.isascii() and number.isdecimal()):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=N, as tokens=128")
+    return name, int(number)
+
+
+def _name(text: str) -> str:
+    if text in ("", ".", "..") or "/" in text:
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected a name without a folder")
+    return text
 
 
 def _checkpoint(sources: dict[str, Path | None], model: str) -> Checkpoint:
@@ -133,17 +169,11 @@ def _required(sources: dict[str, Path | None], name: str) -> Path:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    entry = model_entry(arguments.model)
+    entry = None if arguments.model is None else model_entry(arguments.model)
     check_counts(arguments, "threads", "repeats")
     check_seed(arguments)
-    budgets = given_budgets(arguments)
-    sources = _sources(arguments)
-    out = arguments.out / f"{entry.short_name}.eenet"
-    check_spared(out, sources, folder=True)
-    checkpoint = _checkpoint(sources, arguments.model)
-    predictions, samples = (_required(sources, name) for name in ("predictions", "samples"))
     options = ExportOptions(
-        budgets=tuple(budgets),
+        budgets=tuple(given_budgets(arguments)),
         unit=arguments.unit,
         policy=arguments.policy,
         combine=arguments.combine,
@@ -151,18 +181,48 @@ def _export(arguments: argparse.Namespace) -> None:
         profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
         slices=tuple(arguments.exits or ()),
     )
-    result = export_bundle(
-        checkpoint,
-        Predictions.load(predictions),
-        read_samples(samples, checkpoint),
-        out,
-        options,
-        (lambda line: None) if arguments.json else say,
-    )
+    tell = (lambda line: None) if arguments.json else say
+    out = arguments.out / f"{arguments.name or (entry.short_name if entry else 'network')}.eenet"
+    for name in ("checkpoint",) if entry is None else ("exit_outputs", "max_sizes", "preprocessing"):
+        if getattr(arguments, name) is not None:
+            raise ArgumentError(name, f"goes with {'--model' if entry is None else '--segments'}")
+    result = (_of_segments if entry is None else _of_model)(arguments, out, options, tell)
     if arguments.json:
         print_json(_as_json(result))
     else:
-        _print_result(result, entry.paper_parameters if arguments.checkpoint is None else ())
+        _print_result(result, entry.paper_parameters if entry and arguments.checkpoint is None else ())
+
+
+def _of_model(arguments: argparse.Namespace, out: Path, options: ExportOptions, tell: Say) -> ExportResult:
+    sources = _sources(arguments)
+    check_spared(out, sources, folder=True)
+    checkpoint = _checkpoint(sources, arguments.model)
+    predictions, samples = (_required(sources, name) for name in ("predictions", "samples"))
+    return export_bundle(
+        checkpoint, Predictions.load(predictions), read_samples(samples, checkpoint), out, options, tell
+    )
+
+
+def _of_segments(arguments: argparse.Namespace, out: Path, options: ExportOptions, tell: Say) -> ExportResult:
+    if arguments.predictions is None:
+        raise ArgumentError("predictions", "is not given, expected those of the network on validation data")
+    sources = {name: getattr(arguments, name) for name in ("predictions", "samples", "preprocessing")}
+    check_spared(out, sources, folder=True)
+    for file in arguments.segments:
+        check_spared(out, {"segments": file}, folder=True)
+    samples, logits = (None, None) if arguments.samples is None else read_arrays(arguments.samples)
+    return bundle_segments(
+        arguments.segments,
+        Predictions.load(arguments.predictions),
+        out,
+        samples=samples,
+        logits=logits,
+        exit_outputs=arguments.exit_outputs or (),
+        max_sizes=dict(arguments.max_sizes or ()),
+        preprocessing=None if arguments.preprocessing is None else read_preprocessing(arguments.preprocessing),
+        options=options,
+        say=tell,
+    )
 
 
 def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
+from eenet.bundles import BundleContent, Segment, Tensor, write_bundle
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
@@ -60,9 +60,7 @@ def whole_content(checkpoint: Checkpoint, inputs: Inputs, *, early_exits: bool) 
 
 def write_whole(checkpoint: Checkpoint, inputs: Inputs, folder: Path, *, early_exits: bool) -> None:
     """Writes `whole_content` as a bundle into a new folder."""
-    content = whole_content(checkpoint, inputs, early_exits=early_exits)
-    write_segments(folder, content)
-    write_manifest(folder, content, [])
+    write_bundle(folder, whole_content(checkpoint, inputs, early_exits=early_exits))
 
 
 def _content(

@@ -5,14 +5,11 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eenet.checkpoint import Checkpoint
 from eenet.costs import CostProfile
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions, measure
-from eenet_export.assemble import Parts, Say, assemble, check_before, check_budgets, write_stand_ins
+from eenet_export.assemble import Comparison, Parts, Say, assemble, check_before, check_budgets, write_stand_ins
 from eenet_export.content import bundle_content, whole_content
 from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.options import ExportOptions, ExportResult
@@ -50,19 +47,18 @@ def export_bundle(
     counted = [flops_profile(network, example_of(network, inputs)), parameters_profile(network)]
     check_budgets(counted, options)
 
-    def compare(bundle: Path) -> tuple[NDArray[np.float32], list[float]]:
+    def compare(bundle: Path) -> Comparison:
         logits, errors = verify_logits(bundle, network, inputs, options.profile)
         if network.symbols:
             _, others = verify_logits(bundle, network, thinned(network, inputs), options.profile)
             errors = [max(pair) for pair in zip(errors, others, strict=True)]
-        return logits, errors
+        return Comparison(logits, "PyTorch", errors)
 
     parts = Parts(
         bundle_content(checkpoint, inputs, say),
         whole_content(checkpoint, inputs, early_exits=False),
         counted,
         compare,
-        "PyTorch",
     )
     return assemble(parts, halves, inputs, out, options, say)
 

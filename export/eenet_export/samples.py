@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,47 @@ def network_inputs(checkpoint: Checkpoint, samples: Samples) -> Inputs:
         if more:
             raise UserError(f"samples: got images alone, expected an array for each of {', '.join((name, *more))}")
         samples = {name: samples}
+    ready = {
+        name: checkpoint.preprocessing(array)
+        if checkpoint.preprocessing is not None and name in network.input_shapes and array.dtype == np.uint8
+        else array
+        for name, array in samples.items()
+    }
+    declared = {
+        name: Declared(str(network.dtypes[name]).removeprefix("torch."), shape)
+        for name, shape in network.input_shapes.items()
+    }
+    return declared_inputs(declared, network.symbols, ready)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An input: ``float32`` or ``int64``, and its shape after the batch axis, of sizes and names of symbols."""
+
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+def declared_inputs(
+    declared: Mapping[str, Declared], symbols: Mapping[str, int], samples: Mapping[str, NDArray[Any]]
+) -> Inputs:
+    """Samples as declared, in that order; others than inputs are left out.
+
+    Args:
+        declared: the inputs.
+        symbols: the largest size of each.
+        samples: an array ``(N, ...)`` for each input.
+
+    Raises:
+        UserError: an input lacks, or is of another dtype or shape.
+    """
     sizes: dict[str, int] = {}  # no sample at all is refused as a size of 0
     inputs: Inputs = {}
-    for name, shape in network.input_shapes.items():
+    for name, each in declared.items():
         if name not in samples:
             raise UserError(f"samples: have {sorted(samples)}, expected an array for each input, and {name!r} lacks")
-        array = samples[name]
-        if checkpoint.preprocessing is not None and array.dtype == np.uint8:
-            array = checkpoint.preprocessing(array)
-        inputs[name] = _cast(array, network.dtypes[name], name)
-        _check_shape(name, inputs[name].shape, ("N", *shape), network.symbols, sizes)
+        inputs[name] = _cast(samples[name], each.dtype, name)
+        _check_shape(name, inputs[name].shape, ("N", *each.shape), symbols, sizes)
     return inputs
 
 
@@ -87,11 +119,11 @@ def example_of(network: MultiExitNetwork, inputs: Inputs) -> dict[str, torch.Ten
     return example
 
 
-def _cast(array: NDArray[Any], dtype: torch.dtype, name: str) -> NDArray[np.float32] | NDArray[np.int64]:
+def _cast(array: NDArray[Any], dtype: str, name: str) -> NDArray[np.float32] | NDArray[np.int64]:
     """Floats as float32, integers as int64; nothing is taken for what it is not."""
-    kind = "iu" if dtype == torch.int64 else "f"
+    kind = "iu" if dtype == "int64" else "f"
     if array.dtype.kind not in kind:
-        raise UserError(f"samples: {name}: got {array.dtype}, expected {str(dtype).removeprefix('torch.')}")
+        raise UserError(f"samples: {name}: got {array.dtype}, expected {dtype}")
     return np.ascontiguousarray(array, np.int64) if kind == "iu" else np.ascontiguousarray(array, np.float32)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
-from eenet.models.network import BATCH
+from eenet.segments import BATCH
 from eenet_export.split import trace_segments
 
 Shapes = dict[str, tuple[int | str, ...]]

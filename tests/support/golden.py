@@ -10,19 +10,9 @@ from pathlib import Path
 import numpy as np
 
 import eenet_rt
-from eenet.bundles.calibration import save_calibration
-from eenet.bundles.writer import (
-    BundleContent,
-    Segment,
-    Tensor,
-    write_manifest,
-    write_segments,
-)
+from eenet.bundles import BundleContent, Segment, SegmentSpec, Tensor, write_bundle
 from eenet.costs import CostProfile
-from eenet.models import SegmentSpec
-from eenet.policies import save_schedules
 from eenet.predictions import Predictions
-from eenet_rt._core import CALIBRATION, SCHEDULES
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"
 INPUTS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 3, 0], [0.5, 0.5, 0.5, 0.5]], np.float32)
@@ -89,12 +79,16 @@ def schedules() -> list[eenet_rt.Schedule]:
 def write(folder: Path, segments: list[bytes]) -> None:
     """Writes the bundle around the two ONNX models."""
     description = content(segments)
-    write_segments(folder, description)
-    save_schedules(folder / SCHEDULES, schedules(), network=description.id, active=0)
     labels = np.array([0, 1, 2, 0])
     predictions = Predictions(logits(), labels, np.arange(4), description.class_names)
-    save_calibration(folder / CALIBRATION, predictions, np.array([False, True, True, False]))
-    write_manifest(folder, description, [CostProfile("flops", (24.0, 42.0), 42.0)])
+    write_bundle(
+        folder,
+        description,
+        profiles=[CostProfile("flops", (24.0, 42.0), 42.0)],
+        schedules=schedules(),
+        active=0,
+        calibration=(predictions, np.array([False, True, True, False])),
+    )
 
 
 def _make() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import onnx
 
-from eenet.bundles.writer import write_manifest, write_segments
+from eenet.bundles import write_bundle
 from eenet.costs import CostProfile
 from support import golden
 
@@ -71,6 +71,5 @@ def _write(folder: Path, first: str | onnx.ModelProto) -> Path:
     model = onnx.parser.parse_model(first) if isinstance(first, str) else first
     second = (golden.GOLDEN / "segment_1.onnx").read_bytes()
     description = golden.content([model.SerializeToString(deterministic=True), second])
-    write_segments(folder, description)
-    write_manifest(folder, description, [CostProfile("flops", (24.0, 42.0), 42.0)])
+    write_bundle(folder, description, profiles=[CostProfile("flops", (24.0, 42.0), 42.0)])
     return folder

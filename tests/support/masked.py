@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from eenet.bundles.writer import BundleContent, Segment, Tensor, write_manifest, write_segments
-from eenet.models import SegmentSpec
+from eenet.bundles import BundleContent, Segment, SegmentSpec, Tensor, write_bundle
 
 MAX_BATCH, MAX_TOKENS = 32, 6
 _TENSORS = {
@@ -92,6 +91,5 @@ def write(folder: Path) -> Path:
         max_batch=MAX_BATCH,
         symbols={"tokens": MAX_TOKENS},
     )
-    write_segments(folder, content)
-    write_manifest(folder, content, [])
+    write_bundle(folder, content)
     return folder

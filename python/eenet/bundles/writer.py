@@ -10,10 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+import eenet_rt
 from eenet.bundles.bundle import file_entry, save_manifest
+from eenet.bundles.calibration import save_calibration
+from eenet.bundles.schedules import save_schedules
 from eenet.costs import CostProfile
-from eenet.models import SegmentSpec
-from eenet_rt._core import FORMAT_VERSION, MANIFEST
+from eenet.predictions import Predictions
+from eenet.segments import BATCH, SegmentSpec
+from eenet_rt._core import CALIBRATION, FORMAT_VERSION, MANIFEST, SCHEDULES
 
 
 @dataclass(frozen=True)
@@ -60,17 +67,42 @@ class BundleContent:
         return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
 
-def write_segments(folder: Path, content: BundleContent) -> None:
-    """Makes the folder and writes the segments into it."""
+def write_bundle(
+    folder: Path,
+    content: BundleContent,
+    *,
+    profiles: Sequence[CostProfile] = (),
+    schedules: Sequence[eenet_rt.Schedule] = (),
+    active: int | None = None,
+    calibration: tuple[Predictions, NDArray[np.bool_]] | None = None,
+) -> None:
+    """Writes a bundle into a new folder; `eenet_rt.load` says whether it is one.
+
+    Args:
+        folder: is made.
+        content: segments, and what the manifest says of them.
+        profiles: what the exits cost.
+        schedules: of one unit, for the K exits; without any, only full depth runs.
+        active: index, in the order of budgets, of the schedule in force after loading; None is full depth.
+        calibration: predictions that the schedules were fitted on, and which of them are the fit set, bool ``(N,)``.
+
+    Raises:
+        UserError: schedules that do not belong together.
+    """
     folder.mkdir()
     for k, segment in enumerate(content.segments):
         (folder / _segment_file(k)).write_bytes(segment.onnx)
+    if schedules:
+        save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
+    if calibration is not None:
+        save_calibration(folder / CALIBRATION, *calibration)
+    save_manifest(folder, _manifest(folder, content, profiles))
 
 
-def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfile]) -> None:
-    """Writes ``manifest.json`` with size and hash of every other file in the folder. Call it last."""
+def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfile]) -> dict[str, Any]:
+    """With size and hash of every file in the folder."""
     paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
-    manifest = {
+    return {
         "format_version": FORMAT_VERSION,
         "id": content.id,
         "parent": None,
@@ -79,9 +111,9 @@ def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[Cost
         "task": "classification",
         "class_names": list(content.class_names),
         "preprocessing": content.preprocessing,
-        "symbols": {name: {"max": most} for name, most in {"batch": content.max_batch, **content.symbols}.items()},
+        "symbols": {name: {"max": most} for name, most in {BATCH: content.max_batch, **content.symbols}.items()},
         "tensors": {
-            name: {"dtype": tensor.dtype, "shape": ["batch", *tensor.shape]} for name, tensor in content.tensors.items()
+            name: {"dtype": tensor.dtype, "shape": [BATCH, *tensor.shape]} for name, tensor in content.tensors.items()
         },
         "inputs": list(content.inputs),
         "segments": [
@@ -98,7 +130,6 @@ def write_manifest(folder: Path, content: BundleContent, profiles: Sequence[Cost
         "files": {path.name: file_entry(path.read_bytes()) for path in paths},
         "versions": _versions(),
     }
-    save_manifest(folder, manifest)
 
 
 def _segment_file(k: int) -> str:

@@ -2,8 +2,9 @@
 
 from eenet.models import densenet as densenet
 from eenet.models import resnet as resnet
-from eenet.models.network import ChainNetwork, MultiExitNetwork, SegmentSpec
+from eenet.models.network import ChainNetwork, MultiExitNetwork
 from eenet.models.registry import ModelEntry, create_model, list_models, model_entry, register
+from eenet.segments import SegmentSpec
 
 __all__ = [
     "ChainNetwork",

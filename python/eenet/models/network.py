@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from eenet.errors import UserError
+from eenet.segments import BATCH, SegmentSpec, check_segments
 
 DTYPES = (torch.float32, torch.int64)  # of everything on a blackboard
-BATCH = "batch"
-
-
-@dataclass(frozen=True)
-class SegmentSpec:
-    """What segment k reads from and writes to the blackboard (``docs/spec/format.md``).
-
-    Attributes:
-        inputs: names of network inputs or of outputs of earlier segments.
-        outputs: names of the tensors that the segment writes, each of them new.
-        exit: the output that carries the logits of exit k, shape ``(batch, C)``.
-    """
-
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    exit: str
 
 
 class MultiExitNetwork(nn.Module, ABC):
@@ -70,7 +54,7 @@ class MultiExitNetwork(nn.Module, ABC):
         self.name = ""
         self.options: dict[str, Any] = {}
         self.branch_gradients: tuple[float, ...] | None = None
-        _check_segments(self.segments, self.input_shapes)
+        check_segments(self.segments, self.input_shapes)
         _check_inputs(self.input_shapes, self.dtypes, self.symbols)
 
     @property
@@ -131,27 +115,6 @@ class MultiExitNetwork(nn.Module, ABC):
     def static_parameters(self) -> int:
         """Parameters of the network without early exits."""
         return sum(p.numel() for module in self.trunk_modules() for p in module.parameters())
-
-
-def _check_segments(segments: Sequence[SegmentSpec], inputs: Mapping[str, object]) -> None:
-    """Refuses what no blackboard could hold.
-
-    Raises:
-        UserError: a segment reads what is not there, writes what is, or has an exit that it does not write.
-    """
-    if not segments or not inputs:
-        raise UserError(f"got {len(segments)} segments and {len(inputs)} inputs, expected at least one of each")
-    board = set(inputs)
-    for k, spec in enumerate(segments):
-        for name in spec.inputs:
-            if name not in board:
-                raise UserError(f"segment {k} reads {name!r}, expected an input or an output of an earlier segment")
-        for name in spec.outputs:
-            if name in board:
-                raise UserError(f"segment {k} writes {name!r} a second time, expected a new name")
-            board.add(name)
-        if spec.exit not in spec.outputs:
-            raise UserError(f"segment {k}: its exit {spec.exit!r} is none of its outputs {', '.join(spec.outputs)}")
 
 
 def _check_inputs(

@@ -1,0 +1,104 @@
+"""ONNX files that come from elsewhere: whether a bundle can hold them, and what they read and write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto
+
+from eenet.errors import UserError
+from eenet.files import require_regular
+
+_DTYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.INT64: "int64"}
+_OPSETS, _MOST_IR = (18, 20), 10  # docs/spec/format.md
+_MOST_TEXT = 300
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or output of a graph: a dimension is a size, a name, or unknown."""
+
+    name: str
+    dtype: str
+    dims: tuple[int | str | None, ...]
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """A model.
+
+    Attributes:
+        name: of the file.
+        data: what a bundle holds: the file itself, or with the weights inside that lay beside it.
+        inputs, outputs: of the graph.
+        parameters: numbers in its float32 weights.
+    """
+
+    name: str
+    data: bytes
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    parameters: int
+
+
+def read_onnx(path: Path) -> OnnxFile:
+    """Reads and checks a model.
+
+    Raises:
+        UserError: it is none, or of versions that bundles do not hold, or has an input or output of another dtype.
+        OSError: it cannot be read.
+    """
+    require_regular(path)
+    data = path.read_bytes()
+    try:
+        model = onnx.load_model_from_string(data)
+        outside = any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer)
+        if outside:
+            onnx.load_external_data_for_model(model, str(path.parent))
+    except Exception as error:  # protobuf's own, which has no types
+        raise UserError(f"{path}: not an ONNX model that can be read: {_one_line(error)}") from error
+    _check_opset(path, model)
+    changed = outside or model.ir_version > _MOST_IR
+    model.ir_version = min(model.ir_version, _MOST_IR)
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        inferred = onnx.shape_inference.infer_shapes(model)
+        data = model.SerializeToString(deterministic=True) if changed else data
+    except (ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise UserError(f"{path}: ONNX checker: {_one_line(error)}") from error
+    weights = {tensor.name for tensor in model.graph.initializer}
+    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT]
+    return OnnxFile(
+        path.name,
+        data,
+        tuple(_port(path, value) for value in inferred.graph.input if value.name not in weights),
+        tuple(_port(path, value) for value in inferred.graph.output),
+        sum(prod(tensor.dims) for tensor in floats),
+    )
+
+
+def _check_opset(path: Path, model: onnx.ModelProto) -> None:
+    opset = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=0)
+    least, most = _OPSETS
+    if not least <= opset <= most:
+        raise UserError(
+            f"{path}: is of opset {opset}, expected {least} to {most}: export it with opset_version={least}, or use "
+            "onnx.version_converter"
+        )
+
+
+def _port(path: Path, value: onnx.ValueInfoProto) -> Port:
+    tensor = value.type.tensor_type
+    dtype = _DTYPES.get(tensor.elem_type)
+    if dtype is None:
+        came = TensorProto.DataType.Name(tensor.elem_type).lower()
+        raise UserError(f"{path}: {value.name!r}: got {came}, expected {' or '.join(_DTYPES.values())}")
+    dims = [d.dim_param or (d.dim_value if d.HasField("dim_value") else None) for d in tensor.shape.dim]
+    return Port(value.name, dtype, tuple(dims))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:_MOST_TEXT]
