@@ -72,13 +72,23 @@ def test_images_that_are_there_twice_stay_on_one_side(caplog: pytest.LogCaptureF
 
 @pytest.mark.parametrize(
     ("size", "total", "count"),
-    [(None, 500, 100), (None, 50_000, 5000), ("400", 2000, 400), ("0.25", 200, 50), ("20%", 200, 40), (None, 3, 1)],
+    [
+        (None, 500, 100),
+        (None, 50_000, 5000),
+        ("400", 2000, 400),
+        ("0.25", 200, 50),
+        ("20%", 200, 40),
+        ("20 %", 200, 40),
+        (None, 3, 1),
+    ],
 )
 def test_validation_sizes(size: str | None, total: int, count: int) -> None:
     assert validation_count(size, total) == count
 
 
-@pytest.mark.parametrize("size", ["0", "200", "1.0", "-5", "nan", "inf", "few", "%", "1e400"])
+@pytest.mark.parametrize(
+    "size", ["0", "200", "1.0", "-5", "nan", "inf", "few", "%", "1e400", "", "1_0", " 5", "٣", "1_0%", "20  %"]
+)
 def test_validation_sizes_refused(size: str) -> None:
     with pytest.raises(UserError, match="validation_size: got"):
         validation_count(size, 200)

@@ -252,6 +252,12 @@ def test_start_from_files_of_others(
     assert "does not fit tiny: 'parts.0.0.weight (8, 3, 3, 3) instead of (12, 3, 3, 3)'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["", "nope"])
+def test_a_start_that_is_nothing(name: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(photos, tmp_path, "--start", name) == 2
+    assert f"--start: {name!r} is no file, and no network that ships: those are " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["resnet56", "zoo:resnet56"])
 def test_start_from_weights_that_ship(
     name: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -7,6 +7,7 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from eenet.budgets import parse_number
 from eenet.data.image_set import ImageSet
 from eenet.errors import ArgumentError
 from eenet.splits import stratified_mask
@@ -46,8 +47,9 @@ def check_size(size: str) -> None:
 def _count(size: str, total: int) -> int:
     try:
         if size.endswith("%"):
-            return round(float(size[:-1]) / 100 * total)
-        return int(size) if size.lstrip("-").isdecimal() else round(float(size) * total)
+            return round(parse_number(size[:-1].removesuffix(" ")) / 100 * total)
+        share = parse_number(size)
+        return int(size) if size.lstrip("-").isdecimal() else round(share * total)
     except (ValueError, OverflowError):
         raise ArgumentError(
             "validation_size", f"got {size!r}, expected a count as 400 or a share as 0.2 or 20%"

@@ -60,7 +60,7 @@ def read_start(source: str) -> Start:
     name = source.removeprefix(_ZOO)
     if name in list_zoo() and (source.startswith(_ZOO) or not path.exists()):
         path = zoo_folder(name) / "weights.safetensors"
-    elif not path.exists() and source == path.stem:
+    elif not source or (not path.exists() and source == path.stem):
         raise ArgumentError(
             "start", f"{source!r} is no file, and no network that ships: those are {', '.join(list_zoo())}"
         )

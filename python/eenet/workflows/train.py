@@ -98,7 +98,7 @@ def _inputs(options: RunOptions) -> Sources:
 
 def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     _check_settings(options)
-    start = read_start(options.start) if options.start else None
+    start = None if options.start is None else read_start(options.start)
     size = _size(options, start)
     train, others = _sets(options, size, say)
     check_sets(train, others)
