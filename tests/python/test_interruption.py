@@ -185,6 +185,13 @@ def test_errors_are_short(tmp_path: Path) -> None:
     assert len(str(caught.value)) <= 2000
 
 
+def test_errors_are_one_line_whatever_a_library_says(tmp_path: Path) -> None:
+    with pytest.raises(eenet_rt.BackendError) as caught:
+        eenet_rt.load(hostile.operator_with_commands(tmp_path / "commands.eenet"))
+    assert r"one\x0atwo\x1b[2J\x7f" in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
 # --- small numbers ---
 
 

@@ -67,6 +67,13 @@ def unknown_operator(folder: Path, name_length: int) -> Path:
     return _write(folder, model)
 
 
+def operator_with_commands(folder: Path) -> Path:
+    """A bundle whose first segment has an operator that ONNX Runtime does not know, in a name that clears terminals."""
+    model = onnx.parser.parse_model(LOOP.format(trips=FOR_EVER))
+    model.graph.node[0].op_type = "one\ntwo\x1b[2J\x7f"
+    return _write(folder, model)
+
+
 def _write(folder: Path, first: str | onnx.ModelProto) -> Path:
     model = onnx.parser.parse_model(first) if isinstance(first, str) else first
     second = (golden.GOLDEN / "segment_1.onnx").read_bytes()

@@ -35,28 +35,31 @@ std::string shorten(std::string_view text, std::size_t longest) {
   return out += kCut;
 }
 
+std::string escape_controls(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x20 || byte == 0x7F) {
+      out += "\\x";
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 0xFU];
+    } else {
+      out += character;
+    }
+  }
+  return out;
+}
+
 std::string quote_name(std::string_view name) {
   constexpr std::size_t kLongest = 80;
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "'";
-  const auto append = [&](std::string_view part) {
-    for (const char character : part) {
-      const auto byte = static_cast<unsigned char>(character);
-      if (byte < 0x20 || byte == 0x7F) {
-        out += "\\x";
-        out += kHex[byte >> 4U];
-        out += kHex[byte & 0xFU];
-      } else {
-        out += character;
-      }
-    }
-  };
   if (name.size() <= kLongest) {
-    append(name);
+    out += escape_controls(name);
   } else {
-    append(name.substr(0, cut_length(name, kLongest / 2)));
+    out += escape_controls(name.substr(0, cut_length(name, kLongest / 2)));
     out += kCut;
-    append(name.substr(next_start(name, name.size() - kLongest / 2)));
+    out += escape_controls(name.substr(next_start(name, name.size() - kLongest / 2)));
   }
   return out += "'";
 }

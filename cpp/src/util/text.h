@@ -34,6 +34,10 @@ std::string join(const Range& items, std::string_view separator = ", ") {
 /// cut in two.
 std::string shorten(std::string_view text, std::size_t longest);
 
+/// The text with `\x1b` and the like in place of control characters, new lines included: terminals
+/// take some of them for commands.
+std::string escape_controls(std::string_view text);
+
 /// A name or path that comes from outside, made fit for a message: in quotes, without control
 /// characters, not longer than a line. What is longer keeps its beginning and its end.
 std::string quote_name(std::string_view name);
