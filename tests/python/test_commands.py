@@ -125,6 +125,12 @@ def test_what_a_warning_says_is_one_line(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == "here: warning: class 'a\\nb\\x1b[0m'\n"
 
 
+def test_what_a_warning_lists_is_in_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    warn = logging.getLogger("eenet").warning
+    assert guarded("here", lambda: warn("left out:\n  a\nhere: error: b\n  c"), interrupted="") == 0
+    assert capsys.readouterr().err == "here: warning: left out:\n  a\\nhere: error: b\n  c\n"
+
+
 def test_standard_output_gets_no_commands_of_terminals(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded("here", lambda: print("50 %\r\tü\x1b]0;title\x07\x9b"), interrupted="") == 0
     assert capsys.readouterr().out == "50 %\r\tü\\x1b]0;title\\x07\\x9b\n"

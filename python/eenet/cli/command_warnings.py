@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TextIO
 
-from eenet.cli.output import one_line
+from eenet.cli.output import message_lines
 
 _LOGGERS = ("eenet", "eenet_export")
 _warned: ContextVar[list[str] | None] = ContextVar("warned", default=None)
@@ -34,7 +34,7 @@ class _Handler(logging.Handler):
     def warn(self, message: str) -> None:
         if message not in self.messages:
             self.messages.append(message)
-            print(f"{self._command}: warning: {one_line(message)}", file=sys.stderr, flush=True)
+            print(f"{self._command}: warning: {message_lines(message)}", file=sys.stderr, flush=True)
 
 
 @contextmanager

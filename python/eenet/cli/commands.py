@@ -16,7 +16,7 @@ import eenet_rt
 from eenet.budgets import parse_budget, parse_budget_ms
 from eenet.cli.command_warnings import warnings_shown
 from eenet.cli.option_types import STRICT, number
-from eenet.cli.output import one_line, standard_streams
+from eenet.cli.output import message_lines, one_line, standard_streams
 from eenet.errors import UserError
 
 _T = TypeVar("_T")
@@ -181,7 +181,7 @@ def _clean_end_by_sigterm() -> Iterator[None]:
 def fail(name: str, message: str, *, begin: str = "", kind: str = "error: ") -> int:
     """Prints one line of a command on standard error and returns 2."""
     with standard_streams():
-        print(f"{begin}{name}: {kind}{one_line(message)}", file=sys.stderr)
+        print(f"{begin}{name}: {kind}{message_lines(message)}", file=sys.stderr)
     return 2
 
 

@@ -13,10 +13,17 @@ from typing import Any, TextIO
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
+_LISTED = "\n  "
+
 
 def one_line(text: str) -> str:
     """A message that may hold names of files and classes, with escapes in place of control characters."""
     return _CONTROL.sub(_escape, text)
+
+
+def message_lines(text: str) -> str:
+    """As `one_line`, for a message that may list things in lines of their own, each after two blanks."""
+    return _LISTED.join(map(one_line, text.split(_LISTED)))
 
 
 def say(line: str) -> None:
