@@ -15,11 +15,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import eenet_rt
+from eenet.bundles import Tensor
 from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions
 from eenet_export import ExportOptions, bundle_segments
+from eenet_export.board import Board
 from eenet_export.cli import main
+from eenet_export.onnx_file import OnnxFile, Port
 from support import golden, masked
 from support.busy import lines_but_busy
 
@@ -169,6 +172,20 @@ def test_each_file_may_call_its_dimensions_otherwise(files: list[Path], validati
     manifest = bundled(files, validation)
     assert manifest["tensors"]["hidden"]["shape"] == ["batch", "tokens", 3]
     assert set(manifest["symbols"]) == {"batch", "tokens"}
+
+
+def test_later_tensors_have_the_names_of_the_first_ones() -> None:
+    def file(reads: Port, writes: Port) -> OnnxFile:
+        return OnnxFile("a.onnx", b"", (reads,), (writes,), 0)
+
+    board = Board()
+    board.add(file(Port("x", "float32", ("b", "t", 3)), Port("h", "float32", ("b", "t", 3))))
+    board.add(file(Port("h", "float32", ("n", "s", 3)), Port("g", "float32", ("n", "s", 3))))
+    assert board.tensors["g"] == Tensor("float32", ("t", 3))
+    with pytest.raises(UserError, match=r"'f': got float32 \[n, s, u\], expected sizes, and names of dimensions"):
+        board.add(file(Port("g", "float32", ("n", "s", 3)), Port("f", "float32", ("n", "s", "u"))))
+    with pytest.raises(UserError, match="'y': has the batch among its other dimensions"):
+        board.add(file(Port("y", "float32", ("n", "n")), Port("f", "float32", ("n", 3))))
 
 
 def test_weights_that_lie_beside_a_file_come_inside(tmp_path: Path) -> None:
