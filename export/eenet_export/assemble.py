@@ -23,7 +23,7 @@ from eenet.policies.grid import FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.workflows.profile import Inputs, measure
-from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
 from eenet_export.options import ExportOptions, ExportResult, wanted_budgets
 from eenet_export.verify import verify_schedules
 
@@ -160,9 +160,12 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
     )
     profiles = [profile, *parts.counted]
-    costs = _costs(profiles, options.unit)
+    chosen = _chosen(profiles, options.unit)
+    costs = chosen.costs
     say(exits_line(calibration_set))
     schedules, active, skipped = _fit(halves, costs, options, say)
+    for line in worth_lines(schedules, calibration_set, chosen.static):
+        say(line)
     slices = _slices(out, options)
     with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
 
@@ -222,10 +225,10 @@ def write_stand_ins(
     return exits, static
 
 
-def _costs(profiles: Sequence[CostProfile], unit: str) -> tuple[float, ...]:
+def _chosen(profiles: Sequence[CostProfile], unit: str) -> CostProfile:
     for profile in profiles:
         if profile.unit == unit:
-            return profile.costs
+            return profile
     raise ArgumentError("unit", f"got {unit}, expected one of {', '.join(profile.unit for profile in profiles)}")
 
 

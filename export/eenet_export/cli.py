@@ -20,9 +20,8 @@ from eenet.policies import POLICIES
 from eenet.policies.grid import COMBINE, UNITS
 from eenet.predictions import Predictions
 from eenet.weights import read_state_dict
-from eenet.workflows.evaluate import evaluate
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
-from eenet.workflows.summary import budget_text, exit_accuracies
+from eenet.workflows.summary import budget_text, exit_accuracies, schedule_rows
 from eenet.zoo import zoo_folder
 from eenet_export.assemble import Say
 from eenet_export.export import export_bundle
@@ -249,17 +248,7 @@ def _as_json(result: ExportResult) -> dict[str, object]:
         "profile": result.profile.to_json(),
         "active": result.active,
         "skipped": result.skipped,
-        "schedules": [
-            {
-                "policy": s.policy,
-                "budget": s.budget,
-                "unit": s.unit,
-                "margin": s.margin,
-                "calibration_shares": list(s.calibration_shares),
-                "accuracy": evaluate(result.calibration_set, s.exit_policy, s.costs).accuracy,
-            }
-            for s in result.schedules
-        ],
+        "schedules": schedule_rows(result.schedules, result.calibration_set),
         "exit_accuracy": exit_accuracies(result.calibration_set).tolist(),
         "max_error": result.max_error,
         "samples": result.samples,

@@ -23,7 +23,7 @@ from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions, measure, noise_inputs, warn_if_unsteady
-from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins
+from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
@@ -102,6 +102,10 @@ def _refit_undisturbed(
     for budget in budgets:
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, unit, budget))
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
+    # The network without exits is not in the bundle: its cost was measured at export, and costs measured anew are those
+    # of another hour.
+    for line in worth_lines(schedules, calibration_set, None if options.measure else profile.static):
+        say(line)
     warn_of_margins(schedules)
     warn_of_accuracy(schedules, calibration_set)
     active = budgets.index(wanted[0])

@@ -14,6 +14,7 @@ from eenet.predictions import Predictions
 from eenet.workflows.evaluate import evaluate
 
 _LARGE_MARGIN = 0.05  # of a budget
+_SMALL_LOSS = 0.005  # of accuracy
 _SIGNIFICANT = 4.0  # deviations beyond which a difference is none of chance
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,40 @@ def schedule_line(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> 
     )
 
 
+def worth_lines(
+    schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions, static: float | None
+) -> list[str]:
+    """Lines for people: what the schedules save against the network without exits, and lose for it.
+
+    Args:
+        schedules: with costs in one unit.
+        calibration_set: what thresholds were set on; cost and accuracy of each schedule are those on it.
+        static: cost of the network without exits, whose accuracy is that of full depth; None: there is nothing to say.
+    """
+    if static is None:
+        return []
+    full, found = float(exit_accuracies(calibration_set)[-1]), []
+    for schedule in schedules:
+        done = evaluate(calibration_set, schedule.exit_policy, schedule.costs)
+        found.append((1 - done.mean_cost / static, full - done.accuracy, schedule))
+    listed = ", ".join(f"{100 * s.budget / s.costs[-1]:.3g}% {_worth(saved, loss)}" for saved, loss, s in found)
+    unit = schedules[0].unit
+    line = f"against the network without exits ({static:.4g} {unit}, {100 * full:.1f} %), budgets: {listed}"
+    # Beside rounding: half a point of so many samples is a number of them.
+    saving = [(saved, s) for saved, loss, s in found if saved > 0 and loss <= _SMALL_LOSS + 1e-9]
+    points = f"at a loss of at most {100 * _SMALL_LOSS:g} points"
+    if not saving:
+        what = "time" if unit == "ms" else unit
+        return [line, f"none saves {what} {points}: there, the network without exits is the better choice"]
+    saved, best = max(saving, key=lambda one: one[0])
+    return [line, f"{points}, {budget_text(best)} saves {100 * saved:.1f} %"]
+
+
+def _worth(saved: float, loss: float) -> str:
+    cost = f"saves {100 * saved:.1f} %" if saved >= 0 else f"costs {-100 * saved:.1f} % more"
+    return f"{cost} and {'loses' if loss >= 0 else 'gains'} {abs(100 * loss):.1f} points"
+
+
 def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> None:
     """Says which schedules an exit by itself, which costs no more than the budget, would do better than."""
     right = eenet_rt.answers(calibration_set.logits) == calibration_set.labels[:, None]
@@ -79,9 +114,11 @@ def schedule_rows(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predi
             "margin": s.margin,
             "calibration_samples": s.calibration_samples,
             "calibration_shares": list(s.calibration_shares),
-            "accuracy": evaluate(calibration_set, s.exit_policy, s.costs).accuracy,
+            "accuracy": done.accuracy,
+            "mean_cost": done.mean_cost,
         }
         for s in schedules
+        for done in [evaluate(calibration_set, s.exit_policy, s.costs)]
     ]
 
 
