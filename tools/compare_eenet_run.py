@@ -26,7 +26,7 @@ BOUND = 1e-3  # of logits, as eenet-export has it; on one kind of processor 2e-5
 
 
 def run(command: list[str], bundle: str, array: str) -> list[dict[str, Any]]:
-    environment = os.environ | {"EENET_ORT_LIB": eenet_rt._libraries.find_libraries()[0][0]}
+    environment = os.environ | {"EENET_ORT_LIB": eenet_rt._libraries.find_libraries()[0]["onnxruntime"][0]}
     command = [*command, bundle, array, "--json", "--logits"]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
     return list(json.loads(done.stdout)["samples"])

@@ -51,12 +51,12 @@ ProviderSpec check_provider(const std::string& where, py::handle object) {
 }
 
 ProviderTable list_here() {
-  const OnnxRuntimeFiles files = find_onnxruntime();
   ProviderTable out;
-  for (const ProviderInfo& info : list_providers(files)) {
+  for (const ProviderInfo& info : list_providers(find_libraries())) {
     py::dict entry;
-    entry["onnxruntime_name"] = info.official_name;
-    entry["onnxruntime_version"] = info.version;
+    entry["backend"] = info.backend;
+    entry["official_name"] = info.official_name;
+    entry["version"] = info.version;
     entry["library"] = info.library;
     out[py::str(info.name)] = entry;
   }
@@ -77,30 +77,33 @@ std::vector<ProviderSpec> check_providers(const ProvidersArgument& providers) {
   return out;
 }
 
-OnnxRuntimeFiles find_onnxruntime() {
+LibraryFiles find_libraries() {
   PYBIND11_CONSTINIT static py::gil_safe_call_once_and_store<py::object> find;
   find.call_once_and_store_result(
       [] { return py::object(py::module_::import("eenet_rt._libraries").attr("find_libraries")); });
   const auto found =
       py::reinterpret_steal<py::object>(call_python(find.get_stored().ptr(), nullptr));
   if (!found) throw py::error_already_set();
-  using Found = std::pair<std::vector<std::string>, std::map<std::string, std::string>>;
+  using Found = std::pair<std::map<std::string, std::vector<std::string>>,
+                          std::map<std::string, std::string>>;
   auto [libraries, plugins] = found.cast<Found>();
   return {std::move(libraries), std::move(plugins)};
 }
 
 void register_providers(py::module_& module) {
   module.def("providers", &list_here,
-             R"(List the execution providers that `load` can be asked for here.
+             R"(List the providers that `load` can be asked for here.
 
 Whether a device that one needs works is only known when it is asked for.
 
 Returns:
-    Short name of each to a dictionary: `onnxruntime_name`; `onnxruntime_version`; `library`, the
-    file that holds it.
+    Name of each to a dictionary: `backend`, the library that has it; `official_name`, that
+    library's own name of it; `version` of that library; `library`, the file that holds it.
 
 Raises:
     BackendError: If ONNX Runtime is missing or too old.)");
+  module.def("provider_names", &provider_names,
+             "Names of all providers that `load` takes, whether or not they are here.");
 }
 
 }  // namespace eenet::python

@@ -26,7 +26,7 @@ using ProviderTable = py::typing::Dict<py::str, py::typing::Dict<py::str, py::st
 std::vector<ProviderSpec> check_providers(const ProvidersArgument& providers);
 
 /// What the installed packages hold, found without importing them.
-OnnxRuntimeFiles find_onnxruntime();
+LibraryFiles find_libraries();
 
 }  // namespace eenet::python
 

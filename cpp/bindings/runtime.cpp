@@ -63,7 +63,7 @@ std::unique_ptr<RuntimeHandle> load(const PathArgument& path, std::optional<Budg
   options.threads = threads;
   options.cost_profile = std::move(costs);
   options.providers = check_providers(providers);
-  options.files = find_onnxruntime();
+  options.files = find_libraries();
   const auto wanted = budget ? std::optional(check_budget(*budget)) : std::nullopt;
   if (timeout) options.timeout = std::chrono::duration<double>(timeout->value);
   options.memory_limit = check_memory_limit(memory_limit);
@@ -344,8 +344,9 @@ Args:
     threads: Threads that compute one sample. The first load of a process fixes it.
     cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
         bundle's profiles.
-    providers: Execution providers in order of preference, each a name or (name, {option: value});
-        `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
+    providers: What computes, in order of preference, each a name or (name, {option: value}):
+        `cpu`, `openvino`, or `onnxruntime:NAME`, as docs/providers.md lists them;
+        `eenet_rt.providers()` has those that are here. What none of them can run is an error, so
         add `cpu` as the last one where it may take over.
     load_timeout: Seconds that the load may take; None: as long as it likes. With ONNX Runtime
         before 1.22 the opening of a segment cannot be ended, only what comes before and after it.

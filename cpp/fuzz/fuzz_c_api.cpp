@@ -12,6 +12,7 @@
 #include "c/c_runtime.h"
 #include "engine/model.h"
 #include "fuzz.h"
+#include "run/load.h"
 #include "stub_backend.h"
 
 namespace {
@@ -25,7 +26,7 @@ eenet_runtime& runtime() {
   static eenet_runtime made = [] {
     const Bundle bundle = Bundle::open(EENET_GOLDEN_BUNDLE);
     return eenet_runtime(
-        Runtime::load(EENET_GOLDEN_BUNDLE, LoadOptions{}, fuzz::stub_backend(bundle.manifest())));
+        load_runtime(EENET_GOLDEN_BUNDLE, LoadOptions{}, fuzz::stub_backend(bundle.manifest())));
   }();
   return made;
 }

@@ -4,6 +4,6 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   eenet::fuzz::refuse_or(
-      [&] { eenet::check_self_contained(eenet::fuzz::bytes_of(data, size), "file"); });
+      [&] { eenet::ort::check_self_contained(eenet::fuzz::bytes_of(data, size), "file"); });
   return 0;
 }

@@ -78,7 +78,8 @@ std::vector<eenet::Result> classify(eenet::Runtime& runtime, const Samples& samp
 
 void run(const std::string& bundle, const std::string& file, std::optional<eenet::Budget> budget) {
   eenet::LoadOptions options;
-  options.files.libraries = {"libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
+  options.files.libraries["onnxruntime"] = {
+      "libonnxruntime.so"};  // Where EENET_ORT_LIB names no other.
   const auto loaded = eenet::Runtime::load(bundle, options);
   eenet::Runtime& runtime = *loaded;
   if (budget && !runtime.set_budget(*budget)) {

@@ -47,6 +47,7 @@ __all__: list[str] = [
     "load",
     "num_features",
     "parse_schedules",
+    "provider_names",
     "providers",
     "put_back",
     "read_schedules",
@@ -1445,8 +1446,9 @@ def load(
         threads: Threads that compute one sample. The first load of a process fixes it.
         cost_profile: Milliseconds of a sample leaving at each exit, K numbers, in place of the
             bundle's profiles.
-        providers: Execution providers in order of preference, each a name or (name, {option: value});
-            `eenet_rt.providers()` lists those that are here. What none of them can run is an error, so
+        providers: What computes, in order of preference, each a name or (name, {option: value}):
+            `cpu`, `openvino`, or `onnxruntime:NAME`, as docs/providers.md lists them;
+            `eenet_rt.providers()` has those that are here. What none of them can run is an error, so
             add `cpu` as the last one where it may take over.
         load_timeout: Seconds that the load may take; None: as long as it likes. With ONNX Runtime
             before 1.22 the opening of a segment cannot be ended, only what comes before and after it.
@@ -1489,15 +1491,20 @@ def parse_schedules(data: bytes) -> ScheduleFile:
         ScheduleError: If they are not valid.
     """
 
+def provider_names() -> list[str]:
+    """
+    Names of all providers that `load` takes, whether or not they are here.
+    """
+
 def providers() -> dict[str, dict[str, str]]:
     """
-    List the execution providers that `load` can be asked for here.
+    List the providers that `load` can be asked for here.
 
     Whether a device that one needs works is only known when it is asked for.
 
     Returns:
-        Short name of each to a dictionary: `onnxruntime_name`; `onnxruntime_version`; `library`, the
-        file that holds it.
+        Name of each to a dictionary: `backend`, the library that has it; `official_name`, that
+        library's own name of it; `version` of that library; `library`, the file that holds it.
 
     Raises:
         BackendError: If ONNX Runtime is missing or too old.

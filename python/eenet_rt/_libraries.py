@@ -7,18 +7,18 @@ from pathlib import Path
 # Provider to the package that plugs it into ONNX Runtime, and the library in it.
 _PLUGINS = {
     "openvino": ("onnxruntime_ep_openvino", "libonnxruntime_providers_openvino_plugin.so"),
-    "nv_tensorrt_rtx": ("onnxruntime_ep_nv_tensorrt_rtx", "libonnxruntime_providers_nv_tensorrt_rtx.so"),
+    "onnxruntime:nv_tensorrt_rtx": ("onnxruntime_ep_nv_tensorrt_rtx", "libonnxruntime_providers_nv_tensorrt_rtx.so"),
 }
 
 
-def find_libraries() -> tuple[list[str], dict[str, str]]:
+def find_libraries() -> tuple[dict[str, list[str]], dict[str, str]]:
     """Find the libraries of installed packages, without importing these.
 
     Returns:
-        Paths of the ONNX Runtime library to try in order, empty if the `onnxruntime` package is missing or too old to
-        have one; and short name of each plug-in provider to the path of its library.
+        Name of each backend to the paths of its library to try in order, none if the `onnxruntime` package is missing
+        or too old to have one; and name of each provider that is plugged in to the path of its library.
     """
-    return _onnxruntime_libraries(), _plugin_libraries()
+    return {"onnxruntime": _onnxruntime_libraries()}, _plugin_libraries()
 
 
 def _onnxruntime_libraries() -> list[str]:

@@ -28,7 +28,7 @@ def run(*command: object, status: int = 0, library: str | None = None) -> subpro
     """Runs a program without Python's help, with ONNX Runtime where this environment has it."""
     names = ("PATH", "HOME", "TMPDIR", "CCACHE_BASEDIR", "CCACHE_NOHASHDIR", "CMAKE_CXX_COMPILER_LAUNCHER")
     environment = {name: os.environ[name] for name in names if name in os.environ}
-    environment["EENET_ORT_LIB"] = find_libraries()[0][0] if library is None else library
+    environment["EENET_ORT_LIB"] = find_libraries()[0]["onnxruntime"][0] if library is None else library
     done = subprocess.run([str(part) for part in command], env=environment, capture_output=True, text=True)
     assert done.returncode == status, done.stdout + done.stderr
     return done

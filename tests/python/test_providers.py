@@ -205,11 +205,12 @@ def test_default_is_the_cpu(tiny: TrainedBundle) -> None:
 def test_providers_that_are_here() -> None:
     here = eenet_rt.providers()
     assert list(here) == ["cpu", "openvino"]
-    assert here["cpu"]["onnxruntime_name"] == "CPUExecutionProvider"
-    assert here["openvino"]["onnxruntime_name"] == "OpenVINOExecutionProvider"
+    assert set(here) <= set(eenet_rt.provider_names())
+    assert here["cpu"]["official_name"] == "CPUExecutionProvider"
+    assert here["openvino"]["official_name"] == "OpenVINOExecutionProvider"
     for entry in here.values():
         assert Path(entry["library"]).is_file()
-        assert entry["onnxruntime_version"] == version("onnxruntime")
+        assert (entry["backend"], entry["version"]) == ("onnxruntime", version("onnxruntime"))
 
 
 def test_listing_providers_fixes_nothing(tiny: TrainedBundle) -> None:
@@ -217,11 +218,12 @@ def test_listing_providers_fixes_nothing(tiny: TrainedBundle) -> None:
     assert python(code, str(tiny.path)) == "2\n"
 
 
-@pytest.mark.parametrize(
-    ("official", "short"), [("CPUExecutionProvider", "cpu"), ("OpenVINOExecutionProvider", "openvino")]
-)
-def test_names_of_onnxruntime(tiny: TrainedBundle, official: str, short: str) -> None:
-    assert eenet_rt.load(tiny.path, providers=(official,)).provider == short
+def test_every_provider_has_one_name() -> None:
+    names = [f"onnxruntime:{name}" for name in ("cuda", "tensorrt", "nv_tensorrt_rtx")]
+    assert eenet_rt.provider_names() == ["cpu", "openvino", *names]
+    for other in ("cuda", "CUDAExecutionProvider", "onnxruntime:cpu", "onnxruntime"):
+        with pytest.raises(eenet_rt.InputError, match=f"providers: '{other}' came, one of cpu, .* expected"):
+            eenet_rt.load(GOLDEN, providers=[other])
 
 
 @pytest.mark.parametrize(
@@ -234,7 +236,7 @@ def test_names_of_onnxruntime(tiny: TrainedBundle, official: str, short: str) ->
         ([7], ("providers[0]", "int came", "name")),
         ([("openvino",)], ("providers[0]", "tuple of 1")),
         ([("openvino", [])], ("providers[0]", "list came", "dictionary")),
-        (["cpu", "CPUExecutionProvider"], ("cpu", "twice")),
+        (["cpu", "cpu"], ("cpu", "twice")),
         (["cpu", "openvino"], ("openvino", "after 'cpu'", "last")),
         ([("openvino", {"nonsense": "1"})], ("openvino", "nonsense", "device_memory, device_type, load_config")),
         ([("openvino", {"num_of_threads": 1})], ("openvino", "num_of_threads", "device_type, load_config")),
@@ -248,7 +250,7 @@ def test_names_of_onnxruntime(tiny: TrainedBundle, official: str, short: str) ->
         ([("openvino", {"load_config": '{"GPU": {}}'})], ("load_config", "GPU", "CPU expected")),
         ([("openvino", {"device_type": "TPU"})], ("device_type", "TPU", "CPU, GPU or NPU")),
         ([("openvino", {"device_memory": "yes"})], ("device_memory", "yes", "0 or 1")),
-        (["cuda", ("openvino", {"device_memory": "1"})], ("openvino", "device_memory", "first provider")),
+        (["onnxruntime:cuda", ("openvino", {"device_memory": "1"})], ("openvino", "device_memory", "first provider")),
         ([("cpu", {"device_memory": "1"})], ("cpu", "device_memory", "none expected")),
     ],
 )
@@ -268,7 +270,7 @@ def test_property_that_openvino_does_not_know(tiny: TrainedBundle) -> None:
 # --- what is not here is an error, never another provider ---
 
 
-@pytest.mark.parametrize("name", ["cuda", "tensorrt", "nv_tensorrt_rtx"])
+@pytest.mark.parametrize("name", eenet_rt.provider_names()[2:])
 def test_absent_provider(name: str) -> None:
     for providers in ([name], [name, "cpu"]):
         with pytest.raises(eenet_rt.BackendError, match=f"provider '{name}'.*pip install"):
@@ -283,7 +285,7 @@ def test_absent_device() -> None:
 def test_cuda_graphs_are_refused() -> None:
     """They would run on the addresses and the batch size that they were captured with, whatever comes later."""
     with pytest.raises(eenet_rt.InputError, match=r"enable_cuda_graph.*batch size"):
-        eenet_rt.load(GOLDEN, providers=[("cuda", {"enable_cuda_graph": "1"})])
+        eenet_rt.load(GOLDEN, providers=[("onnxruntime:cuda", {"enable_cuda_graph": "1"})])
 
 
 REFUSED = """
@@ -375,8 +377,8 @@ def test_measuring_openvino(tiny: TrainedBundle) -> None:
     assert profile.provider == "openvino"
     assert len(profile.costs) == 3
     assert list(profile.costs) == sorted(profile.costs)
-    with pytest.raises(UserError, match="provider 'cuda'"):
-        measure(tiny.path, inputs, ProfileOptions(repeats=5, provider="cuda"))
+    with pytest.raises(UserError, match="provider 'onnxruntime:cuda'"):
+        measure(tiny.path, inputs, ProfileOptions(repeats=5, provider="onnxruntime:cuda"))
 
 
 # --- hand-offs ---

@@ -25,7 +25,7 @@ std::unique_ptr<Runtime> load(const Arguments& arguments) {
   if (arguments.onnxruntime) ::setenv("EENET_ORT_LIB", arguments.onnxruntime->c_str(), 1);
   LoadOptions options;
   options.threads = arguments.threads;
-  options.files.libraries = {kDefaultLibrary};
+  options.files.libraries["onnxruntime"] = {kDefaultLibrary};
   std::unique_ptr<Runtime> runtime = Runtime::load(arguments.bundle, options);
   if (arguments.budget) runtime->set_budget(*arguments.budget);
   return runtime;

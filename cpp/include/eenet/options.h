@@ -20,9 +20,10 @@ struct LoadOptions {
   /// Milliseconds per sample leaving at each exit, in place of the bundle's profiles; none: use
   /// the profile that was measured on such a device.
   std::optional<std::vector<double>> cost_profile;
-  /// Execution providers, in order of preference; see OnnxRuntimeOptions.
+  /// What computes, in order of preference; all of one backend. What none of them takes is an
+  /// error: `cpu`, which takes everything, is asked for like any other, and comes last.
   std::vector<ProviderSpec> providers = {{"cpu"}};
-  OnnxRuntimeFiles files = {};
+  LibraryFiles files = {};
   /// How long the load may take; none: as long as it likes. With ONNX Runtime before 1.22 the
   /// opening of a segment cannot be ended, only what comes before and after it.
   std::optional<std::chrono::duration<double>> timeout;

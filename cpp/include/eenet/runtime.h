@@ -21,7 +21,6 @@
 
 namespace EENET_API eenet {
 
-class Backend;
 class Model;
 
 /// A loaded bundle in use: what is in force, and statistics.
@@ -37,12 +36,6 @@ class Runtime {
   ///   Error(kTimeout, kCancelled).
   static std::unique_ptr<Runtime> load(const std::filesystem::path& path,
                                        const LoadOptions& options);
-
-  /// As above, with segments opened by another backend than ONNX Runtime. For backends of this
-  /// tree: what they are made of is not installed.
-  static std::unique_ptr<Runtime> load(const std::filesystem::path& path,
-                                       const LoadOptions& options,
-                                       std::shared_ptr<const Backend> backend);
 
   /// The second half of load(): runs some blank samples, so that the first real one is as fast as
   /// the next.
@@ -103,7 +96,8 @@ class Runtime {
   /// Watches the samples from now on, in place of an earlier watch. Calls with a policy or forced
   /// exit of their own, and full depth, are not watched.
   /// @throws Error(kInput) for an option out of range; Error(kConfiguration) if the bundle has no
-  ///   schedules, or the watch is to adapt and no fixed schedule is in force, or this is a slice.
+  ///   schedules, or the watch is to adapt and no fixed schedule is in force, or this is a slice,
+  ///   or the library was built without (EENET_WATCH=OFF).
   void watch(WatchOptions options);
   /// Ends the watch, and puts the schedule's own thresholds back. Without a watch, does nothing.
   void unwatch();

@@ -5,9 +5,8 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <vector>
 
-#include "eenet/provider.h"
+#include "eenet/manifest.h"
 
 #include "backends/segment.h"
 
@@ -23,11 +22,15 @@ class Backend {
   /// Name and version of the library.
   virtual std::string version() const = 0;
 
+  /// Name of the file of a segment that open() takes.
+  virtual const std::string& file_of(const SegmentSpec& segment) const { return segment.onnx_file; }
+
   /// Loads one engine.
-  /// @param name For messages.
-  /// @param bytes The engine file; not kept.
+  /// @param name Of the file.
+  /// @param bytes The file; not kept.
   /// @param stop Ends it, if the library can.
-  /// @throws Error(kBackend) if the library refuses it, Error(kCancelled) if it was ended.
+  /// @throws Error(kBundle) if the file may not be handed to the library, Error(kBackend) if the
+  ///   library refuses it, Error(kCancelled) if it was ended.
   virtual std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
                                         const std::stop_token& stop) const = 0;
 
@@ -36,23 +39,5 @@ class Backend {
   /// @throws Error(kBackend) if there is no memory.
   virtual std::unique_ptr<DeviceBuffer> allocate(std::size_t /*bytes*/) const { return nullptr; }
 };
-
-struct OnnxRuntimeOptions {
-  /// Threads that compute one sample. One pool serves the process: the first call fixes it.
-  int threads = 1;
-  /// In order of preference. Parts of the network that none of them takes are an error: `cpu`,
-  /// which takes everything, must be asked for like any other, and comes last.
-  std::vector<ProviderSpec> providers = {{"cpu"}};
-  OnnxRuntimeFiles files = {};
-};
-
-/// ONNX Runtime, opened at run time, with the execution providers asked for and no other.
-///
-/// The library, its environment and threads, and plug-ins stay until the process ends.
-/// @throws Error(kInput) if a provider or an option of one is unknown.
-/// @throws Error(kBackend) if no usable library is found, or a provider is not there.
-/// @throws Error(kConfiguration) if the process already runs with another number of threads, or
-///   was forked from one that had loaded the library.
-std::shared_ptr<const Backend> open_onnxruntime(const OnnxRuntimeOptions& options);
 
 }  // namespace eenet

@@ -151,7 +151,8 @@ eenet::LoadOptions load_options(const eenet_load_options& given) {
     options.timeout = std::chrono::duration<double>(given.load_timeout);
   }
   if (given.memory_limit != 0) options.memory_limit = given.memory_limit;
-  options.files.libraries = {given.onnxruntime != nullptr ? given.onnxruntime : kDefaultLibrary};
+  options.files.libraries["onnxruntime"] = {given.onnxruntime != nullptr ? given.onnxruntime
+                                                                         : kDefaultLibrary};
   return options;
 }
 

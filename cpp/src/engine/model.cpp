@@ -6,7 +6,6 @@
 #include "eenet/error.h"
 #include "eenet/options.h"
 
-#include "backends/ort/onnx_file.h"
 #include "budget/profile_key.h"
 #include "bundle/bundle.h"
 #include "bundle/costs.h"
@@ -71,11 +70,10 @@ void check_ports(const Manifest& manifest, const std::string& file, const char* 
 std::unique_ptr<Segment> open_segment(const Bundle& bundle, const Backend& backend,
                                       const SegmentSpec& spec, const std::stop_token& stop) {
   const Manifest& manifest = bundle.manifest();
-  const std::vector<std::byte> bytes = bundle.read(spec.onnx_file);
-  check_self_contained(bytes, spec.onnx_file);
-  std::unique_ptr<Segment> segment = backend.open(spec.onnx_file, bytes, stop);
-  check_ports(manifest, spec.onnx_file, "input", segment->inputs(), spec.inputs);
-  check_ports(manifest, spec.onnx_file, "output", segment->outputs(), spec.outputs);
+  const std::string& file = backend.file_of(spec);
+  std::unique_ptr<Segment> segment = backend.open(file, bundle.read(file), stop);
+  check_ports(manifest, file, "input", segment->inputs(), spec.inputs);
+  check_ports(manifest, file, "output", segment->outputs(), spec.outputs);
   return segment;
 }
 
@@ -126,11 +124,6 @@ Model::Model(Manifest manifest, std::shared_ptr<const Backend> backend, Schedule
 }
 
 std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
-                                         const LoadOptions& options) {
-  return load(path, options, open_onnxruntime({options.threads, options.providers, options.files}));
-}
-
-std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
                                          const LoadOptions& options,
                                          std::shared_ptr<const Backend> backend) {
   return in_context(cat("bundle ", quote_name(path.native())), [&] {
@@ -152,7 +145,7 @@ std::shared_ptr<const Model> Model::load(const std::filesystem::path& path,
     for (const SegmentSpec& spec : manifest.segments) {
       model->segments_.push_back(
           watch.run([&] { return open_segment(bundle, *backend, spec, watch.token()); }));
-      seen.push_back(spec.onnx_file);
+      seen.push_back(backend->file_of(spec));
     }
     for (const FileSpec& file : manifest.files) {
       if (std::find(seen.begin(), seen.end(), file.name) == seen.end()) bundle.verify(file.name);

@@ -27,16 +27,18 @@ class LoadWatch;
 class Model {
  public:
   /// Reads, checks and opens every file of the bundle. Nothing is computed: a Runtime does that,
-  /// and Runtime::load() keeps the limits until it has.
+  /// and load_runtime() keeps the limits until it has.
   /// @throws Error(kBundle, kSchedule, kBackend, kConfiguration, kInput) naming what is wrong;
   ///   Error(kTimeout, kCancelled).
   static std::shared_ptr<const Model> load(const std::filesystem::path& path,
-                                           const LoadOptions& options);
-
-  /// As above, with segments opened by another backend than ONNX Runtime.
-  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
                                            const LoadOptions& options,
                                            std::shared_ptr<const Backend> backend);
+
+  /// As above, within the limits of a load that goes on.
+  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
+                                           const LoadOptions& options,
+                                           std::shared_ptr<const Backend> backend,
+                                           LoadWatch& watch);
 
   const Manifest& manifest() const noexcept { return manifest_; }
   const std::vector<std::unique_ptr<Segment>>& segments() const noexcept { return segments_; }
@@ -47,12 +49,6 @@ class Model {
   std::optional<std::size_t> active() const noexcept { return active_; }
 
  private:
-  friend class Runtime;
-
-  static std::shared_ptr<const Model> load(const std::filesystem::path& path,
-                                           const LoadOptions& options,
-                                           std::shared_ptr<const Backend> backend,
-                                           LoadWatch& watch);
   Model(Manifest manifest, std::shared_ptr<const Backend> backend, ScheduleFile schedules,
         const LoadOptions& options);
 

@@ -6,7 +6,9 @@
 
 #include "eenet/error.h"
 
+#include "backends/registry.h"
 #include "engine/load_watch.h"
+#include "run/load.h"
 #include "run/runtime_state.h"
 #include "tiers/handoff.h"
 #include "util/context.h"
@@ -81,12 +83,11 @@ Runtime::State::State(std::shared_ptr<const Model> loaded)
 
 std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
                                        const LoadOptions& options) {
-  return load(path, options, open_onnxruntime({options.threads, options.providers, options.files}));
+  return load_runtime(path, options, BackendRegistry::built_in().open(options));
 }
 
-std::unique_ptr<Runtime> Runtime::load(const std::filesystem::path& path,
-                                       const LoadOptions& options,
-                                       std::shared_ptr<const Backend> backend) {
+std::unique_ptr<Runtime> load_runtime(const std::filesystem::path& path, const LoadOptions& options,
+                                      std::shared_ptr<const Backend> backend) {
   return in_context(cat("bundle ", quote_name(path.native())), [&] {
     LoadWatch watch(options);
     const auto model = Model::load(path, options, std::move(backend), watch);

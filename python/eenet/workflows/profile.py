@@ -26,8 +26,8 @@ from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import naming
 
-# What a measured profile may be for: the short names that eenet_rt.load takes.
-PROVIDERS = ("cpu", "openvino", "cuda", "tensorrt", "nv_tensorrt_rtx")
+# What a measured profile may be for: the names that eenet_rt.load takes.
+PROVIDERS = tuple(eenet_rt.provider_names())
 
 _ERROR = "measure: error: "  # how the measuring process begins its message
 _WARM_UP = 20

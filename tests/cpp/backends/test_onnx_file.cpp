@@ -32,14 +32,15 @@ const std::string kOutside = message(8, "weight") + message(13, "where") + numbe
 
 void expect_refused(const std::string& file, const char* word) {
   expect_error(ErrorCode::kBundle, {"segment_0.onnx", word},
-               [&] { check_self_contained(bytes_of(file), "segment_0.onnx"); });
+               [&] { ort::check_self_contained(bytes_of(file), "segment_0.onnx"); });
 }
 
 TEST(OnnxFile, AcceptsWeightsInside) {
   const std::string doubles = varint(3U << 3U | 1U) + "12345678";
   const std::string floats = varint(4U << 3U | 5U) + "1234";
-  check_self_contained(bytes_of(number(1, 9) + message(7, message(5, kInside)) + doubles + floats),
-                       "segment_0.onnx");
+  ort::check_self_contained(
+      bytes_of(number(1, 9) + message(7, message(5, kInside)) + doubles + floats),
+      "segment_0.onnx");
 }
 
 TEST(OnnxFile, RefusesWeightsOutsideWhereverTheyAre) {
@@ -107,7 +108,7 @@ std::string nested(int depth) {
 }
 
 TEST(OnnxFile, CountsTheNodesThatFunctionsMake) {
-  check_self_contained(bytes_of(nested(19)), "segment_0.onnx");  // 524,288
+  ort::check_self_contained(bytes_of(nested(19)), "segment_0.onnx");  // 524,288
   expect_refused(nested(20), "more than 1000000 nodes once its functions are put in");
   expect_refused(nested(64), "more than 1000000 nodes");
   expect_refused(nested(90), "more than 1000000 nodes");
@@ -120,7 +121,8 @@ TEST(OnnxFile, CountsTheNodesThatFunctionsMake) {
 TEST(OnnxFile, CountsNodesOfOneFunctionCalledOften) {
   std::string graph;
   for (int i = 0; i < 1000; ++i) graph += node("f", "nest");
-  check_self_contained(bytes_of(message(7, graph) + function("f", "Neg", 1000)), "segment_0.onnx");
+  ort::check_self_contained(bytes_of(message(7, graph) + function("f", "Neg", 1000)),
+                            "segment_0.onnx");
   expect_refused(message(7, graph) + function("f", "Neg", 1001), "more than 1000000 nodes");
 }
 
@@ -129,10 +131,11 @@ TEST(OnnxFile, RefusesFunctionsThatCallThemselves) {
   expect_refused(function("f", "g", 1) + function("g", "f", 1), "functions that call themselves");
   // One of another domain, or of another overload, is another one.
   const std::string other = message(7, message(4, "f") + message(7, "else"));
-  check_self_contained(bytes_of(message(25, other + message(1, "f") + message(10, "nest"))), "x");
+  ort::check_self_contained(bytes_of(message(25, other + message(1, "f") + message(10, "nest"))),
+                            "x");
   const std::string overload = message(7, message(4, "f") + message(7, "nest") + message(8, "a"));
-  check_self_contained(bytes_of(message(25, overload + message(1, "f") + message(10, "nest"))),
-                       "x");
+  ort::check_self_contained(bytes_of(message(25, overload + message(1, "f") + message(10, "nest"))),
+                            "x");
   // The standard's domain has two names.
   const std::string standard = message(7, message(4, "f") + message(7, "ai.onnx"));
   expect_refused(message(25, standard + message(1, "f")), "functions that call themselves");

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "backends/backend.h"
+#include "backends/ort/backend.h"
 #include "backends/ort/library.h"
 #include "support.h"
 
@@ -52,8 +52,8 @@ TEST(OnnxRuntime, RefusesAnotherLibrary) {
 
 TEST(OnnxRuntime, DoesNotLookElsewhereThanItWasTold) {
   const Chosen chosen("/nowhere/libonnxruntime.so");
-  OnnxRuntimeOptions options;
-  options.files.libraries = {FAKE_ONNXRUNTIME};
+  LoadOptions options;
+  options.files.libraries["onnxruntime"] = {FAKE_ONNXRUNTIME};
   expect_error(ErrorCode::kBackend, {"/nowhere/libonnxruntime.so"},
                [&] { open_onnxruntime(options); });
 }
@@ -65,8 +65,10 @@ TEST(OnnxRuntime, SaysWhatItSearchedAndHowToInstall) {
 
 TEST(OnnxRuntime, RefusesAbsurdThreadCounts) {
   for (const int threads : {-1, 0, 1025}) {
+    LoadOptions options;
+    options.threads = threads;
     expect_error(ErrorCode::kConfiguration, {"threads", std::to_string(threads)},
-                 [&] { open_onnxruntime({threads}); });
+                 [&] { open_onnxruntime(options); });
   }
 }
 

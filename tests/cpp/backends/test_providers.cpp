@@ -18,20 +18,22 @@ namespace {
 using nlohmann::json;
 using test::expect_error;
 
-TEST(Providers, AreKnownByBothNames) {
-  EXPECT_EQ(&ort::known_provider("openvino"), &ort::known_provider("OpenVINOExecutionProvider"));
-  EXPECT_EQ(ort::known_provider("CUDAExecutionProvider").name, "cuda");
-  expect_error(ErrorCode::kInput, {"'CUDA' came", "cuda", "nv_tensorrt_rtx"},
-               [] { ort::known_provider("CUDA"); });
+TEST(Providers, HaveOneNameEach) {
+  EXPECT_EQ(ort::known_provider("openvino").official_name, "OpenVINOExecutionProvider");
+  EXPECT_EQ(ort::known_provider("onnxruntime:cuda").official_name, "CUDAExecutionProvider");
+  for (const char* other : {"cuda", "CUDAExecutionProvider", "onnxruntime:cpu"}) {
+    expect_error(ErrorCode::kInput, {"providers: '", other, "one of ONNX Runtime's expected"},
+                 [other] { ort::known_provider(other); });
+  }
 }
 
 TEST(Providers, CpuComesLastAndEachOnce) {
-  EXPECT_EQ(ort::check_providers({{"tensorrt"}, {"cuda"}, {"cpu"}}).size(), 3U);
-  expect_error(ErrorCode::kInput, {"none came"}, [] { ort::check_providers({}); });
-  expect_error(ErrorCode::kInput, {"'cuda' came twice"},
-               [] { ort::check_providers({{"cuda"}, {"CUDAExecutionProvider"}}); });
-  expect_error(ErrorCode::kInput, {"'cuda' came after 'cpu'"},
-               [] { ort::check_providers({{"cpu"}, {"cuda"}}); });
+  const char* const cuda = "onnxruntime:cuda";
+  EXPECT_EQ(ort::check_providers({{"onnxruntime:tensorrt"}, {cuda}, {"cpu"}}).size(), 3U);
+  expect_error(ErrorCode::kInput, {"'onnxruntime:cuda' came twice"},
+               [&] { ort::check_providers({{cuda}, {cuda}}); });
+  expect_error(ErrorCode::kInput, {"'onnxruntime:cuda' came after 'cpu'"},
+               [&] { ort::check_providers({{"cpu"}, {cuda}}); });
 }
 
 TEST(OpenVino, GetsThreadsAndPrecisionUnlessTheyAreGiven) {
@@ -85,7 +87,7 @@ TEST(Functions, ForPluginsAreWhereTheyBelong) {
 
 TEST(GatherModel, IsOnnxWithoutWeights) {
   const std::vector<std::byte> model = ort::make_gather_model();
-  check_self_contained(model, "gather");
+  ort::check_self_contained(model, "gather");
   EXPECT_LT(model.size(), 256U);
 }
 

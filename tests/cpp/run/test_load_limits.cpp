@@ -9,8 +9,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/runtime.h"
-
+#include "run/load.h"
 #include "test_backend.h"
 
 namespace eenet {
@@ -21,7 +20,7 @@ using test::expect_error;
 using Seconds = std::chrono::duration<double>;
 
 void load(const EchoNetwork& network, const LoadOptions& options) {
-  Runtime::load(network.path(), options, network.backend());
+  load_runtime(network.path(), options, network.backend());
 }
 
 TEST(LoadLimits, EndALoadWhoseTimeIsUp) {

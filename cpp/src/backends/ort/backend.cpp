@@ -1,4 +1,4 @@
-#include "backends/backend.h"
+#include "backends/ort/backend.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,9 +7,12 @@
 
 #include "backends/ort/device_memory.h"
 #include "backends/ort/environment.h"
+#include "backends/ort/known_provider.h"
+#include "backends/ort/onnx_file.h"
 #include "backends/ort/provider.h"
 #include "backends/ort/segment.h"
 #include "backends/ort/session_setup.h"
+#include "backends/registry.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -39,6 +42,7 @@ class OrtBackend : public Backend {
 
   std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
                                 const std::stop_token& stop) const override {
+    ort::check_self_contained(bytes, name);
     return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes, stop);
   }
 
@@ -53,21 +57,14 @@ class OrtBackend : public Backend {
   std::unique_ptr<ort::DeviceMemory> memory_;  // Null: tensors are in host memory.
 };
 
-}  // namespace
-
-std::shared_ptr<const Backend> open_onnxruntime(const OnnxRuntimeOptions& options) {
-  constexpr int kMostThreads = 1024;
-  if (options.threads < 1 || options.threads > kMostThreads) {
-    throw Error(ErrorCode::kConfiguration,
-                cat("threads: ", options.threads, " came, 1 to ", kMostThreads, " expected"));
-  }
-  ort::check_providers(options.providers);  // Before the environment, which is for good.
-  const ort::Environment& environment = ort::Environment::get(options);
-  return std::make_shared<const OrtBackend>(environment, open_providers(environment, options));
+std::vector<std::string_view> names() {
+  std::vector<std::string_view> out;
+  for (const ort::KnownProvider& known : ort::known_providers()) out.push_back(known.name);
+  return out;
 }
 
-std::vector<ProviderInfo> list_providers(const OnnxRuntimeFiles& files) {
-  const ort::Library library = ort::open_library(files.libraries);
+std::vector<ProviderInfo> list(const LibraryFiles& files) {
+  const ort::Library library = ort::open_library(files);
   const std::vector<std::string> built_in = library.built_in();
   std::vector<ProviderInfo> out;
   for (const ort::KnownProvider& known : ort::known_providers()) {
@@ -78,10 +75,27 @@ std::vector<ProviderInfo> list_providers(const OnnxRuntimeFiles& files) {
         plugin ? library.functions.api_version >= ort::kPluginApi && file != files.plugins.end()
                : std::find(built_in.begin(), built_in.end(), known.official_name) != built_in.end();
     if (!here) continue;
-    out.push_back({name, std::string(known.official_name), library.version,
+    out.push_back({name, ort::kBackendName, std::string(known.official_name), library.version,
                    plugin ? file->second : library.path});
   }
   return out;
+}
+
+}  // namespace
+
+std::shared_ptr<const Backend> open_onnxruntime(const LoadOptions& options) {
+  constexpr int kMostThreads = 1024;
+  if (options.threads < 1 || options.threads > kMostThreads) {
+    throw Error(ErrorCode::kConfiguration,
+                cat("threads: ", options.threads, " came, 1 to ", kMostThreads, " expected"));
+  }
+  ort::check_providers(options.providers);  // Before the environment, which is for good.
+  const ort::Environment& environment = ort::Environment::get(options);
+  return std::make_shared<const OrtBackend>(environment, open_providers(environment, options));
+}
+
+BackendKind onnxruntime_kind() {
+  return {ort::kBackendName, &names, &open_onnxruntime, &list};
 }
 
 }  // namespace eenet

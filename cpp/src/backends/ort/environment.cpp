@@ -26,8 +26,8 @@ Handle<Env> make_env(const Functions& api, int threads) {
 
 }  // namespace
 
-Environment::Environment(const OnnxRuntimeOptions& options)
-    : library_(open_library(options.files.libraries)),
+Environment::Environment(const LoadOptions& options)
+    : library_(open_library(options.files)),
       threads_(options.threads),
       env_(make_env(functions(), threads_)),
       cpu_memory_(make(functions(), functions().ReleaseMemoryInfo, "memory info",
@@ -35,7 +35,7 @@ Environment::Environment(const OnnxRuntimeOptions& options)
   check(functions(), functions().GetAllocatorWithDefaultOptions(&allocator_), "allocator");
 }
 
-const Environment& Environment::get(const OnnxRuntimeOptions& options) {
+const Environment& Environment::get(const LoadOptions& options) {
   static std::mutex mutex;
   static const Environment* environment = nullptr;  // Left to the process's end on purpose.
 

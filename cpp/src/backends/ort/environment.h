@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/backend.h"
+#include "eenet/options.h"
+
 #include "backends/ort/api.h"
 #include "backends/ort/library.h"
 
@@ -17,7 +18,7 @@ class Environment {
  public:
   /// The environment; the first successful call makes it.
   /// @throws Error(kBackend, kConfiguration) as open_onnxruntime().
-  static const Environment& get(const OnnxRuntimeOptions& options);
+  static const Environment& get(const LoadOptions& options);
 
   const Library& library() const noexcept { return library_; }
   const Functions& functions() const noexcept { return library_.functions; }
@@ -34,7 +35,7 @@ class Environment {
   std::vector<const EpDevice*> devices(std::string_view official_name) const;
 
  private:
-  explicit Environment(const OnnxRuntimeOptions& options);
+  explicit Environment(const LoadOptions& options);
 
   Library library_;
   int threads_;

@@ -13,7 +13,7 @@ enum class ProviderKind { kCpu, kCuda, kTensorRt, kPlugin };
 
 /// A provider that this runtime knows how to ask for.
 struct KnownProvider {
-  std::string_view name;
+  std::string_view name;  ///< As in ProviderSpec, and in the key of a measured profile.
   std::string_view official_name;
   ProviderKind kind;
   std::string_view package;  ///< What pip installs to get it.
@@ -21,7 +21,6 @@ struct KnownProvider {
 
 std::span<const KnownProvider> known_providers();
 
-/// @param name The short name or ONNX Runtime's.
 /// @throws Error(kInput) if there is none of that name.
 const KnownProvider& known_provider(const std::string& name);
 

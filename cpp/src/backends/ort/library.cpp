@@ -39,11 +39,12 @@ std::string find_loaded() {
   return found;
 }
 
-std::string find_library(const std::vector<std::string>& paths) {
+std::string find_library(const LibraryFiles& files) {
   const char* const chosen = std::getenv("EENET_ORT_LIB");
   if (chosen != nullptr && *chosen != '\0') return chosen;
   if (std::string loaded = find_loaded(); !loaded.empty()) return loaded;
-  if (!paths.empty()) return paths.front();
+  const auto own = files.libraries.find(kBackendName);
+  if (own != files.libraries.end() && !own->second.empty()) return own->second.front();
   fail(
       cat("ONNX Runtime was not found: EENET_ORT_LIB is not set, this process has loaded no "
           "libonnxruntime.so, and no installed onnxruntime package has one (they do since ",
@@ -75,9 +76,9 @@ bool supported_version(const std::string& version, std::uint32_t& api_version) {
   return parts[0] == kOldest[0] && parts >= kOldest;
 }
 
-Library open_library(const std::vector<std::string>& paths) {
+Library open_library(const LibraryFiles& files) {
   Library library;
-  library.path = find_library(paths);
+  library.path = find_library(files);
   // Never closed: the library's threads and its objects in other modules would outlive it.
   void* const handle = ::dlopen(library.path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {

@@ -3,9 +3,14 @@
 #include <string>
 #include <vector>
 
+#include "eenet/provider.h"
+
 #include "backends/ort/api.h"
 
 namespace eenet::ort {
+
+/// The name that this backend goes by.
+constexpr const char* kBackendName = "onnxruntime";
 
 /// An ONNX Runtime library that is loaded for good.
 struct Library {
@@ -18,9 +23,10 @@ struct Library {
 };
 
 /// Opens, in this order: EENET_ORT_LIB; a libonnxruntime.so that the process already has; the first
-/// of `paths`. Whichever is found first is used or refused: none is passed over silently.
+/// of those that `files` has for this backend. Whichever is found first is used or refused: none is
+/// passed over silently.
 /// @throws Error(kBackend) naming what was searched, or what is wrong with what was found.
-Library open_library(const std::vector<std::string>& paths);
+Library open_library(const LibraryFiles& files);
 
 /// Whether a library of this version can be used: 1.19.2 or newer, before 2.
 /// @param api_version The interface version to ask for, if it can.

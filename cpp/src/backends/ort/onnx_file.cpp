@@ -12,7 +12,7 @@
 
 #include "util/text.h"
 
-namespace eenet {
+namespace eenet::ort {
 namespace {
 
 /// The messages of ONNX on the way to a tensor.
@@ -219,4 +219,4 @@ void check_self_contained(std::span<const std::byte> bytes, const std::string& w
   check_nodes(walker, what);
 }
 
-}  // namespace eenet
+}  // namespace eenet::ort

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-namespace eenet {
+namespace eenet::ort {
 
 /// Refuses an ONNX file whose weights lie in other files. ONNX Runtime would read those from the
 /// working folder, past the sizes and hashes that the manifest vouches for. Also one whose
@@ -14,4 +14,4 @@ namespace eenet {
 /// @throws Error(kBundle) also if the bytes are not a protobuf message.
 void check_self_contained(std::span<const std::byte> bytes, const std::string& what);
 
-}  // namespace eenet
+}  // namespace eenet::ort

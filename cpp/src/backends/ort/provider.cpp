@@ -85,8 +85,7 @@ void complete_openvino(Provider& provider, const DeviceType& type, int threads) 
   config = openvino_load_config(config, type.name, threads);
 }
 
-void open_plugin(const Environment& environment, const OnnxRuntimeOptions& options,
-                 Provider& provider) {
+void open_plugin(const Environment& environment, const LoadOptions& options, Provider& provider) {
   const KnownProvider& known = *provider.known;
   const bool openvino = known.name == "openvino";
   const DeviceType& type =
@@ -116,7 +115,7 @@ void open_builtin(const Environment& environment, Provider& provider) {
                   join(there), "; install one that has it with `pip install ", known.package, "`"));
 }
 
-Provider open_provider(const Environment& environment, const OnnxRuntimeOptions& options,
+Provider open_provider(const Environment& environment, const LoadOptions& options,
                        const KnownProvider& known, const ProviderSpec& spec) {
   Provider provider{&known, spec.options, nullptr, std::string(known.name), {}, false};
   if (known.kind == ProviderKind::kCpu) {
@@ -154,8 +153,7 @@ void check_first(const std::vector<ProviderSpec>& specs) {
 
 }  // namespace
 
-std::vector<Provider> open_providers(const Environment& environment,
-                                     const OnnxRuntimeOptions& options) {
+std::vector<Provider> open_providers(const Environment& environment, const LoadOptions& options) {
   const std::vector<const KnownProvider*> known = check_providers(options.providers);
   check_first(options.providers);
   std::vector<Provider> out;
@@ -170,7 +168,8 @@ std::vector<Provider> open_providers(const Environment& environment,
 Provider gathering_provider(const Provider& provider) {
   Provider out = provider;
   // TensorRT would build an engine, and the CUDA provider has the same memory.
-  if (provider.known->kind == ProviderKind::kTensorRt) out.known = &known_provider("cuda");
+  if (provider.known->kind == ProviderKind::kTensorRt)
+    out.known = &known_provider("onnxruntime:cuda");
   // Of the options, those that say where and how it computes; others may be about segments.
   std::erase_if(out.options, [](const auto& option) {
     return option.first != "device_id" && option.first != "load_config";

@@ -26,8 +26,7 @@ constexpr const char* kDeviceMemoryOption = "device_memory";
 /// Finds the providers asked for, plug-ins loaded, and checks and completes their options.
 /// @throws Error(kInput) for an option that is unknown or malformed.
 /// @throws Error(kBackend) for a provider that is not there.
-std::vector<Provider> open_providers(const Environment& environment,
-                                     const OnnxRuntimeOptions& options);
+std::vector<Provider> open_providers(const Environment& environment, const LoadOptions& options);
 
 /// A provider that gathers rows in the same memory, at once and for any number of them.
 Provider gathering_provider(const Provider& provider);
