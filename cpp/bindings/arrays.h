@@ -12,9 +12,10 @@
 #include <pybind11/typing.h>
 
 #include "eenet/budget.h"
-#include "eenet/exit_policy.h"
-#include "eenet/replay.h"
 #include "eenet/tensor.h"
+
+#include "budget/replay.h"
+#include "decision/exit_policy.h"
 
 namespace eenet::python {
 

@@ -1,4 +1,4 @@
-#include "eenet/exit_policy.h"
+#include "decision/exit_policy.h"
 
 #include <memory>
 #include <optional>

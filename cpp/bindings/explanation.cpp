@@ -1,9 +1,9 @@
-#include "eenet/explanation.h"
-
 #include <string>
 #include <utility>
 
 #include <pybind11/stl.h>
+
+#include "eenet/result.h"
 
 #include "bindings.h"
 #include "util/text.h"

@@ -13,6 +13,7 @@
 #include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
+#include "decision/exit_policy.h"
 #include "gil.h"
 #include "interrupts.h"
 #include "result.h"

@@ -5,7 +5,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/typing.h>
 
-#include "eenet/provider.h"
+#include "eenet/options.h"
 
 namespace eenet::python {
 

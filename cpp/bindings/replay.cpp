@@ -1,4 +1,4 @@
-#include "eenet/replay.h"
+#include "budget/replay.h"
 
 #include <memory>
 #include <optional>

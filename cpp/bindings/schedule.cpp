@@ -10,6 +10,7 @@
 #include "arrays.h"
 #include "bindings.h"
 #include "bundle/schedule_file.h"
+#include "decision/exit_policy.h"
 #include "gil.h"
 #include "util/text.h"
 #include "values.h"

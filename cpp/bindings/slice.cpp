@@ -1,4 +1,4 @@
-#include "eenet/slice.h"
+#include "tiers/slice.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -8,12 +8,12 @@
 
 #include "eenet/budget.h"
 #include "eenet/error.h"
-#include "eenet/replay.h"
 
 #include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
 #include "budget/controller.h"
+#include "budget/replay.h"
 #include "bundle/costs.h"
 #include "gil.h"
 #include "util/text.h"

@@ -9,13 +9,13 @@
 #include <nlohmann/json.hpp>
 
 #include "eenet/runtime.h"
-#include "eenet/slice.h"
 
 #include "bundle/bundle.h"
 #include "bundle/manifest_text.h"
 #include "engine/model.h"
 #include "fuzz.h"
 #include "stub_backend.h"
+#include "tiers/slice.h"
 #include "util/sha256.h"
 #include "util/text.h"
 

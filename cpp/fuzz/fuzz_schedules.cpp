@@ -8,9 +8,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "eenet/replay.h"
 #include "eenet/schedule.h"
 
+#include "budget/replay.h"
 #include "bundle/schedule_file.h"
 #include "fuzz.h"
 

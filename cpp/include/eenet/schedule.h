@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "eenet/exit_policy.h"
 #include "eenet/export.h"
 
 namespace EENET_API eenet {
+
+/// When samples leave: scorers, combiner and thresholds. Opaque here.
+class ExitPolicy;
 
 /// How the scores of the calibration samples that reached each exit were distributed. Bin b holds
 /// the scores from edge b - 1 up to, but without, edge b.

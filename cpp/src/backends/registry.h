@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "eenet/options.h"
-#include "eenet/provider.h"
 
 #include "backends/backend.h"
 

@@ -15,6 +15,7 @@
 #include "bundle/format.h"
 #include "bundle/safetensors.h"
 #include "bundle/schedule_file.h"
+#include "decision/exit_policy.h"
 #include "util/context.h"
 #include "util/file.h"
 #include "util/json.h"

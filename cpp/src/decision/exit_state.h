@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "eenet/exit_policy.h"
+#include "decision/exit_policy.h"
 
 namespace eenet {
 

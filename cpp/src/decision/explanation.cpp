@@ -1,9 +1,9 @@
-#include "eenet/explanation.h"
-
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <utility>
+
+#include "eenet/result.h"
 
 #include "decision/score_parts.h"
 #include "util/text.h"

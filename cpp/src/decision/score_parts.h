@@ -4,9 +4,9 @@
 #include <span>
 #include <string>
 
-#include "eenet/exit_policy.h"
-#include "eenet/explanation.h"
+#include "eenet/result.h"
 
+#include "decision/exit_policy.h"
 #include "decision/exit_state.h"
 
 namespace eenet {

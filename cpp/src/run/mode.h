@@ -4,9 +4,8 @@
 #include <memory>
 #include <optional>
 
-#include "eenet/exit_policy.h"
-
 #include "budget/controller.h"
+#include "decision/exit_policy.h"
 #include "run/observer.h"
 
 namespace eenet {

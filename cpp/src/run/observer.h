@@ -8,8 +8,9 @@
 
 #include "eenet/budget.h"
 #include "eenet/drift.h"
-#include "eenet/exit_policy.h"
 #include "eenet/manifest.h"
+
+#include "decision/exit_policy.h"
 
 namespace eenet {
 

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "eenet/exit_policy.h"
 #include "eenet/options.h"
+
+#include "decision/exit_policy.h"
 
 namespace eenet {
 

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include "decision/exit_policy.h"
+
 namespace eenet {
 namespace {
 

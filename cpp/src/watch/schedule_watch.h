@@ -11,6 +11,7 @@
 #include "eenet/drift.h"
 #include "eenet/schedule.h"
 
+#include "decision/exit_policy.h"
 #include "watch/detector.h"
 
 namespace eenet {

@@ -7,6 +7,7 @@
 
 #include "eenet/error.h"
 
+#include "decision/exit_policy.h"
 #include "util/text.h"
 
 namespace eenet {

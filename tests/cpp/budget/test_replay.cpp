@@ -9,9 +9,8 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/replay.h"
-
 #include "budget/controller.h"
+#include "budget/replay.h"
 #include "decision/exit_state.h"
 #include "support.h"
 

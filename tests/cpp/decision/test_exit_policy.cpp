@@ -6,8 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/exit_policy.h"
-
+#include "decision/exit_policy.h"
 #include "support.h"
 
 namespace eenet {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/explanation.h"
+#include "eenet/result.h"
 
 #include "decision/score_parts.h"
 

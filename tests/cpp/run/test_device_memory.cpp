@@ -9,10 +9,10 @@
 #include <gtest/gtest.h>
 
 #include "eenet/runtime.h"
-#include "eenet/slice.h"
 
 #include "run/runner.h"
 #include "test_backend.h"
+#include "tiers/slice.h"
 
 namespace eenet {
 namespace {

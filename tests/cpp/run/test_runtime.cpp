@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/replay.h"
 #include "eenet/runtime.h"
 
+#include "budget/replay.h"
 #include "test_backend.h"
 
 namespace eenet {

@@ -17,9 +17,10 @@
 #include <nlohmann/json.hpp>
 
 #include "eenet/error.h"
-#include "eenet/exit_policy.h"
 #include "eenet/manifest.h"
 #include "eenet/schedule.h"
+
+#include "decision/exit_policy.h"
 
 namespace eenet::test {
 

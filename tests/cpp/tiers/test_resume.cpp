@@ -11,13 +11,13 @@
 #include <gtest/gtest.h>
 
 #include "eenet/runtime.h"
-#include "eenet/slice.h"
 
 #include "bundle/manifest_text.h"
 #include "same_answer.h"
 #include "support.h"
 #include "test_backend.h"
 #include "tiers/handoff.h"
+#include "tiers/slice.h"
 #include "util/text.h"
 
 namespace eenet {

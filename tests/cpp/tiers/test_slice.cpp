@@ -7,11 +7,10 @@
 
 #include <gtest/gtest.h>
 
-#include "eenet/slice.h"
-
 #include "bundle/bundle.h"
 #include "bundle/manifest_text.h"
 #include "support.h"
+#include "tiers/slice.h"
 #include "util/text.h"
 
 namespace eenet {

@@ -10,6 +10,8 @@
 
 #include "eenet/schedule.h"
 
+#include "decision/exit_policy.h"
+
 namespace eenet::test {
 
 inline constexpr double kInf = std::numeric_limits<double>::infinity();

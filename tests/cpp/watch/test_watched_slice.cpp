@@ -4,9 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "eenet/runtime.h"
-#include "eenet/slice.h"
 
 #include "test_backend.h"
+#include "tiers/slice.h"
 
 namespace eenet {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "eenet/provider.h"
+#include "eenet/options.h"
 
 namespace eenet::ort {
 

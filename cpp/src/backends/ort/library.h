@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "eenet/provider.h"
+#include "eenet/options.h"
 
 #include "backends/ort/api.h"
 

@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "eenet/budget.h"
-#include "eenet/exit_policy.h"
-#include "eenet/export.h"
 
-namespace EENET_API eenet {
+#include "decision/exit_policy.h"
+
+namespace eenet {
 
 /// Borrowed logits of every exit, (samples, exits, classes) row-major.
 struct LogitsView {

@@ -3,9 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 
-#include "eenet/export.h"
-
-namespace EENET_API eenet {
+namespace eenet {
 
 /// Writes the part of a bundle that holds exits begin .. end - 1 of its network, a bundle itself:
 /// for one of several machines that share the work, each of which hands on what it cannot answer.
