@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import shutil
 import subprocess
@@ -300,3 +302,15 @@ def test_what_is_exported_waits_for_a_refit(tiny: TrainedBundle, tmp_path: Path,
     thread.join()
     assert said[-1] == f"{tmp_path / name}: another process is at work on it; waiting for its end"
     assert (tmp_path / name / "manifest.json").exists()
+
+
+def test_file_systems_without_locks_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(descriptor: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with undisturbed(tmp_path, replaced=True, say=print) as unchanged:
+        assert unchanged()
+    assert f"{tmp_path}: its file system has no locks" in caplog.text
