@@ -143,6 +143,13 @@ TEST(Handoff, FullDepthHasNoThresholds) {
   EXPECT_EQ(read.logits[0], kInf);
 }
 
+TEST(Handoff, TensorsHaveUpToSevenDimensions) {
+  Handoff handoff = sample();
+  handoff.tensors.back().shape = {1, 1, 1, 2, 1, 1, 1};
+  const Bytes bytes = encode_handoff(handoff);
+  EXPECT_EQ(decode_handoff(bytes).tensors.back().shape, handoff.tensors.back().shape);
+}
+
 TEST(Handoff, ScoresTravelWhateverTheyAre) {
   for (const float score : {kInf, -kInf, std::numeric_limits<float>::quiet_NaN()}) {
     Handoff handoff = sample();
