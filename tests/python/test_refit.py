@@ -361,13 +361,13 @@ def test_measure_and_refit_without_pytorch(policy: str, exported: Callable[[str]
     probe = "import importlib.util as i; print([m for m in ('torch', 'onnx', 'PIL', 'onnxruntime') if i.find_spec(m)])"
     found = subprocess.run([python, "-I", "-c", probe], capture_output=True, text=True, check=True)
     assert found.stdout == "['onnxruntime']\n"
-    static = json.loads((bundle / "manifest.json").read_text())["profiles"][0]["static"]
+    assert json.loads((bundle / "manifest.json").read_text())["profiles"][0]["static"] > 0
     done = on_device(python, "refit", bundle, "--measure", "--repeats", 30, "--budget", "90%", "--json")
     assert done.returncode == 0, done.stderr
     assert lines_but_busy(done.stderr) == []
     profile = json.loads(done.stdout)["profile"]
     assert profile["costs"] == sorted(profile["costs"])
-    assert profile["static"] == static
+    assert profile["static"] is None  # was measured beside other costs, and is not in the bundle
     budget = (profile["costs"][0] + profile["costs"][-1]) / 2
     # No `--measure`: the profile that the bundle has by now.
     done = on_device(python, "refit", bundle, "--budget-ms", budget)

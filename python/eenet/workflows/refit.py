@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import eenet_rt
@@ -102,9 +102,7 @@ def _refit_undisturbed(
     for budget in budgets:
         schedules.append(_refit(fitted, fit_set, calibration_set, costs, unit, budget))
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
-    # The network without exits is not in the bundle: its cost was measured at export, and costs measured anew are those
-    # of another hour.
-    for line in worth_lines(schedules, calibration_set, None if options.measure else profile.static):
+    for line in worth_lines(schedules, calibration_set, profile.static):
         say(line)
     warn_of_margins(schedules)
     warn_of_accuracy(schedules, calibration_set)
@@ -189,8 +187,10 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
         inputs = noise_inputs(bundle.manifest)
     measured = measure(bundle.folder, inputs, options.profile)
     say(f"costs: exits at {_listed(measured.costs)} ms ({provider}, {threads} thread(s), median of {repeats})")
-    # The network without early exits is not in the bundle.
-    return replace(measured, static=None if known is None else known.static)
+    if known is not None and known.static is not None:
+        # Nor is it in the bundle: beside costs of another hour, its own would be those of another machine.
+        say("the cost of the network without exits, measured at export, is not that of these runs: it is left out")
+    return measured
 
 
 def _listed(costs: Sequence[float]) -> str:
