@@ -147,7 +147,8 @@ def test_the_last_exit_is_one_thing_in_the_frames(combined: Inputs, tiny: Traine
 def test_both_accuracies_of_the_last_exit(combined: Inputs) -> None:
     (table,) = quality_section(combined).tables
     assert [row[0] for row in table.rows] == [
-        "exit 0", "exit 1, combined with the exit before it", "exit 2, combined with the exits before it",
+        "exit 0, its logits weighted as in the schedule", "exit 1, combined with the exit before it",
+        "exit 2, combined with the exits before it",
         "full depth alone",
     ]  # fmt: skip
     answers = eenet_rt.answers(combined.report.logits, combined.policy.combiner)[:, -1]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from eenet.costs import CostProfile
 from eenet.predictions import Predictions
 from eenet.report.difference import Difference
 from eenet.report.verdict import Verdict, verdict_section
@@ -28,7 +29,10 @@ def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
     exits = np.repeat([0, 1, 2], [700, 200, 100])
     answers = labels ^ (np.arange(1000) >= changes.pop("right", 800))
     schedule = SimpleNamespace(policy="learned-stopping", budget=1.5, unit="ms", share=0.5)
-    profile = SimpleNamespace(device="a device", provider=changes.pop("provider", "cpu"))
+    profile = CostProfile(
+        "ms", (1.0, 2.0, 3.0), device="a device", provider=changes.pop("provider", "cpu"),
+        threads=getattr(wall, "threads", 1), spread=changes.pop("spread", 1.1),
+    )  # fmt: skip
     bundle = SimpleNamespace(
         profile=lambda schedule: profile, files=SimpleNamespace(folder=Path("my bundle")),
         schedules=[SimpleNamespace(unit="ms", share=0.9), schedule, SimpleNamespace(unit="flops", share=0.7)],
@@ -82,7 +86,7 @@ def test_verdict_by_hand() -> None:
         (
             {"wall": replace(WALL, mean_ms=1.6, machine=MachineLoad(1.5, 2))}, set(), "but loses 1.00 ± 0.67 points",
             "kept by the table, but the clock of this machine cannot be trusted for that: load average 1.5 on 2 "
-            "core(s). Its 1.60 ms are other work's as well; go by the table, 1.40 ms, and by the 47 % that are saved "
+            "core(s). Its 1.60 ms are other work's as well; go by the table, 1.40 ms, or report again"
         ),
         (
             {"wall": replace(WALL, mean_ms=1.6, spread=0.6)}, set(), "but loses 1.00 ± 0.67 points",
@@ -309,3 +313,24 @@ def test_chance_never_pays(labels: np.ndarray, reason: str) -> None:
     assert verdict.to_full_depth.within_bound
     assert (verdict.result, verdict.samples_to_tell) == ("cannot be told", None)
     assert f"no better than {reason}" in verdict.headline.text
+
+
+def test_costs_of_a_busy_machine_are_said_to_be_that() -> None:
+    verdict = verdict_of(spread=9.1)
+    (clause,) = [clause for clause in verdict.clauses if clause.name == "costs"]
+    assert (clause.bad, clause.unsure) == (False, True)
+    assert clause.text == (
+        "The costs of the bundle were measured while other work ran, medians up to 9.1 times the fastest tenth of the "
+        "same runs, and so is what is saved of them: on a quiet machine, `eenet-schedule refit 'my bundle' --measure "
+        "--budget 50% 90%`."
+    )
+    assert "costs" not in {clause.name for clause in verdict_of(spread=1.3).clauses}
+
+
+def test_nothing_is_read_off_a_clock_that_is_not_trusted() -> None:
+    disturbed = replace(WALL, mean_ms=1.6, machine=MachineLoad(9.0, 2))
+    verdict = verdict_of(disturbed)
+    assert verdict.keeps_budget_on_the_clock is None
+    assert "go by the table, 1.40 ms, or report again on a quiet machine." in said(verdict)
+    (number,) = [n for n in verdict_section(verdict).numbers if n.label == "on the clock of this machine"]
+    assert number.note == "full depth 3.00 ms; not to be trusted, for other work ran beside"

@@ -56,8 +56,10 @@ def quality_section(inputs: Inputs) -> Section:
 
 
 def _exit_name(k: int, combined: bool) -> str:
-    if not combined or k == 0:
+    if not combined:
         return f"exit {k}"
+    if k == 0:
+        return "exit 0, its logits weighted as in the schedule"
     return f"exit {k}, combined with the {'exit' if k == 1 else 'exits'} before it"
 
 

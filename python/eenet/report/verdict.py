@@ -205,12 +205,10 @@ class Verdict:
         if self.inputs.unit != "ms" or not isinstance(wall, WallTime):
             return []
         if kept is None:
-            saved = 100 * (1 - wall.mean_ms / wall.full_ms)
             text = (
                 f"but the clock of this machine cannot be trusted for that: {wall.disturbed}. Its "
                 f"{number(wall.mean_ms)} ms are other work's as well; go by the table, "
-                f"{number(self.inputs.outcome.mean_cost)} ms, and by the "
-                f"{saved:.0f} % that are saved of full depth on the same clock, or report again on a quiet machine."
+                f"{number(self.inputs.outcome.mean_cost)} ms, or report again on a quiet machine."
             )
             return [Clause("clock", text, bad=False)]
         link = "and" if kept == self.keeps_budget else "but"
@@ -221,23 +219,37 @@ class Verdict:
         return [Clause("clock", text, not kept)]
 
     def _other_costs(self) -> list[Clause]:
-        inputs, wall = self.inputs, self.wall
-        if inputs.unit != "ms" or not isinstance(wall, WallTime):
+        profile, wall = self.inputs.bundle.profile(self.inputs.schedule), self.wall
+        if profile.unsteady:
+            text = (
+                f"The costs of the bundle were measured while other work ran, medians up to {profile.spread:.2g} times "
+                f"the fastest tenth of the same runs, and so is what is saved of them: on a quiet machine, "
+                f"{self._refit}."
+            )
+            return [Clause("costs", text, bad=False, unsure=True)]
+        if self.inputs.unit != "ms" or not isinstance(wall, WallTime):
             return []
-        if inputs.bundle.profile(inputs.schedule).provider not in (None, CLOCK_PROVIDER):
+        if profile.provider not in (None, CLOCK_PROVIDER):
             return []
-        ratios = (wall.mean_ms / inputs.outcome.mean_cost, wall.full_ms / float(inputs.costs[-1]))
+        ratios = (wall.mean_ms / self.inputs.outcome.mean_cost, wall.full_ms / float(self.inputs.costs[-1]))
         if min(ratios) >= 1 / _MOST_APART and (max(ratios) <= _MOST_APART or wall.disturbed):
             return []
-        others = [s for i, s in enumerate(inputs.bundle.schedules) if i != inputs.chosen and s.unit == "ms"]
-        budgets = " ".join(f"{100 * schedule.share:.4g}%" for schedule in [inputs.schedule, *others])
-        threads = "" if wall.threads == 1 else f" --threads {wall.threads}"
         text = (
             f"The costs of the bundle are not those of this machine as it is now, where a sample takes "
-            f"{number(wall.mean_ms)} ms and full depth {number(wall.full_ms)} ms: `eenet-schedule refit "
-            f"{shlex.quote(str(inputs.bundle.files.folder))} --measure --budget {budgets}{threads}`."
+            f"{number(wall.mean_ms)} ms and full depth {number(wall.full_ms)} ms: {self._refit}."
         )
         return [Clause("costs", text, bad=False, unsure=True)]
+
+    @property
+    def _refit(self) -> str:
+        """The command that measures the costs of the bundle's schedules anew."""
+        inputs = self.inputs
+        others = [s for i, s in enumerate(inputs.bundle.schedules) if i != inputs.chosen and s.unit == "ms"]
+        budgets = " ".join(f"{100 * schedule.share:.4g}%" for schedule in [inputs.schedule, *others])
+        count = inputs.bundle.profile(inputs.schedule).threads or 1
+        threads = "" if count == 1 else f" --threads {count}"
+        folder = shlex.quote(str(inputs.bundle.files.folder))
+        return f"`eenet-schedule refit {folder} --measure --budget {budgets}{threads}`"
 
     def _against_simple(self) -> Clause:
         ours, theirs = (f"{number(o.mean_cost)} {self.inputs.unit}" for o in (self.inputs.outcome, self.simple))
@@ -302,14 +314,13 @@ def _numbers(verdict: Verdict) -> Sequence[Number]:
 def _clock_number(verdict: Verdict, wall: WallTime) -> Number:
     kept = verdict.keeps_budget_on_the_clock
     judged = "" if kept is None else "; the budget is kept" if kept else "; the budget is overspent"
-    if kept is None and verdict.inputs.unit == "ms":
-        judged = "; not to be trusted, for other work ran beside"
+    saved = f", so {100 * (1 - wall.mean_ms / wall.full_ms):.0f} % saved{judged}"
+    if wall.disturbed:
+        saved = f"{judged}; not to be trusted, for other work ran beside"
     return Number(
-        f"{number(wall.mean_ms)} ms",
-        "on the clock of this machine",
-        f"full depth {number(wall.full_ms)} ms, so {100 * (1 - wall.mean_ms / wall.full_ms):.0f} % saved{judged}",
+        f"{number(wall.mean_ms)} ms", "on the clock of this machine", f"full depth {number(wall.full_ms)} ms{saved}",
         kept is False,
-    )
+    )  # fmt: skip
 
 
 def _compared(saved: float) -> str:

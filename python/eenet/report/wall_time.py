@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,8 @@ _SAMPLES = 100
 _WARM_UP = 5
 _MOST_SPREAD = 0.2  # quartiles of an exit's times apart, as a share of their median, on a machine left alone
 _MOST_APART = 0.02  # logits seen and logged, as a share of the deviation of the exit's logits
+
+_Sample = NDArray[np.float32] | dict[str, Any]  # of one input, or of several by name
 
 
 @dataclass(frozen=True)
@@ -105,20 +108,20 @@ def measure_wall_time(inputs: Inputs, machine: MachineLoad) -> WallTime | str:
     )  # fmt: skip
 
 
-def _samples(inputs: Inputs) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _samples(inputs: Inputs) -> tuple[NDArray[np.int64], list[_Sample]]:
     """Rows of the report set, none without images; and what to run."""
     if inputs.images is None:
         with reading(inputs.bundle.files.folder / MANIFEST):
-            (noise,) = noise_inputs(inputs.bundle.files.manifest).values()
-        return np.zeros(0, np.int64), np.resize(noise, (_SAMPLES, *noise.shape[1:])).astype(np.float32)
+            noise = noise_inputs(inputs.bundle.files.manifest, _SAMPLES)
+        return np.zeros(0, np.int64), [{name: array[i] for name, array in noise.items()} for i in range(_SAMPLES)]
     assert inputs.bundle.preprocessing is not None  # or there were no images
     count = min(_SAMPLES, len(inputs.report))
     rows = np.linspace(0, len(inputs.report) - 1, count).round().astype(np.int64)
-    return rows, inputs.bundle.preprocessing(inputs.images.images[rows])
+    return rows, list(inputs.bundle.preprocessing(inputs.images.images[rows]))
 
 
 def _check_images(
-    inputs: Inputs, runtime: eenet_rt.Runtime, rows: NDArray[np.int64], samples: NDArray[np.float32]
+    inputs: Inputs, runtime: eenet_rt.Runtime, rows: NDArray[np.int64], samples: Sequence[_Sample]
 ) -> int:
     """How many images leave where they should; refuses logits that are of another network or other images."""
     if len(rows) == 0:
