@@ -154,9 +154,9 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         if parts.real:
             check_source(halves.validation, compared.logits, "validation predictions", counted(count, "sample"))
         profile = measure(exits, inputs, options.profile, static_bundle=static)
-    without = "" if profile.static is None else f"without early exits {profile.static:.3f} ms "
+    without = "" if profile.static is None else f", without early exits {profile.static:.3f} ms"
     say(
-        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms, {without}"
+        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms{without} "
         f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
     )
     profiles = [profile, *parts.counted]

@@ -161,7 +161,7 @@ def _sources(arguments: argparse.Namespace) -> dict[str, Path | None]:
 def _required(sources: dict[str, Path | None], name: str) -> Path:
     path = sources[name]
     if path is None:
-        raise ArgumentError(name, "is not given, expected a file: there is no checkpoint beside which it could lie")
+        raise ArgumentError(name, "is not given, nor a --checkpoint, beside which eenet-train writes it")
     if not path.is_file():
         raise ArgumentError(name, f"{path} is not a file; eenet-train writes it beside the weights")
     return path

@@ -15,6 +15,7 @@ import torch
 
 import eenet_rt
 from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.cli.report import main as report
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, create_model
 from eenet.preprocessing import ImagePreprocessing
@@ -70,7 +71,7 @@ def test_a_builder_that_brings_its_weights(run: Path, capsys: pytest.CaptureFixt
     [
         (["--checkpoint", "weights.pt", "--samples", "validation.npz"], "expected an array for each input: ids, mask"),
         (["--checkpoint", "validation.npz"], "--checkpoint: validation.npz: not a file of torch.save"),
-        (["--predictions", "validation.npz"], "--samples: is not given, expected a file: there is no checkpoint"),
+        (["--predictions", "validation.npz"], "--samples: is not given, nor a --checkpoint, beside which"),
         (["--checkpoint", "weights.pt", "--model", "support.networks:TwoInputs"], "weights of support.networks:TwoInp"),
         (["--checkpoint", "weights.pt", "--samples", "long.npz"], "samples: ids: got shape (2, 13), expected (N, tok"),
         (["--checkpoint", "weights.pt", "--samples", "words.npz"], "IndexError: index out of range in self"),
@@ -195,6 +196,9 @@ def test_the_page_on_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     capsys.readouterr()
     exec(compile(use, "page", "exec"), {})
     assert int(capsys.readouterr().out) in range(3)
+    np.savez("test.npz", logits=logits[:150] + 1e-3, labels=logits[:150, 1].argmax(axis=1))
+    assert report(["Texts.eenet", "--predictions", "test.npz", "--out", "texts.html"]) == 0, capsys.readouterr().err
+    assert "samples of noise, which take as long ran to every exit" in (tmp_path / "texts.html").read_text()
 
 
 def test_examples_have_no_size_of_one() -> None:

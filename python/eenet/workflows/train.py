@@ -105,7 +105,7 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     config = _config(options, len(train), start)
     torch.manual_seed(config.seed)
     network, preprocessing = _network(options, start, train, say)
-    _check_size(network, preprocessing, options.model)
+    _check_size(network, preprocessing, options.model, sized=options.image_size is not None)
     teacher = load_checkpoint(options.teacher, code=options.model) if options.teacher else None
     trainer = Trainer(network, train, others["validation"], preprocessing, config, options.out, teacher)
     say(
@@ -181,14 +181,15 @@ def _network(
     return network, replace(start.preprocessing, size=fitted.size, resize=True)
 
 
-def _check_size(network: MultiExitNetwork, preprocessing: ImagePreprocessing, model: str) -> None:
+def _check_size(network: MultiExitNetwork, preprocessing: ImagePreprocessing, model: str, *, sized: bool) -> None:
     try:
         with torch.inference_mode():
             network.eval()(torch.zeros(2, len(preprocessing.mean), *preprocessing.size))
     except RuntimeError as error:
         height, width = preprocessing.size
         raise ArgumentError(
-            "image_size", f"{model} does not take images of {height} x {width}: {' '.join(str(error).split())[:200]}"
+            "image_size" if sized else "model",
+            f"{model} does not take images of {height} x {width}: {' '.join(str(error).split())[:200]}",
         ) from error
 
 
