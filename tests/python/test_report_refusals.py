@@ -99,7 +99,7 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
         (replacing_argument("--data", "{folder}/i.npz"), "--data: not allowed with argument --predictions"),
         (replacing_argument("--validation", "{folder}/other.npz"), "other.npz: got 3 exits and 4 classes"),
         (replacing_argument("--schedule", "6"), "--schedule: got 6, the bundle has schedules 0 to"),
-        (replacing_argument("--schedule", "first"), "argument --schedule: invalid int value: 'first'"),
+        (replacing_argument("--schedule", "first"), "argument --schedule: got 'first', expected a whole number"),
         (replacing_argument("--budget", "1e-6"), "--budget: got 1e-06 ms, the smallest of the schedules is"),
         (replacing_argument("--out", "{folder}/test.npz/report.html"), "test.npz is not a folder, expected"),
         (folder_in_place, "page.html is a folder, expected a file name such as report.html"),

@@ -74,5 +74,7 @@ STRICT: dict[object, Callable[[str], Any]] = {int: whole_number, float: number("
 
 
 def _refused(text: str, expected: str) -> argparse.ArgumentTypeError:
-    came = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    # The middle is left out: a path is told by its end.
+    part = (_LONGEST - 3) // 2
+    came = text if len(text) <= _LONGEST else f"{text[:part]}...{text[-part:]}"
     return argparse.ArgumentTypeError(f"got {came!r}, expected {expected}")
