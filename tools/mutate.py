@@ -38,26 +38,28 @@ TESTS: dict[str, tuple[str, ...]] = {
     "cpp/src/bundle": ("test_bad_bundles", "test_golden", "test_runtime"),
     "cpp/src/inputs": ("test_preprocessing", "test_runtime"),
     "cpp/src/util": ("test_bad_bundles", "test_files", "test_golden", "test_slices"),
-    "export": ("test_export", "test_files", "test_outputs", "test_slices"),
+    "export": ("test_export", "test_files", "test_outputs", "test_own_samples", "test_segments", "test_slices"),
     "python/eenet": (
         "test_commands", "test_damaged_files", "test_data", "test_evaluation", "test_files", "test_outputs",
         "test_prediction_checks", "test_progress", "test_refit", "test_refit_refusals",
     ),
     "python/eenet/cli": (
-        "test_bench_command", "test_commands", "test_predict_command", "test_refit_refusals", "test_schedule_command",
-        "test_training",
+        "test_bench_command", "test_commands", "test_option_types", "test_predict_command", "test_refit_refusals",
+        "test_schedule_command", "test_training",
     ),
     "python/eenet/data": ("test_damaged_files", "test_data", "test_image_folders", "test_splits"),
-    "python/eenet/models": ("test_models", "test_training"),
+    "python/eenet/models": ("test_models", "test_own_networks", "test_own_samples", "test_training"),
     "python/eenet/prediction_checks": ("test_commands", "test_prediction_checks", "test_schedule_command"),
-    "python/eenet/report": ("test_report", "test_report_refusals", "test_report_sections", "test_verdict"),
+    "python/eenet/report": (
+        "test_report", "test_report_pictures", "test_report_refusals", "test_report_sections", "test_verdict",
+    ),
     "python/eenet/policies": (
         "test_evaluation", "test_guarantee", "test_prediction_checks", "test_reference", "test_refit",
         "test_refit_refusals", "test_schedule_command", "test_schedule_file", "test_scheduling", "test_stream",
     ),
     "python/eenet/workflows": (
         "test_bench_command", "test_evaluation", "test_guarantee", "test_predict_command", "test_refit",
-        "test_refit_refusals", "test_schedule_command", "test_training", "test_training_runs",
+        "test_refit_refusals", "test_schedule_command", "test_summary", "test_training", "test_training_runs",
     ),
     "python/eenet/training": ("test_models", "test_training", "test_training_runs"),
 }  # fmt: skip
