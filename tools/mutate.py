@@ -82,11 +82,11 @@ class Outcome:
 class Tree:
     """A copy of the sources, its builds, and how to run tests on it."""
 
-    def __init__(self, folder: Path, jobs: int, limit: float, *, cpp: bool) -> None:
+    def __init__(self, folder: Path, jobs: int, limit: float, baseline: dict[str, float], *, cpp: bool) -> None:
         self._folder, self._jobs, self._limit = folder, jobs, limit
         self._targets = ["_core", "eenet_tests"] if cpp else ["_core"]
         self._build = folder / "build" / "tests"
-        self._baseline: dict[str, float] = {}
+        self.baseline = baseline  # seconds of suites that pass without a mutant
 
     def fill(self) -> None:
         """Copies every file that git knows; what is there and the same keeps its time, for the build."""
@@ -124,23 +124,22 @@ class Tree:
             shutil.copyfile(module, self._folder / "python" / "eenet_rt" / module.name)
         return done.returncode == 0
 
-    def run(self, suite: str) -> tuple[str, float]:
-        """Runs a suite, `cpp` or names of Python tests: `passed`, `failed` or `timeout`, and how long it took."""
-        if suite not in self._baseline:
-            self._baseline[suite] = -1.0
+    def prepare(self, suites: list[str]) -> None:
+        """Has the suites pass once without a mutant, where they have not yet."""
+        for suite in suites:
+            if suite in self.baseline:
+                continue
             print(f"baseline: {suite}", flush=True)
             outcome, seconds = self._run(suite, self._limit)
             if outcome != "passed":
                 sys.exit(f"{suite}: {outcome} without any mutant; see {self._folder / 'build' / 'test.log'}")
-            self._baseline[suite] = seconds
-        # A mutant that loops is not to cost the whole limit; one that slows a busy machine is not to be taken for one.
-        return self._run(suite, min(self._limit, 60 + 5 * self._baseline[suite]))
+            self.baseline[suite] = seconds
 
-    def prepare(self, suites: list[str]) -> None:
-        """Has the suites pass once without a mutant."""
-        for suite in suites:
-            if suite not in self._baseline:
-                self.run(suite)
+    def run(self, suite: str) -> str:
+        """Runs a suite, `cpp` or names of Python tests, that `prepare` had: `passed`, `failed` or `timeout`."""
+        # A mutant that loops is not to cost the whole limit; one that slows a busy machine is not to be taken for one.
+        outcome, _ = self._run(suite, min(self._limit, 60 + 5 * self.baseline[suite]))
+        return outcome
 
     def _run(self, suite: str, limit: float) -> tuple[str, float]:
         if suite == "cpp":
@@ -208,7 +207,7 @@ def judge(tree: Tree, mutant: Mutant, source: bytes) -> Outcome:
             result.outcome = "invalid"
         else:
             for suite in tests_of(mutant.path):
-                outcome, _ = tree.run(suite)
+                outcome = tree.run(suite)
                 if outcome != "passed":
                     result.outcome, result.by = ("killed" if outcome == "failed" else "timeout"), suite
                     break
@@ -220,7 +219,7 @@ def judge(tree: Tree, mutant: Mutant, source: bytes) -> Outcome:
     return result
 
 
-def report(key: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
+def report(key: dict[str, Any], outcomes: list[Outcome], baseline: dict[str, float]) -> dict[str, Any]:
     """Score and survivors; a mutant that does not compile says nothing of the tests."""
     valid = [each for each in outcomes if each.outcome != "invalid"]
     survivors = [each for each in valid if each.outcome == "survived"]
@@ -231,19 +230,20 @@ def report(key: dict[str, Any], outcomes: list[Outcome]) -> dict[str, Any]:
         "score": score,
         "survivors": [asdict(each) for each in survivors],
         "outcomes": [asdict(each) for each in outcomes],
+        "baseline": baseline,
     }
 
 
-def resume(path: Path, key: dict[str, Any]) -> list[Outcome]:
-    """Outcomes of an earlier run with the same sources and seed."""
+def resume(path: Path, key: dict[str, Any]) -> tuple[list[Outcome], dict[str, float]]:
+    """Outcomes of an earlier run with the same sources and seed, and how long its suites took."""
     try:
         old = json.loads(path.read_text())
     except FileNotFoundError:
-        return []
+        return [], {}
     if {name: old.get(name) for name in key} != key:
         print(f"{path} is of other sources or another seed: starting anew", flush=True)
-        return []
-    return [Outcome(**each) for each in old["outcomes"]]
+        return [], {}
+    return [Outcome(**each) for each in old["outcomes"]], old["baseline"]
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -275,11 +275,12 @@ def main() -> int:
         return 0
     key = {"seed": arguments.seed, "sources": digest, "found": len(mutants)}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    outcomes = resume(arguments.out, key)
+    outcomes, baseline = resume(arguments.out, key)
     tree = Tree(
         arguments.out.resolve().parent / "tree",
         arguments.jobs,
         arguments.limit,
+        baseline,
         cpp=any(name.startswith("cpp/") for name in sources),
     )
     tree.fill()
@@ -294,13 +295,13 @@ def main() -> int:
             break
         tree.prepare(tests_of(mutant.path))
         outcomes.append(judge(tree, mutant, sources[mutant.path]))
-        save(arguments.out, report(key, outcomes))
+        save(arguments.out, report(key, outcomes, tree.baseline))
         each, tried = outcomes[-1], tried + (outcomes[-1].outcome != "invalid")
         left = (time.monotonic() - start) / (len(outcomes) - begun) * (arguments.count - tried) / 60
         change = f"{each.kind}: {each.before!r} -> {each.after!r}"
         print(f"[{tried}/{arguments.count}, {left:.0f} min left] {each.outcome}: {each.path}:{each.line}: {change}")
         sys.stdout.flush()
-    result = report(key, outcomes)
+    result = report(key, outcomes, tree.baseline)
     for each in result["survivors"]:
         print(f"survived: {each['path']}:{each['line']}: {each['kind']}: {each['before']!r} -> {each['after']!r}")
     print(f"mutation score {100 * (result['score'] or 0):.1f} % of {result['mutants']} mutants; wrote {arguments.out}")
