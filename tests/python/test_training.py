@@ -26,6 +26,7 @@ from eenet.preprocessing import ImagePreprocessing
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
 from eenet.training.trainer import augment
 from support import tiny
+from support.networks import TwoInputs
 
 CONFIG = TrainingConfig(epochs=3, batch_size=100, trunk_share=0.4, distillation_share=0.34, precision="float32")
 
@@ -91,6 +92,12 @@ def test_full_heads_learn_in_full_and_leave_the_trunk_what_it_has_from_weights()
         # Weights 1/6, 2/6, 3/6; the last head belongs to the trunk.
         factor = {"exits.0": 6, "exits.1": 3}.get(name[:7], 1)
         torch.testing.assert_close(gradient, factor * weighted[name], rtol=1e-3, atol=1e-5)
+
+
+def test_full_heads_of_what_is_no_chain_are_refused(cifar10: ImageSet, tmp_path: Path) -> None:
+    images, config = cifar10[:600], dataclasses.replace(CONFIG, full_heads=True)
+    with pytest.raises(UserError, match="is no ChainNetwork"):
+        Trainer(TwoInputs(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, tmp_path)
 
 
 def test_distillation_leaves_the_teacher_alone() -> None:

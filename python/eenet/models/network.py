@@ -31,8 +31,6 @@ class MultiExitNetwork(nn.Module, ABC):
         symbols: the largest size of each symbol.
         name: by which `create_model` made it.
         options: what `create_model` made it with beside the number of classes.
-        branch_gradients: K - 1 numbers, by which the gradient of each early exit's head is multiplied where it enters
-            the trunk, in training alone; None: it enters as it is.
     """
 
     def __init__(
@@ -53,7 +51,6 @@ class MultiExitNetwork(nn.Module, ABC):
         self.symbols = dict(symbols or {})
         self.name = ""
         self.options: dict[str, Any] = {}
-        self.branch_gradients: tuple[float, ...] | None = None
         check_segments(self.segments, self.input_shapes)
         _check_inputs(self.input_shapes, self.dtypes, self.symbols)
 
@@ -152,6 +149,10 @@ class ChainNetwork(MultiExitNetwork):
         num_classes: C.
         num_exits: K.
         input_shape: shape of the one input, ``image``, without the batch axis.
+
+    Attributes:
+        branch_gradients: K - 1 numbers, by which the gradient of each early exit's head is multiplied where it enters
+            the trunk, in training alone; None: it enters as it is.
     """
 
     def __init__(self, num_classes: int, num_exits: int, input_shape: tuple[int, ...]) -> None:
@@ -165,6 +166,7 @@ class ChainNetwork(MultiExitNetwork):
             for k in range(num_exits)
         ]
         super().__init__(num_classes, specs, {"image": input_shape})
+        self.branch_gradients: tuple[float, ...] | None = None
 
     @abstractmethod
     def core_modules(self, k: int) -> tuple[nn.Module, ...]:
@@ -193,22 +195,9 @@ class ChainNetwork(MultiExitNetwork):
             return (self.head(k)(x),)
         branch = x
         if self.training and self.branch_gradients is not None:
-            scaled: Tensor = _ScaledGradient.apply(x, self.branch_gradients[k])  # type: ignore[no-untyped-call]
-            branch = scaled
+            # x itself, with a part of its gradient.
+            branch = torch.lerp(x.detach(), x, self.branch_gradients[k])
         return x, self.head(k)(branch)
-
-
-class _ScaledGradient(torch.autograd.Function):
-    """The identity, with a gradient multiplied by a number."""
-
-    @staticmethod
-    def forward(context: Any, x: Tensor, factor: float) -> Tensor:
-        context.factor = factor
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0] * context.factor, None
 
 
 def initialise(network: nn.Module) -> None:

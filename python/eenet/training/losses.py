@@ -23,7 +23,7 @@ class MultiExitLoss(nn.Module):
     .. math:: \ell_k = (1 - s) CE(z_k) + s \tau^2 KL(\sigma(t/\tau) \| \sigma(z_k/\tau))
 
     With full heads, early exits have :math:`\ell_k` itself, and it is their gradient into the trunk that is multiplied
-    by :math:`\gamma_k` (`eenet.models.MultiExitNetwork.branch_gradients`): a head whose weight is small would hardly
+    by :math:`\gamma_k` (`eenet.models.ChainNetwork.branch_gradients`): a head whose weight is small would hardly
     learn, and what it takes from the trunk is to stay small. With weights 1 / (K - k) that is near to the gradient
     equilibrium of Li et al. (2019, arXiv 1908.06294).
 

@@ -18,9 +18,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
-from eenet.errors import UserError, counted
+from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import make_folder, naming
-from eenet.models import MultiExitNetwork
+from eenet.models import ChainNetwork, MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.progress import Progress, duration
@@ -48,7 +48,7 @@ class Trainer:
         teacher: a trained network whose last exit is imitated, see `MultiExitLoss`.
 
     Raises:
-        UserError: too few images, or a teacher of other classes.
+        UserError: too few images, a teacher of other classes, or full heads of a network that is no chain.
     """
 
     def __init__(
@@ -91,6 +91,11 @@ class Trainer:
             teacher_share=config.teacher_share, full_heads=config.full_heads,
         )  # fmt: skip
         if config.full_heads:
+            if not isinstance(network, ChainNetwork):
+                raise ArgumentError(
+                    "full_heads",
+                    f"{network.name} is no ChainNetwork, expected one, with heads beside a trunk",
+                )
             network.branch_gradients = tuple(self._loss.weights[:-1])
         self._run = torch.compile(network.run) if config.compile else network.run
         matrices = [p for p in network.parameters() if p.ndim > 1]
