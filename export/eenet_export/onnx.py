@@ -13,8 +13,8 @@ import torch
 from eenet.errors import UserError
 from eenet_export.split import TracedSegment
 
-OPSET = 18
-_MAX_IR_VERSION = 10
+OPSET, MAX_OPSET = 18, 20  # what is written, and what bundles may hold up to (docs/spec/format.md)
+MAX_IR_VERSION = 10
 MAX_BATCH = 1024
 
 
@@ -51,7 +51,7 @@ def export_onnx(traced: TracedSegment, shapes: Sequence[tuple[int | str, ...]], 
         raise UserError(f"segment with exit {spec.exit}: PyTorch exported nothing")
     model = program.model_proto
     _strip(model)
-    model.ir_version = min(model.ir_version, _MAX_IR_VERSION)
+    model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     try:
         onnx.checker.check_model(model, full_check=True)
     except onnx.checker.ValidationError as error:

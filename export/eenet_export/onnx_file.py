@@ -7,13 +7,14 @@ from math import prod
 from pathlib import Path
 
 import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # protobuf ships no types
 from onnx import TensorProto
 
 from eenet.errors import UserError
 from eenet.files import require_regular
+from eenet_export.onnx import MAX_IR_VERSION, MAX_OPSET, OPSET
 
 _DTYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.INT64: "int64"}
-_OPSETS, _MOST_IR = (18, 20), 10  # docs/spec/format.md
 _MOST_TEXT = 300
 
 
@@ -58,11 +59,11 @@ def read_onnx(path: Path) -> OnnxFile:
         outside = any(onnx.external_data_helper.uses_external_data(tensor) for tensor in model.graph.initializer)
         if outside:
             onnx.load_external_data_for_model(model, str(path.parent))
-    except Exception as error:  # protobuf's own, which has no types
+    except (DecodeError, OSError, ValueError, onnx.checker.ValidationError) as error:
         raise UserError(f"{path}: not an ONNX model that can be read: {_one_line(error)}") from error
     _check_opset(path, model)
-    changed = outside or model.ir_version > _MOST_IR
-    model.ir_version = min(model.ir_version, _MOST_IR)
+    changed = outside or model.ir_version > MAX_IR_VERSION
+    model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     try:
         onnx.checker.check_model(model, full_check=True)
         inferred = onnx.shape_inference.infer_shapes(model)
@@ -82,11 +83,10 @@ def read_onnx(path: Path) -> OnnxFile:
 
 def _check_opset(path: Path, model: onnx.ModelProto) -> None:
     opset = max((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), default=0)
-    least, most = _OPSETS
-    if not least <= opset <= most:
+    if not OPSET <= opset <= MAX_OPSET:
         raise UserError(
-            f"{path}: is of opset {opset}, expected {least} to {most}: export it with opset_version={least}, or use "
-            "onnx.version_converter"
+            f"{path}: is of opset {opset}, expected {OPSET} to {MAX_OPSET}: export it with opset_version={OPSET}, or "
+            "use onnx.version_converter"
         )
 
 
