@@ -38,7 +38,10 @@ TESTS: dict[str, tuple[str, ...]] = {
     "cpp/src/bundle": ("test_bad_bundles", "test_golden", "test_runtime"),
     "cpp/src/inputs": ("test_preprocessing", "test_runtime"),
     "cpp/src/util": ("test_bad_bundles", "test_files", "test_golden", "test_slices"),
-    "export": ("test_export", "test_files", "test_outputs", "test_own_samples", "test_segments", "test_slices"),
+    "export": (
+        "test_export", "test_export_operations", "test_files", "test_outputs", "test_own_samples", "test_segments",
+        "test_slices",
+    ),
     "python/eenet": (
         "test_commands", "test_damaged_files", "test_data", "test_evaluation", "test_files", "test_outputs",
         "test_prediction_checks", "test_progress", "test_refit", "test_refit_refusals",

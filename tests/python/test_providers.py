@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +21,7 @@ from eenet.errors import UserError
 from eenet.workflows.profile import PROVIDERS, ProfileOptions, measure
 from eenet.workflows.refit import RefitOptions, refit_bundle
 from support.bundles import edit_manifest, list_files
+from support.interpreter import python
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"
 USUAL = 2e-5  # of logits, as between PyTorch and ONNX Runtime in tests/parity
@@ -33,15 +31,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::eenet_rt.ProfileWarning"),
     pytest.mark.skipif(platform.machine() != "x86_64", reason="OpenVINO's plug-in comes for x86-64 alone"),
 ]
-
-
-def python(code: str, *arguments: str, **environment: str) -> str:
-    """The output of a fresh interpreter: ONNX Runtime's environment is one per process."""
-    command = [sys.executable, "-W", "ignore::UserWarning", "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env={**os.environ, **environment})
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout
 
 
 def every_logit(runtime: eenet_rt.Runtime, inputs: np.ndarray) -> np.ndarray:
@@ -127,51 +116,6 @@ def test_openvino_for_several_callers(tiny: TrainedBundle) -> None:
     with ThreadPoolExecutor(4) as pool:
         callers = [pool.submit(work) for _ in range(4)]
     assert [caller.result() for caller in callers] == [expected] * 4
-
-
-BUSY = """
-import sys, pathlib, time, numpy as np, eenet_rt
-from concurrent.futures import ThreadPoolExecutor
-
-def cpu_time():
-    tasks = pathlib.Path("/proc/self/task").iterdir()
-    return {task.name: int((task / "schedstat").read_text().split()[0]) for task in tasks}
-
-runtime = eenet_rt.load(sys.argv[1], threads=int(sys.argv[2]), providers=[("openvino", eval(sys.argv[3]))])
-x = np.load(sys.argv[4])
-runtime.infer_batch(x, policy=None)
-busy, rounds, end = 0, 0, time.monotonic() + 60
-with ThreadPoolExecutor(int(sys.argv[5])) as callers:
-    # On a busy machine a thread may come too late for all the work, many times over.
-    while rounds < 6 or (busy < int(sys.argv[6]) and time.monotonic() < end):
-        rounds += 1
-        before = cpu_time()
-        list(callers.map(lambda _: runtime.infer_batch(x, policy=None), range(20)))
-        after = cpu_time()
-        spent = [now - before.get(task, 0) for task, now in after.items()]
-        busy = max(busy, sum(each > 0.1 * sum(spent) for each in spent))
-print(busy)
-"""
-
-
-@pytest.mark.parametrize(
-    ("threads", "options", "callers", "expected"),
-    [
-        (1, {}, 1, 1),
-        (1, {}, 2, 2),
-        (2, {}, 1, 2),
-        (1, {"load_config": '{"CPU": {"INFERENCE_NUM_THREADS": "2"}}'}, 1, 2),
-        (2, {"load_config": '{"CPU": {"INFERENCE_NUM_THREADS": "1"}}'}, 1, 1),
-    ],
-)
-def test_openvino_computes_on_as_many_threads_as_asked_for(
-    tiny: TrainedBundle, tmp_path: Path, threads: int, options: dict[str, str], callers: int, expected: int
-) -> None:
-    np.save(tmp_path / "x.npy", tiny.inputs[:64])
-    busy = python(
-        BUSY, str(tiny.path), str(threads), repr(options), str(tmp_path / "x.npy"), str(callers), str(expected)
-    )
-    assert int(busy) == expected
 
 
 def test_openvino_may_be_asked_for_less_precision(tiny: TrainedBundle) -> None:
