@@ -16,6 +16,7 @@ namespace py = pybind11;
 void register_errors(py::module_& module);
 void register_exit_policy(py::module_& module);
 void register_schedule(py::module_& module);
+void register_manifest(py::module_& module);
 void register_replacement(py::module_& module);
 void register_replay(py::module_& module);
 void register_stream(py::module_& module);

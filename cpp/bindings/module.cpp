@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, module) {
   register_errors(module);
   register_exit_policy(module);
   register_schedule(module);
+  register_manifest(module);
   register_replacement(module);
   register_replay(module);
   register_stream(module);

@@ -22,6 +22,7 @@ from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
+from eenet.text import number
 from eenet.workflows.profile import Inputs, measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
 from eenet_export.options import ExportOptions, ExportResult, wanted_budgets
@@ -154,9 +155,9 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         if parts.real:
             check_source(halves.validation, compared.logits, "validation predictions", counted(count, "sample"))
         profile = measure(exits, inputs, options.profile, static_bundle=static)
-    without = "" if profile.static is None else f", without early exits {profile.static:.3f} ms"
+    without = "" if profile.static is None else f", without early exits {number(profile.static, 4)} ms"
     say(
-        f"measure: exits at {' '.join(f'{c:.3f}' for c in profile.costs)} ms{without} "
+        f"measure: exits at {' '.join(number(c, 4) for c in profile.costs)} ms{without} "
         f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
     )
     profiles = [profile, *parts.counted]

@@ -27,7 +27,8 @@ class Board:
         """Puts a segment's tensors on it.
 
         Raises:
-            UserError: they are others than earlier segments have them, or have dimensions that no input decides.
+            UserError: they are others than earlier segments have them, or have dimensions that no input decides, or an
+                earlier segment should have read what this one writes.
         """
         symbols: dict[str, str] = {}  # this file's name of a dimension to that of the first one that had it
         for port in sorted(file.inputs, key=lambda port: port.name not in self.tensors):
@@ -37,6 +38,11 @@ class Board:
                 self.inputs.append(port.name)
                 self.tensors[port.name] = Tensor(port.dtype, self._shape(file, port, symbols, new=True))
         for port in file.outputs:
+            if port.name in self.inputs:
+                raise UserError(
+                    f"{file.name}: writes {port.name!r}, which it or a file before it reads, expected files in the "
+                    "order in which segments run"
+                )
             if port.name not in self.tensors:  # else it is written twice, which check_segments says
                 self.tensors[port.name] = Tensor(port.dtype, self._shape(file, port, symbols, new=False))
 

@@ -225,9 +225,9 @@ def _of_segments(arguments: argparse.Namespace, out: Path, options: ExportOption
 
 
 def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> None:
-    ours = " ".join(f"{count / 1e6:.3f}" for count in result.parameters)
+    ours = " ".join(f"{count:,}" for count in result.parameters)
     paper = " ".join(f"{count:.2f}" for count in paper_parameters)
-    print(f"parameters to each exit: {ours} million{f' (paper, Table 3: {paper})' if paper else ''}")
+    print(f"parameters to each exit: {ours}{f' (paper, Table 3: {paper} million)' if paper else ''}")
     active = result.schedules[result.active]
     for budget in result.skipped:
         print(f"left out: budget {budget:.4g} {active.unit} is below the first exit's cost, {result.costs[0]:.4g}")

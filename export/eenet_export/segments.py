@@ -68,6 +68,9 @@ def bundle_segments(
             predictions or budgets that do not fit; failed verification.
     """
     options, out = options or ExportOptions(), Path(out)
+    if not isinstance(predictions, Predictions):
+        came = type(predictions).__name__
+        raise ArgumentError("predictions", f"got {came}, expected eenet.predictions.Predictions, as its load gives")
     if options.unit == "flops":
         raise ArgumentError("unit", "got flops, which are not counted in ONNX files, expected ms or params")
     content = _content(

@@ -42,6 +42,7 @@ __all__: list[str] = [
     "Stats",
     "StreamReplay",
     "answers",
+    "check_manifest",
     "device_name",
     "features",
     "load",
@@ -1396,6 +1397,17 @@ def answers(
     Raises:
         InputError: If an array has a wrong dtype, shape or strides.
         NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+    """
+
+def check_manifest(data: bytes) -> None:
+    """
+    For the tools that rewrite bundles: whether `load` takes a manifest.
+
+    Args:
+        data: Contents of a `manifest.json`.
+
+    Raises:
+        BundleError: If it does not.
     """
 
 def device_name() -> str:

@@ -67,8 +67,11 @@ SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
     "manifest deep": (overwrite("manifest.json", b"[" * 99999), "manifest.json: malformed: RecursionError"),
     "manifest a list": (overwrite("manifest.json", b"[]"), "manifest.json: malformed: TypeError"),
     "version": (with_manifest(lambda m: m.update(format_version=2)), "format version 2 came, 1 expected"),
-    "inputs malformed": (with_manifest(lambda m: (m["profiles"].clear(), m.pop("inputs"))), "KeyError: 'inputs'"),
-    "profile malformed": (with_manifest(lambda m: m["profiles"][0].pop("costs")), "malformed: KeyError: 'costs'"),
+    "refused by the runtime alone": (
+        with_manifest(lambda m: m["symbols"]["batch"].update(max=0)), "tiny.eenet: manifest.json: ",
+    ),
+    "no inputs": (with_manifest(lambda m: (m["profiles"].clear(), m.pop("inputs"))), "the key 'inputs' is missing"),
+    "no costs": (with_manifest(lambda m: m["profiles"][0].pop("costs")), "profiles[0]: the key 'costs' is missing"),
     "link": (link, "segment_0.onnx is a link, expected a regular file; where a bundle's files are links"),
     "no calibration file": (
         with_manifest(lambda m: m["files"].pop("calibration.safetensors")), "the bundle has no calibration.safetensors",
@@ -120,7 +123,7 @@ def test_a_file_outside_the_folder_is_no_part_of_a_bundle(
     out.parent.mkdir()
     status, _, error = run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget-ms", 2.5, "--out", out)
     assert status == 2
-    assert f"{name!r} is in the manifest, expected a regular file of that name" in error
+    assert f"manifest.json: files[{name!r}]: a path came, the plain name of a file in the bundle's folder exp" in error
     assert error.count("\n") == 1
     assert list(out.parent.iterdir()) == []
 

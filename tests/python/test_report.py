@@ -23,8 +23,9 @@ from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.report import ReportSources, make_report
 from eenet.report.described import read_bundle
-from eenet.report.style import number, short_name
+from eenet.report.style import short_name
 from eenet.report.verdict import RULE
+from eenet.text import number
 from eenet.workflows.evaluate import evaluate
 from support.bundles import edit_manifest
 

@@ -23,7 +23,8 @@ from eenet.report.inputs import Inputs
 from eenet.report.provenance import provenance_section
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
-from eenet.report.style import DARK, LIGHT, number, render
+from eenet.report.style import DARK, LIGHT, render
+from eenet.text import number
 from eenet.workflows.evaluate import evaluate_exit_quality, evaluate_exits
 from eenet.zoo import zoo_folder
 from support.bundles import list_files

@@ -244,6 +244,10 @@ def test_files_that_do_not_fit(
 
 
 def test_order_exits_and_logits(files: list[Path], validation: Predictions, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"segment_0.onnx: writes '.*', which it or a file before it reads, expected f"):
+        bundled([files[1], files[0], files[2]], validation)
+    with pytest.raises(UserError, match=r"predictions: got dict, expected eenet.predictions.Predictions"):
+        bundled(files, {"logits": validation.logits})  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"segment_1.onnx: \d of its outputs|reads|a second time"):
         bundled([files[0], files[0], files[2]], validation)
     with pytest.raises(UserError, match=r"'mask': got int64 \[batch, tokens\], expected|its exit 'mask' is none of"):

@@ -14,14 +14,20 @@ const std::string& input_name(const Manifest& manifest, std::size_t place) {
   return manifest.tensors[manifest.inputs[place]].name;
 }
 
-std::size_t find_place(const Manifest& manifest, std::string_view name) {
+std::string input_names(const Manifest& manifest) {
   std::vector<std::string> names;
   for (std::size_t place = 0; place < manifest.inputs.size(); ++place) {
-    if (input_name(manifest, place) == name) return place;
     names.push_back(quote_name(input_name(manifest, place)));
   }
+  return join(names);
+}
+
+std::size_t find_place(const Manifest& manifest, std::string_view name) {
+  for (std::size_t place = 0; place < manifest.inputs.size(); ++place) {
+    if (input_name(manifest, place) == name) return place;
+  }
   throw Error(ErrorCode::kInput,
-              cat("input ", quote_name(name), " came, ", join(names), " expected"));
+              cat("input ", quote_name(name), " came, ", input_names(manifest), " expected"));
 }
 
 }  // namespace
@@ -30,8 +36,8 @@ std::vector<TensorView> order_inputs(const Manifest& manifest,
                                      std::span<const NamedTensor> tensors) {
   const std::size_t count = manifest.inputs.size();
   if (tensors.size() != count) {
-    throw Error(ErrorCode::kInput,
-                cat("inputs: ", tensors.size(), " tensors came, ", count, " expected"));
+    throw Error(ErrorCode::kInput, cat("inputs: ", tensors.size(), " tensors came, ", count,
+                                       " expected: ", input_names(manifest)));
   }
   std::vector<TensorView> ordered(count);
   std::vector<bool> filled(count);

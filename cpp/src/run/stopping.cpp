@@ -26,7 +26,7 @@ void check_deadline(const RunOptions& options, std::size_t first_exit) {
     throw Error(
         ErrorCode::kBudget,
         cat("deadline_ms: ", deadline, " came, at least ", options.times->p95_ms(first_exit),
-            " expected, which the first exit takes in one of twenty runs of late"));
+            " expected: of late the first exit was there by then in 19 of 20 runs"));
   }
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eenet.errors import UserError
-from eenet_rt._core import FORMAT_VERSION, LARGEST_MANIFEST, MANIFEST, put_back
+from eenet_rt._core import FORMAT_VERSION, LARGEST_MANIFEST, MANIFEST, BundleError, check_manifest, put_back
 
 _A_LINK = (
     "is a link, expected a regular file; where a bundle's files are links, as in caches of hubs and volumes of "
@@ -106,7 +106,7 @@ class _Directory:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A folder with a manifest whose keys are there; checking all that they say is up to `eenet_rt.load`.
+    """A folder with a manifest that the runtime takes; whether its files are what it says, `read` and `copy` check.
 
     The folder stays open: files are those of the bundle that was opened, also when another takes its place meanwhile.
 
@@ -152,7 +152,7 @@ class Bundle:
             version = manifest["format_version"]
             if version != FORMAT_VERSION:
                 raise UserError(f"{path}: format version {version} came, {FORMAT_VERSION} expected")
-            return cls(
+            bundle = cls(
                 folder,
                 manifest,
                 id=str(manifest["id"]),
@@ -164,6 +164,11 @@ class Bundle:
                 files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
                 _directory=directory,
             )
+        try:
+            check_manifest(data)
+        except BundleError as error:
+            raise UserError(f"{folder}: {error}") from error
+        return bundle
 
     def require_whole(self) -> None:
         """For work that needs all exits of the network.
@@ -218,9 +223,6 @@ class Bundle:
     def _entry(self, name: str) -> dict[str, Any]:
         if name not in self.files:
             raise UserError(f"{self.folder}: the bundle has no {name}")
-        # Names in a manifest are not to be trusted: those of files in the folder hold no separators.
-        if name in ("", ".", "..") or "/" in name or "\0" in name:
-            raise UserError(f"{self.folder}: {name!r} is in the manifest, expected a regular file of that name")
         return self.files[name]
 
     def _missing(self, name: str, error: OSError) -> UserError:

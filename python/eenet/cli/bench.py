@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Sequence
@@ -73,13 +74,13 @@ def _parser() -> ArgumentParser:
 
 def _bench(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads", "repeats")
-    if not arguments.seconds > 0:
-        raise UserError(f"--seconds: got {arguments.seconds:g}, expected more than 0")
+    if not 0 < arguments.seconds < math.inf:
+        raise UserError(f"--seconds: got {arguments.seconds:g}, expected a number above 0")
     machine = MachineLoad.now()
-    if machine.busy(arguments.threads):
-        _log.warning("%s: other work runs beside, and makes times longer than they are", machine)
     bundle = Bundle.open(arguments.bundle)
     bundle.require_whole()
+    if machine.busy(arguments.threads):
+        _log.warning("%s: other work runs beside, and makes times longer than they are", machine)
     with warnings.catch_warnings():
         # That no profile fits is what this command is for.
         warnings.simplefilter("ignore", eenet_rt.ProfileWarning)

@@ -39,7 +39,10 @@ def check_sets(train: ImageSet, others: Mapping[str, ImageSet]) -> None:
             )
     missing = [n for n, c in zip(train.class_names, _counts(train), strict=True) if c == 0]
     if missing:
-        raise UserError(f"training set: no image of {shorten(missing)}, expected some of every class")
+        raise UserError(
+            f"training set: no image of {shorten(missing)}, expected some of every class: two sets need at least 2 "
+            "images of each, one for each set"
+        )
     _check_counts("training", train, _LEAST_TRAINING)
     _check_balance(train)
     known = {digest: row for row, digest in reversed(list(enumerate(train.digests().tolist())))}

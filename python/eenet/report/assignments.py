@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, new_figure, number, of_many, policy_name
+from eenet.report.style import Scheme, new_figure, policy_name
+from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:

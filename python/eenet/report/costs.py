@@ -10,7 +10,7 @@ import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section, Table
-from eenet.report.style import number
+from eenet.text import number
 
 _REPEATS = 7
 _MOST_SAMPLES = 2000
@@ -24,16 +24,16 @@ def cost_section(inputs: Inputs) -> Section:
     rows = []
     for k, cost in enumerate(inputs.costs):
         rows.append(
-            (f"exit {k}", f"{inputs.bundle.parameters[k] / 1e6:.3f} M", f"+ {parameters[k]:,}",
+            (f"exit {k}", f"{inputs.bundle.parameters[k]:,}", f"+ {parameters[k]:,}",
              f"{number(cost, 4)} {inputs.unit}", f"{scheduler_us[k]:.2f} µs")
         )  # fmt: skip
     if inputs.static_cost is not None:
         rows.append(("no exits", "-", "-", f"{number(inputs.static_cost, 4)} {inputs.unit}", "-"))
-    share = parameters[-1] / inputs.bundle.parameters[-1]
+    network = inputs.bundle.parameters[-1]  # none where all its weights are whole numbers
+    share = f", {number(100 * parameters[-1] / network, 2)} % of the network's parameters" if network else ""
     caption = (
-        f"Costs of the table include heads and scoring. The scheduler holds {parameters[-1]:,} numbers, "
-        f"{100 * share:.2g} % of the network's parameters; its decisions up to the last exit take "
-        f"{scheduler_us[-1]:.2f} µs a sample"
+        f"Costs of the table include heads and scoring. The scheduler holds {parameters[-1]:,} numbers{share}; its "
+        f"decisions up to the last exit take {scheduler_us[-1]:.2f} µs a sample"
     )
     if inputs.unit == "ms":
         caption += f", {100 * scheduler_us[-1] / (1000 * inputs.costs[-1]):.2g} % of full depth"

@@ -11,7 +11,8 @@ from eenet.errors import counted
 from eenet.report.fits import SIMPLE, SIMPLE_NAME, Ablation, Curve, SimplePolicy
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
-from eenet.report.style import Scheme, light_grid, new_figure, number, policy_line, policy_name
+from eenet.report.style import Scheme, light_grid, new_figure, policy_line, policy_name
+from eenet.text import number
 from eenet.workflows.evaluate import evaluate, evaluate_oracle
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 MOST_LOSS = 1.0  # points that may be lost where exiting early pays, with the interval
 FEW_SAMPLES = 100  # below which a handful of changed answers do not even say how many samples would tell
 # A loss is either beyond chance or within the bound, whatever it is, once its interval is no wider than the bound.
-_TELLING_HALF_WIDTH = MOST_LOSS / 2
+TELLING_HALF_WIDTH = MOST_LOSS / 2
 _Z95 = 1.959964
 
 
@@ -51,7 +51,7 @@ class Difference:
 
         The difference that they saw says nothing of it: it is known no better than its interval.
         """
-        needed = samples * (self.half_width / _TELLING_HALF_WIDTH) ** 2
+        needed = samples * (self.half_width / TELLING_HALF_WIDTH) ** 2
         step = int(10 ** max(0, math.floor(math.log10(needed)) - 1))
         return math.ceil(needed / step) * step
 

@@ -17,7 +17,8 @@ from eenet.report.assignments import Group
 from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
-from eenet.report.style import WIDTH, Scheme, new_figure, of_many, short_name
+from eenet.report.style import WIDTH, Scheme, new_figure, short_name
+from eenet.text import of_many
 from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from eenet.policies.grid import FIT_SHARE
 from eenet.report.fits import SIMPLE_NAME, Ablation
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
-from eenet.report.style import number, of_many
+from eenet.text import number, of_many
 
 
 def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:

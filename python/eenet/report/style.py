@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -159,19 +158,6 @@ def light_grid(axes: Axes, axis: str) -> None:
     """Grid lines along one axis (``x`` or ``y``), without ticks beside them."""
     axes.grid(visible=True, axis="x" if axis == "x" else "y")
     axes.tick_params(length=0)
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A positive number to so many significant digits, without exponent."""
-    if value <= 0 or not math.isfinite(value):
-        return f"{value:g}"
-    decimals = max(0, digits - 1 - math.floor(math.log10(value)))
-    return f"{value:,.{decimals}f}"
-
-
-def of_many(count: int, noun: str) -> str:
-    """A number, with commas, and what is counted, by a noun whose plural has an s: ``1 sample``, ``2,000 samples``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 @cache

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eenet.prediction_checks import highest_by_luck
-from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, Difference
+from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, TELLING_HALF_WIDTH, Difference
 from eenet.report.fits import SIMPLE, SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
-from eenet.report.style import number, of_many, policy_name
+from eenet.report.style import policy_name
 from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
+from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
 
 RULE = (
@@ -137,7 +138,10 @@ class Verdict:
             )
         elif not full.within_bound:
             enough = "some thousands" if self.samples_to_tell is None else f"about {self.samples_to_tell:,}"
-            text = f"Whether exiting early pays cannot be told with {samples}: {change} (95 %); {enough} would tell."
+            text = (
+                f"Whether exiting early pays cannot be told with {samples}: {change} (95 %); {enough} would tell, "
+                f"whose interval is no wider than ± {TELLING_HALF_WIDTH:g} points."
+            )
         else:
             text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, {change} of accuracy (95 %)."
         return Clause("headline", text, bad=bool(worse), unsure=self.result == "cannot be told")

@@ -22,6 +22,7 @@ from eenet.policies.calibration import Floats, check_schedule
 from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
+from eenet.text import number
 from eenet.workflows.profile import ProfileOptions, measure, noise_inputs, warn_if_unsteady
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
@@ -194,7 +195,7 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
 
 
 def _listed(costs: Sequence[float]) -> str:
-    return " ".join(f"{cost:.3f}" if cost < 1e4 else f"{cost:.4g}" for cost in costs)
+    return " ".join(number(cost, 4) for cost in costs)
 
 
 def _in_order(budgets: Sequence[float]) -> list[float]:

@@ -43,7 +43,7 @@ TEST(NamedInputs, GoByNameOrByPlace) {
 }
 
 TEST(NamedInputs, AreAllThereOnce) {
-  expect_error(ErrorCode::kInput, {"1 tensors came, 2 expected"},
+  expect_error(ErrorCode::kInput, {"1 tensors came, 2 expected: 'ids', 'mask'"},
                [] { order({tensor("ids", &kFirst)}); });
   expect_error(ErrorCode::kInput, {"input 'ids' came twice"},
                [] { order({tensor("ids", &kFirst), tensor("ids", &kFirst)}); });
