@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import signal
 import sys
@@ -31,6 +32,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
 from support.bundles import list_files
 from support.exporter import keep_translations
+from support.golden import GOLDEN
+from support.interpreter import python
 from support.once import made_once
 
 # A shell has a job in the background ignore Ctrl-C, and so all it starts; some tests send one to a command.
@@ -70,6 +73,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("shared_data"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def openvino() -> None:
+    """Skips where OpenVINO's plug-in for ONNX Runtime has no device: it serves Intel's x86-64 alone."""
+    try:
+        # Elsewhere: the first load fixes threads and providers of a process.
+        python("import eenet_rt, sys; eenet_rt.load(sys.argv[1], providers=['openvino'])", str(GOLDEN))
+    except AssertionError as error:
+        reason = str(error).splitlines()[-1]
+        if not ("but of its devices none is here" in reason or platform.machine() != "x86_64"):
+            raise
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

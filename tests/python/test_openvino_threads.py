@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from support.interpreter import python
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::eenet_rt.ProfileWarning"),
-    pytest.mark.skipif(platform.machine() != "x86_64", reason="OpenVINO's plug-in comes for x86-64 alone"),
+    pytest.mark.usefixtures("openvino"),
 ]
 
 BUSY = """

@@ -89,7 +89,7 @@ def other_files_beside(folder: Path, arguments: list[str]) -> None:
             "manifest.json: malformed: JSONDecodeError",
         ),
         (damaged_schedules, "expected by the manifest"),
-        (without_costs, "manifest.json: malformed: KeyError: 'costs'"),
+        (without_costs, "manifest.json: profiles[0]: the key 'costs' is missing"),
         (unlisted_calibration, "holds no calibration.safetensors: give --validation"),
         (without_calibration, "'calibration.safetensors' is in the manifest, expected a regular file"),
         (with_logits(lambda x: x[:, :2].copy()), "got 2 exits and 10 classes, the bundle's tiny has 3 and 10"),

@@ -12,7 +12,8 @@ namespace {
 
 constexpr std::array<KnownProvider, 5> kKnown = {{
     {"cpu", "CPUExecutionProvider", ProviderKind::kCpu, "onnxruntime"},
-    {"openvino", "OpenVINOExecutionProvider", ProviderKind::kPlugin, "onnxruntime-ep-openvino"},
+    {"openvino", "OpenVINOExecutionProvider", ProviderKind::kPlugin, "onnxruntime-ep-openvino",
+     "Intel"},
     {"onnxruntime:cuda", "CUDAExecutionProvider", ProviderKind::kCuda, "onnxruntime-gpu"},
     {"onnxruntime:tensorrt", "TensorrtExecutionProvider", ProviderKind::kTensorRt,
      "onnxruntime-gpu"},

@@ -16,7 +16,8 @@ struct KnownProvider {
   std::string_view name;  ///< As in ProviderSpec, and in the key of a measured profile.
   std::string_view official_name;
   ProviderKind kind;
-  std::string_view package;  ///< What pip installs to get it.
+  std::string_view package;      ///< What pip installs to get it.
+  std::string_view vendor = {};  ///< Whose hardware alone it serves, on processors too; empty: any.
 };
 
 std::span<const KnownProvider> known_providers();

@@ -72,8 +72,12 @@ const EpDevice* find_device(const Environment& environment, const KnownProvider&
     if (type == wanted.type) return device;
     there.push_back(kDeviceTypes[static_cast<std::size_t>(type)].name);
   }
-  throw Error(ErrorCode::kBackend, cat("a ", wanted.name, " expected, but of its devices ",
-                                       there.empty() ? "none is here" : join(there) + " is here"));
+  const std::string vendor = known.vendor.empty() ? ""
+                                                  : cat("; ", known.package, " serves hardware of ",
+                                                        known.vendor, " alone");
+  throw Error(ErrorCode::kBackend,
+              cat("a ", wanted.name, " expected, but of its devices ",
+                  there.empty() ? "none is here" : join(there) + " is here", vendor));
 }
 
 void complete_openvino(Provider& provider, const DeviceType& type, int threads) {
