@@ -12,8 +12,8 @@ from pathlib import Path
 # From the ground up; a folder may include its own headers and those of the floors before it. Public headers are open to
 # all: they hold what users see, and include one another alone.
 FLOORS = (
-    "util", "core", "decision", "bundle", "inputs", "budget", "backends", "backends/ort", "tiers", "engine", "run",
-    "watch", "c",
+    "util", "core", "decision", "decision/readout", "bundle", "inputs", "budget", "backends", "backends/ort", "tiers",
+    "engine", "run", "watch", "c",
 )  # fmt: skip
 
 

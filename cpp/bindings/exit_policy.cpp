@@ -91,7 +91,7 @@ using FloatArrays = py::typing::Tuple<py::array_t<float>, py::ellipsis>;
 
 py::typing::List<FloatArrays> get_scorers(const ExitPolicy& policy) {
   py::list out;
-  for (const Scorer& scorer : policy.scorers()) {
+  for (const Scorer& scorer : policy.rule().scorers()) {
     const std::span<const float> weight(scorer.weight);
     const auto bias = copy_array<float>(scorer.bias);
     if (scorer.hidden()) {
@@ -121,13 +121,13 @@ std::string repr(const ExitPolicy& policy) {
   return cat("ExitPolicy(num_exits=", policy.num_exits(), ", num_classes=", policy.num_classes(),
              ", enabled_exits=", enabled,
              ", combiner=", policy.combiner() == nullptr ? "no" : "yes",
-             ", clamp=", policy.clamp() ? "True" : "False", ")");
+             ", clamp=", policy.rule().clamp() ? "True" : "False", ")");
 }
 
 PickledState get_state(const ExitPolicy& policy) {
   const std::vector<double> thresholds(policy.thresholds().begin(), policy.thresholds().end());
   return py::make_tuple(EENET_VERSION, policy.num_classes(), get_scorers(policy), thresholds,
-                        get_combiner(policy), policy.clamp());
+                        get_combiner(policy), policy.rule().clamp());
 }
 
 std::shared_ptr<ExitPolicy> set_state(const PickledState& state) {
@@ -183,7 +183,9 @@ Raises:
           [](const ExitPolicy& policy) { return copy_array<double>(policy.thresholds()); },
           "Threshold of each exit, float64 (K,).")
       .def_property_readonly("combiner", &get_combiner, "`(weight, bias)`, or None.")
-      .def_property_readonly("clamp", &ExitPolicy::clamp, "Whether scores are clamped to [0, 1].")
+      .def_property_readonly(
+          "clamp", [](const ExitPolicy& policy) { return policy.rule().clamp(); },
+          "Whether scores are clamped to [0, 1].")
       .def(
           "with_thresholds",
           [](const ExitPolicy& policy, Given<"thresholds", std::vector<double>> thresholds) {

@@ -9,6 +9,7 @@
 
 #include "budget/controller.h"
 #include "decision/exit_state.h"
+#include "decision/readout/classification.h"
 #include "util/context.h"
 #include "util/text.h"
 
@@ -33,7 +34,7 @@ template <typename PolicyOf, typename Take>
   requires std::is_invocable_v<PolicyOf, std::size_t>
 void for_each_step(const LogitsView& logits, const PolicyOf& policy_of, std::size_t first,
                    const Take& take) {
-  ExitState state(logits.exits, logits.classes);
+  ExitState state(logits.exits, std::make_unique<Classification>(logits.exits, logits.classes));
   for (std::size_t sample = 0; sample < logits.samples; ++sample) {
     state.begin(policy_of(sample));
     in_context([&] { return cat("sample ", sample); },

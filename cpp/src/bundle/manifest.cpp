@@ -8,6 +8,7 @@
 #include "bundle/costs.h"
 #include "bundle/format.h"
 #include "bundle/manifest_text.h"
+#include "decision/readout/task.h"
 #include "util/json.h"
 #include "util/sha256.h"
 #include "util/text.h"
@@ -53,6 +54,7 @@ class ManifestReader {
   void read_slice();
   void check_slice(const JsonNode& node, const SliceSpec& slice) const;
   void check_symbols() const;
+  void read_task();
   void read_classes();
   void read_parameters();
   void read_profiles();
@@ -64,6 +66,7 @@ class ManifestReader {
 
   JsonNode root_;
   Manifest out_;
+  const Task* task_ = nullptr;
   std::map<std::string, std::size_t> symbol_index_;
   std::map<std::string, std::size_t> tensor_index_;
   std::vector<bool> written_;  // Per tensor: on the blackboard so far.
@@ -78,9 +81,7 @@ Manifest ManifestReader::read() {
   out_.id = root_.at("id").name();
   if (!root_.at("parent").is_null()) out_.parent = root_.at("parent").name();
   out_.model = root_.at("model").name();
-  out_.task = root_.at("task").name();
-  if (out_.task != "classification")
-    root_.at("task").fail(quote_name(out_.task), "'classification'");
+  read_task();
   out_.preprocessing = root_.at("preprocessing").object_text();
   read_classes();
   read_symbols();
@@ -95,6 +96,16 @@ Manifest ManifestReader::read() {
   root_.at("versions").object_text();
   check_identity();
   return std::move(out_);
+}
+
+void ManifestReader::read_task() {
+  const JsonNode node = root_.at("task");
+  out_.task = node.name();
+  task_ = find_task(out_.task);
+  if (task_ != nullptr) return;
+  std::vector<std::string> names;
+  for (const Task& known : tasks()) names.push_back(cat("'", known.name, "'"));
+  node.fail(quote_name(out_.task), join(names, " or "));
 }
 
 void ManifestReader::read_classes() {
@@ -207,12 +218,8 @@ void ManifestReader::check_exit(const JsonNode& node, const SegmentSpec& segment
     node.fail(quote_name(node.name()), "one of the segment's outputs");
   }
   const TensorSpec& exit = out_.tensors[segment.exit];
-  const auto classes = static_cast<std::int64_t>(out_.num_classes());
-  if (exit.dtype != DType::kFloat32 || exit.shape.size() != 2 || exit.shape[1].symbol ||
-      exit.shape[1].size != classes) {
-    node.fail(cat("tensor ", quote_name(exit.name),
-                  " is not the logits of an exit, float32 [batch, ", classes, "] for the ", classes,
-                  " names in 'class_names'"));
+  if (!task_->is_output(out_, exit)) {
+    node.fail(cat("tensor ", quote_name(exit.name), " is not ", task_->expected_output(out_)));
   }
 }
 

@@ -1,13 +1,11 @@
 #include "decision/exit_policy.h"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <string>
 #include <utility>
 
 #include "eenet/error.h"
 
+#include "decision/check_numbers.h"
 #include "util/bytes.h"
 #include "util/sha256.h"
 #include "util/text.h"
@@ -15,31 +13,10 @@
 namespace eenet {
 namespace {
 
-void expect(bool condition, const std::string& complaint) {
-  if (!condition) throw Error(ErrorCode::kSchedule, complaint);
-}
-
-void check_numbers(std::span<const float> values, std::size_t size, const std::string& what) {
-  expect(values.size() == size,
-         cat(what, ": ", values.size(), " numbers came, ", size, " expected"));
-  const bool finite =
-      std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
-  expect(finite, cat(what, ": NaN or infinity came, finite numbers expected"));
-}
-
 void check_size(std::size_t num_exits, std::size_t num_classes, const char* what) {
-  expect(num_exits >= 1 && num_classes >= 2,
-         cat(what, ": ", num_exits, " exits and ", num_classes,
-             " classes came, at least 1 exit and 2 classes expected"));
-}
-
-void check_scorer(const Scorer& scorer, std::size_t inputs, std::size_t exit) {
-  const std::string what = cat("scorer of exit ", exit);
-  const std::size_t rows = scorer.hidden() ? scorer.out_weight.size() : 1;
-  check_numbers(scorer.weight, rows * inputs, what + ", weight");
-  check_numbers(scorer.bias, rows, what + ", bias");
-  check_numbers(scorer.out_weight, scorer.out_weight.size(), what + ", out_weight");
-  check_numbers({&scorer.out_bias, 1}, 1, what + ", out_bias");
+  expect_schedule(num_exits >= 1 && num_classes >= 2,
+                  cat(what, ": ", num_exits, " exits and ", num_classes,
+                      " classes came, at least 1 exit and 2 classes expected"));
 }
 
 void write_scorer(const Scorer& scorer, ByteWriter& out) {
@@ -51,18 +28,25 @@ void write_scorer(const Scorer& scorer, ByteWriter& out) {
   out.number(scorer.out_bias);
 }
 
-std::string compute_digest(const ExitPolicy::Parts& parts) {
+std::string compute_digest(const ExitPolicy& policy) {
   ByteWriter out;
-  out.number(static_cast<std::uint32_t>(parts.num_exits));
-  out.number(static_cast<std::uint32_t>(parts.num_classes));
-  out.number(static_cast<std::uint8_t>(parts.clamp));
-  out.number(static_cast<std::uint8_t>(parts.combiner != nullptr));
-  if (parts.combiner) {
-    out.numbers(parts.combiner->weight());
-    out.numbers(parts.combiner->bias());
+  const Combiner* const combiner = policy.combiner();
+  out.number(static_cast<std::uint32_t>(policy.num_exits()));
+  out.number(static_cast<std::uint32_t>(policy.num_classes()));
+  out.number(static_cast<std::uint8_t>(policy.rule().clamp()));
+  out.number(static_cast<std::uint8_t>(combiner != nullptr));
+  if (combiner != nullptr) {
+    out.numbers(combiner->weight());
+    out.numbers(combiner->bias());
   }
-  for (const Scorer& scorer : *parts.scorers) write_scorer(scorer, out);
+  for (const Scorer& scorer : policy.rule().scorers()) write_scorer(scorer, out);
   return sha256_hex(out.bytes());
+}
+
+ExitRule make_rule(ExitPolicy::Parts&& parts) {
+  check_size(parts.num_exits, parts.num_classes, "exit policy");
+  return ExitRule({std::vector<std::size_t>(parts.num_exits, num_features(parts.num_classes)),
+                   std::move(parts.scorers), std::move(parts.thresholds), parts.clamp});
 }
 
 }  // namespace
@@ -78,63 +62,40 @@ Combiner::Combiner(std::size_t num_exits, std::size_t num_classes, std::vector<f
   check_numbers(bias_, num_exits * num_classes, "combiner, bias");
   for (std::size_t exit = 0; exit < num_exits; ++exit) {
     for (std::size_t later = exit + 1; later < num_exits; ++later) {
-      expect(weight_[exit * num_exits + later] == 0,
-             cat("combiner, weight[", exit, ", ", later, "]: ", weight_[exit * num_exits + later],
-                 " came, 0 expected: exit ", later, " has not run yet at exit ", exit));
+      expect_schedule(
+          weight_[exit * num_exits + later] == 0,
+          cat("combiner, weight[", exit, ", ", later, "]: ", weight_[exit * num_exits + later],
+              " came, 0 expected: exit ", later, " has not run yet at exit ", exit));
     }
   }
 }
 
-ExitPolicy::ExitPolicy(Parts parts) : parts_(std::move(parts)) {
-  const std::size_t exits = parts_.num_exits;
-  check_size(exits, parts_.num_classes, "exit policy");
-  if (!parts_.scorers) {
-    parts_.scorers = std::make_shared<const std::vector<Scorer>>(exits - 1);
-  }
-  expect(parts_.thresholds.size() == exits,
-         cat("thresholds: ", parts_.thresholds.size(), " came, one for each of the ", exits,
-             " exits expected"));
-  expect(parts_.scorers->size() == exits - 1,
-         cat("scorers: ", parts_.scorers->size(), " came, ", exits - 1,
-             " expected, for every exit but the last"));
-  for (std::size_t exit = 0; exit < exits; ++exit) {
-    expect(!std::isnan(parts_.thresholds[exit]),
-           cat("threshold of exit ", exit, ": NaN came, a number expected"));
-    if (exit + 1 == exits) continue;
-    const Scorer& scorer = (*parts_.scorers)[exit];
-    const bool absent = disabled(exit) && scorer.weight.empty();
-    if (!absent) check_scorer(scorer, num_features(parts_.num_classes) + exit, exit);
-  }
-  if (parts_.combiner) {
-    expect(parts_.combiner->num_exits() == exits &&
-               parts_.combiner->num_classes() == parts_.num_classes,
-           cat("combiner: made for ", parts_.combiner->num_exits(), " exits and ",
-               parts_.combiner->num_classes(), " classes, the policy has ", exits, " and ",
-               parts_.num_classes));
-  }
-}
-
-bool ExitPolicy::disabled(std::size_t exit) const noexcept {
-  return parts_.thresholds[exit] == std::numeric_limits<double>::infinity();
+ExitPolicy::ExitPolicy(Parts parts)
+    : num_classes_(parts.num_classes),
+      combiner_(std::move(parts.combiner)),
+      rule_(make_rule(std::move(parts))) {
+  if (!combiner_) return;
+  expect_schedule(
+      combiner_->num_exits() == num_exits() && combiner_->num_classes() == num_classes_,
+      cat("combiner: made for ", combiner_->num_exits(), " exits and ", combiner_->num_classes(),
+          " classes, the policy has ", num_exits(), " and ", num_classes_));
 }
 
 const std::string& ExitPolicy::digest() const {
-  std::call_once(digest_->once, [this] { digest_->text = compute_digest(parts_); });
+  std::call_once(digest_->once, [this] { digest_->text = compute_digest(*this); });
   return digest_->text;
 }
 
 ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
-  Parts parts = parts_;
-  parts.thresholds = std::move(thresholds);
-  ExitPolicy policy(std::move(parts));
-  policy.digest_ = digest_;
+  ExitPolicy policy = *this;
+  policy.rule_ = rule_.with_thresholds(std::move(thresholds));
   return policy;
 }
 
 void ExitPolicy::check_network(std::size_t num_exits, std::size_t num_classes) const {
-  if (parts_.num_exits == num_exits && parts_.num_classes == num_classes) return;
+  if (this->num_exits() == num_exits && num_classes_ == num_classes) return;
   throw Error(ErrorCode::kInput,
-              cat("policy: one for ", parts_.num_exits, " exits and ", parts_.num_classes,
+              cat("policy: one for ", this->num_exits(), " exits and ", num_classes_,
                   " classes came, one for ", num_exits, " and ", num_classes, " expected"));
 }
 

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
 
@@ -41,21 +40,11 @@ LinearScorer linearise(const Scorer& scorer, const std::vector<double>& inputs) 
   return out;
 }
 
-std::string input_name(std::size_t input, std::span<const std::string> class_names) {
-  constexpr std::array<const char*, 4> kConfidence = {"maximum", "certainty", "vote", "margin"};
-  if (input < class_names.size()) return cat("p(", class_names[input], ")");
-  const std::size_t rest = input - class_names.size();
-  if (rest < kConfidence.size()) return kConfidence[rest];
-  return cat("score of exit ", rest - kConfidence.size());
-}
-
 }  // namespace
 
-ExitExplanation explain_score(const Scorer& scorer, std::span<const float> features,
-                              std::span<const float> scores,
-                              std::span<const std::string> class_names, std::size_t most) {
-  std::vector<double> inputs(features.begin(), features.end());
-  inputs.insert(inputs.end(), scores.begin(), scores.end());
+ExitExplanation explain_score(const Scorer& scorer, const std::vector<double>& inputs,
+                              const std::function<std::string(std::size_t)>& name,
+                              std::size_t most) {
   const LinearScorer linear = linearise(scorer, inputs);
   std::vector<std::pair<double, std::size_t>> parts;
   for (std::size_t i = 0; i < inputs.size(); ++i)
@@ -68,7 +57,7 @@ ExitExplanation explain_score(const Scorer& scorer, std::span<const float> featu
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto& [value, input] = parts[i];
     if (i < most) {
-      out.contributions.push_back({input_name(input, class_names), value});
+      out.contributions.push_back({name(input), value});
     } else {
       out.others += value;
     }
@@ -81,8 +70,15 @@ ExitExplanation explain_exit(const ExitPolicy& policy, std::size_t exit, const E
                              std::span<const std::string> class_names) {
   ExitExplanation out;
   if (exit + 1 < policy.num_exits() && !policy.disabled(exit)) {
-    out = explain_score(policy.scorers()[exit], state.features(), state.scores(exit).first(exit),
-                        class_names, kListedContributions);
+    const std::span<const float> features = state.features();
+    const std::span<const float> scores = state.scores(exit).first(exit);
+    std::vector<double> inputs(features.begin(), features.end());
+    inputs.insert(inputs.end(), scores.begin(), scores.end());
+    const auto name = [&](std::size_t input) {
+      return input < features.size() ? state.readout().feature_name(input, class_names)
+                                     : cat("score of exit ", input - features.size());
+    };
+    out = explain_score(policy.rule().scorers()[exit], inputs, name, kListedContributions);
   }
   out.exit = exit;
   out.label = state.label();

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "eenet/result.h"
 
@@ -12,19 +14,18 @@
 namespace eenet {
 
 /// Takes a score apart.
-/// @param features p (C), max, 1 + sum p ln p / ln C, vote, margin; as ExitState::features().
-/// @param scores Of the exits before this one.
-/// @param class_names C names.
+/// @param inputs Features, and the scores of the exits before.
+/// @param name What an input is called.
 /// @param most Contributions to list.
 /// @return With contributions, others and bias.
-ExitExplanation explain_score(const Scorer& scorer, std::span<const float> features,
-                              std::span<const float> scores,
-                              std::span<const std::string> class_names, std::size_t most);
+ExitExplanation explain_score(const Scorer& scorer, const std::vector<double>& inputs,
+                              const std::function<std::string(std::size_t)>& name,
+                              std::size_t most);
 
 /// Takes the decision of an exit apart.
 /// @param state After the step of this exit, and under this policy.
 /// @param step What the step returned.
-/// @param class_names C names.
+/// @param class_names The network's.
 /// @return All but the time.
 ExitExplanation explain_exit(const ExitPolicy& policy, std::size_t exit, const ExitState& state,
                              const ExitState::Step& step, std::span<const std::string> class_names);

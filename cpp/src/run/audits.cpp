@@ -26,7 +26,7 @@ bool Audits::step(std::size_t sample, std::size_t exit, std::span<const float> l
     return false;
   }
   if (exit + 1 < result.num_exits) return true;
-  result.audit_labels[sample] = static_cast<std::int64_t>(state.label());
+  state.readout().put_audit(sample, result);
   return false;
 }
 

@@ -106,11 +106,9 @@ BatchResult make_result(const Manifest& manifest, std::size_t samples, std::size
 
 void put_answer(const ExitState& state, std::size_t sample, std::size_t exit, StopReason reason,
                 BatchResult& result) {
-  result.labels[sample] = static_cast<std::int64_t>(state.label());
+  state.readout().put_answer(sample, result);
   result.exits[sample] = static_cast<std::int64_t>(exit);
   result.stopped_by[sample] = reason;
-  std::ranges::copy(state.probabilities(),
-                    result.probabilities.data() + sample * result.num_classes);
   if (result.scores.empty()) return;
   std::ranges::copy(state.scores(exit), result.scores.data() + sample * result.num_exits);
 }

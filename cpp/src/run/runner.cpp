@@ -6,6 +6,7 @@
 
 #include "eenet/error.h"
 
+#include "decision/readout/task.h"
 #include "decision/score_parts.h"
 #include "engine/blackboard.h"
 #include "run/batch_answers.h"
@@ -100,8 +101,8 @@ void Runner::begin(std::size_t samples, const RunOptions& options) {
   std::iota(in_flight_.begin(), in_flight_.end(), std::size_t{0});
   staying_.reserve(samples);
   audits_.begin(samples, options.audits);
-  if (samples > states_.size()) {
-    states_.resize(samples, ExitState(manifest.num_exits(), manifest.num_classes()));
+  while (states_.size() < samples) {
+    states_.emplace_back(manifest.num_exits(), make_readout(manifest));
   }
   for (const std::size_t sample : in_flight_) states_[sample].begin(options.policy);
 }

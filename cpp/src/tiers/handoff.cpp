@@ -222,9 +222,9 @@ Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const Exit
   if (policy == nullptr) return out;
   out.policy = policy->digest();
   out.thresholds.assign(policy->thresholds().begin(), policy->thresholds().end());
-  const std::span<const std::size_t> labels = state.labels(next_exit - 1);
-  std::ranges::transform(labels, out.labels.begin(),
-                         [](std::size_t label) { return static_cast<std::uint32_t>(label); });
+  for (std::size_t k = 0; k < next_exit; ++k) {
+    out.labels[k] = static_cast<std::uint32_t>(state.readout().label(k));
+  }
   std::ranges::copy(state.scores(next_exit - 1), out.scores.begin());
   return out;
 }

@@ -17,6 +17,7 @@
 namespace eenet {
 namespace {
 
+using test::class_state;
 using test::expect_error;
 
 constexpr std::size_t kSamples = 50;
@@ -58,7 +59,7 @@ TEST(Replay, StopsWhereTheStateAccepts) {
   std::vector<float> every(kSamples * kExits);
   replay(view_of(logits), &policy, exits.data(), labels.data(), q.data());
   scores(view_of(logits), policy, every.data());
-  ExitState state(kExits, kClasses);
+  ExitState state = class_state(kExits, kClasses);
   std::vector<std::size_t> taken(kExits);
   for (std::size_t n = 0; n < kSamples; ++n) {
     state.begin(&policy);
@@ -114,7 +115,7 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
   parts.combiner = std::make_shared<const Combiner>(combiner);
   parts.thresholds.assign(kExits, std::numeric_limits<double>::infinity());
   const ExitPolicy policy(parts);
-  ExitState state(kExits, kClasses);
+  ExitState state = class_state(kExits, kClasses);
   for (std::size_t n = 0; n < kSamples; ++n) {
     state.begin(&policy);
     for (std::size_t k = 0; k < kExits; ++k) {
@@ -193,7 +194,7 @@ TEST(ReplayStream, TheControllerSeesEverySample) {
   const Stream stream = run_stream(logits, 1);
   const BudgetTable table = table_of_maxima();
   Controller controller(table, {2, kSamples, std::nullopt, 1});
-  ExitState state(kExits, kClasses);
+  ExitState state = class_state(kExits, kClasses);
   std::vector<std::size_t> used(3);
   for (std::size_t n = 0; n < kSamples; ++n) {
     const std::size_t chosen = controller.choose();

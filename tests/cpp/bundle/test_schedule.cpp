@@ -93,21 +93,21 @@ TEST(Schedules, ReadsEverything) {
   EXPECT_EQ(first.calibration_shares, (std::vector<double>{0.6, 0.3, 0.1}));
   EXPECT_TRUE(first.exit_policy->disabled(1));
   EXPECT_EQ(first.exit_policy->combiner(), nullptr);
-  EXPECT_FALSE(first.exit_policy->clamp());
+  EXPECT_FALSE(first.exit_policy->rule().clamp());
   const ExitPolicy& second = *file.schedules[1]->exit_policy;
-  EXPECT_TRUE(second.clamp());
+  EXPECT_TRUE(second.rule().clamp());
   EXPECT_EQ(second.thresholds()[1], 0.75);
   ASSERT_NE(second.combiner(), nullptr);
   EXPECT_EQ(second.combiner()->weight(1)[0], 0.5F);
   EXPECT_EQ(second.combiner()->bias(2)[0], 0.5F);
-  ASSERT_EQ(second.scorers().size(), 2U);
-  EXPECT_EQ(second.scorers()[0].weight, (std::vector<float>{1, 2, 3, 4, 5, 6}));
-  EXPECT_FALSE(second.scorers()[0].hidden());
-  EXPECT_EQ(second.scorers()[1].bias, (std::vector<float>{8, 9}));
-  EXPECT_EQ(second.scorers()[1].out_weight, (std::vector<float>{10, 11}));
-  EXPECT_EQ(second.scorers()[1].out_bias, 12);
+  ASSERT_EQ(second.rule().scorers().size(), 2U);
+  EXPECT_EQ(second.rule().scorers()[0].weight, (std::vector<float>{1, 2, 3, 4, 5, 6}));
+  EXPECT_FALSE(second.rule().scorers()[0].hidden());
+  EXPECT_EQ(second.rule().scorers()[1].bias, (std::vector<float>{8, 9}));
+  EXPECT_EQ(second.rule().scorers()[1].out_weight, (std::vector<float>{10, 11}));
+  EXPECT_EQ(second.rule().scorers()[1].out_bias, 12);
   // One prefix, one copy.
-  EXPECT_EQ(&first.exit_policy->scorers(), &second.scorers());
+  EXPECT_EQ(&first.exit_policy->rule().scorers(), &second.rule().scorers());
 }
 
 TEST(Schedules, ReadsMarksOfTheSamplesThatTheyWereFittedOn) {

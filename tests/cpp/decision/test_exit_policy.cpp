@@ -38,8 +38,8 @@ void expect_refused(const ExitPolicy::Parts& parts, const std::vector<std::strin
 TEST(ExitPolicy, AcceptsLinearAndHiddenScorers) {
   const Scorer hidden{std::vector<float>(4 * 7), std::vector<float>(4), std::vector<float>(4), 0};
   const ExitPolicy policy(parts_of({linear(6), hidden}));
-  EXPECT_FALSE(policy.scorers()[0].hidden());
-  EXPECT_TRUE(policy.scorers()[1].hidden());
+  EXPECT_FALSE(policy.rule().scorers()[0].hidden());
+  EXPECT_TRUE(policy.rule().scorers()[1].hidden());
   EXPECT_EQ(policy.combiner(), nullptr);
 }
 

@@ -13,6 +13,7 @@
 namespace eenet {
 namespace {
 
+using test::class_state;
 using test::edit;
 using test::expect_error;
 using test::maximum_policy;
@@ -28,7 +29,7 @@ float ln(double value) {
 
 TEST(Features, TwoClassesByHand) {
   const ExitPolicy policy(maximum_policy(2, 2, {kInf, 0}));
-  ExitState state(2, 2);
+  ExitState state = class_state(2, 2);
   state.begin(&policy);
   state.step(0, std::vector<float>{ln(3), 0});
   const auto f = state.features();
@@ -44,7 +45,7 @@ TEST(Features, TwoClassesByHand) {
 
 TEST(Features, UniformHasNoCertaintyNoMarginAndTheLowestLabel) {
   const ExitPolicy policy(maximum_policy(1, 4, {0}));
-  ExitState state(1, 4);
+  ExitState state = class_state(1, 4);
   state.begin(&policy);
   state.step(0, std::vector<float>{-2, -2, -2, -2});
   const auto f = state.features();
@@ -56,7 +57,7 @@ TEST(Features, UniformHasNoCertaintyNoMarginAndTheLowestLabel) {
 
 TEST(Features, TiesGoToTheLowestClassWhereverTheyAre) {
   const ExitPolicy policy(maximum_policy(1, 4, {0}));
-  ExitState state(1, 4);
+  ExitState state = class_state(1, 4);
   const std::vector<std::pair<std::vector<float>, std::size_t>> cases = {{{1, 3, 3, 2}, 1},
                                                                          {{3, 1, 2, 3}, 0},
                                                                          {{0, 1, 2, 2}, 2},
@@ -68,15 +69,15 @@ TEST(Features, TiesGoToTheLowestClassWhereverTheyAre) {
     EXPECT_EQ(state.label(), label);
     float second = 0;
     for (std::size_t c = 0; c < 4; ++c) {
-      if (c != label) second = std::max(second, state.probabilities()[c]);
+      if (c != label) second = std::max(second, state.features()[c]);
     }
-    EXPECT_EQ(state.features()[7], state.probabilities()[label] - second);
+    EXPECT_EQ(state.features()[7], state.features()[label] - second);
   }
 }
 
 TEST(Features, ZeroProbabilityAddsNothingToTheEntropy) {
   const ExitPolicy policy(maximum_policy(1, 3, {0}));
-  ExitState state(1, 3);
+  ExitState state = class_state(1, 3);
   state.begin(&policy);
   state.step(0, std::vector<float>{-1000, 1000, 0});
   const auto f = state.features();
@@ -89,18 +90,18 @@ TEST(Features, ZeroProbabilityAddsNothingToTheEntropy) {
 TEST(Features, SurvivesTheLargestFiniteLogits) {
   const float most = std::numeric_limits<float>::max();
   const ExitPolicy policy(maximum_policy(1, 3, {0}));
-  ExitState state(1, 3);
+  ExitState state = class_state(1, 3);
   state.begin(&policy);
   state.step(0, std::vector<float>{most, -most, 0});
   EXPECT_EQ(state.label(), 0U);
-  EXPECT_EQ(state.probabilities()[0], 1);
+  EXPECT_EQ(state.features()[0], 1);
   EXPECT_EQ(state.features()[4], 1);
 }
 
 TEST(Features, ThousandClassesByHand) {
   constexpr std::size_t kClasses = 1000;
   const ExitPolicy policy(maximum_policy(1, kClasses, {0}));
-  ExitState state(1, kClasses);
+  ExitState state = class_state(1, kClasses);
   std::vector<float> logits(kClasses);
   logits[7] = ln(999);  // As likely as all others together.
   state.begin(&policy);
@@ -119,7 +120,7 @@ TEST(Features, VoteIsTheShareOfTheMostCommonAnswerSoFar) {
   const auto votes = [](const std::vector<std::size_t>& labels) {
     const ExitPolicy policy(
         maximum_policy(labels.size(), 3, std::vector<double>(labels.size(), kInf)));
-    ExitState state(labels.size(), 3);
+    ExitState state = class_state(labels.size(), 3);
     std::vector<float> out;
     state.begin(&policy);
     for (std::size_t k = 0; k < labels.size(); ++k) {
@@ -139,7 +140,7 @@ TEST(Features, VoteIsTheShareOfTheMostCommonAnswerSoFar) {
 
 TEST(Features, OneSampleLeavesNothingToTheNext) {
   const ExitPolicy policy(maximum_policy(2, 3, {kInf, 0}));
-  ExitState state(2, 3);
+  ExitState state = class_state(2, 3);
   for (int sample = 0; sample < 2; ++sample) {
     state.begin(&policy);
     state.step(0, std::vector<float>{0, 0, 1});
@@ -153,14 +154,14 @@ TEST(Combine, AddsLogProbabilitiesAndBias) {
   parts.combiner = std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 0.5F, 1},
                                                     std::vector<float>{0, 0, 0.1F, -0.1F});
   const ExitPolicy policy(parts);
-  ExitState state(2, 2);
+  ExitState state = class_state(2, 2);
   state.begin(&policy);
   state.step(0, std::vector<float>{0, ln(4)});
-  EXPECT_NEAR(state.probabilities()[1], 0.8, kNear);
+  EXPECT_NEAR(state.features()[1], 0.8, kNear);
   state.step(1, std::vector<float>{ln(3), 0});
   // z_0 - z_1 = 0.5 ln(0.2 / 0.8) + ln(0.75 / 0.25) + 0.2
-  EXPECT_NEAR(state.probabilities()[0], 0.6469056392204382, kNear);
-  EXPECT_NEAR(state.probabilities()[1], 1 - 0.6469056392204382, kNear);
+  EXPECT_NEAR(state.features()[0], 0.6469056392204382, kNear);
+  EXPECT_NEAR(state.features()[1], 1 - 0.6469056392204382, kNear);
   EXPECT_EQ(state.label(), 0U);
 }
 
@@ -169,13 +170,13 @@ TEST(Combine, CanOverrideTheLastExit) {
   parts.combiner =
       std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 2, 1}, std::vector<float>(4));
   const ExitPolicy policy(parts);
-  ExitState state(2, 2);
+  ExitState state = class_state(2, 2);
   state.begin(&policy);
   state.step(0, std::vector<float>{0, ln(4)});
   const auto last = state.step(1, std::vector<float>{ln(3), 0});
   // 2 ln(0.8 / 0.2) against ln 3: class 1 keeps 16 : 3.
   EXPECT_EQ(state.label(), 1U);
-  EXPECT_NEAR(state.probabilities()[1], 16.0 / 19, kNear);
+  EXPECT_NEAR(state.features()[1], 16.0 / 19, kNear);
   EXPECT_TRUE(last.accept);
   // The vote is over combined answers.
   EXPECT_EQ(state.features()[4], 1);
@@ -186,10 +187,10 @@ TEST(Combine, WeightAloneIsATemperature) {
   parts.combiner =
       std::make_shared<const Combiner>(1, 2, std::vector<float>{0.5F}, std::vector<float>(2));
   const ExitPolicy policy(parts);
-  ExitState state(1, 2);
+  ExitState state = class_state(1, 2);
   state.begin(&policy);
   state.step(0, std::vector<float>{ln(9), 0});
-  EXPECT_NEAR(state.probabilities()[0], 0.75, kNear);
+  EXPECT_NEAR(state.features()[0], 0.75, kNear);
 }
 
 TEST(Score, LinearAgainstItsThreshold) {
@@ -199,7 +200,7 @@ TEST(Score, LinearAgainstItsThreshold) {
   const auto accepts = [&](double threshold) {
     parts.thresholds[0] = threshold;
     const ExitPolicy policy(parts);
-    ExitState state(2, 2);
+    ExitState state = class_state(2, 2);
     state.begin(&policy);
     const ExitState::Step step = state.step(0, logits);
     EXPECT_NEAR(step.score, 0.5, kNear);
@@ -223,7 +224,7 @@ TEST(Score, UsesEveryFeatureAndEarlierScores) {
     edit(parts, 1).weight.assign(7, 0);
     edit(parts, 1).weight[i] = 1;
     const ExitPolicy policy(parts);
-    ExitState state(3, 2);
+    ExitState state = class_state(3, 2);
     state.begin(&policy);
     state.step(0, std::vector<float>{ln(4), 0});
     EXPECT_NEAR(state.step(1, std::vector<float>{0, ln(3)}).score, expected[i], kNear)
@@ -241,7 +242,7 @@ TEST(Score, HiddenLayerByHand) {
   scorer.out_weight = {2, 3};
   scorer.out_bias = 0.1F;
   const ExitPolicy policy(parts);
-  ExitState state(2, 2);
+  ExitState state = class_state(2, 2);
   state.begin(&policy);
   EXPECT_NEAR(state.step(0, std::vector<float>{ln(3), 0}).score, 2 * 0.25 + 0.1, kNear);
 }
@@ -254,7 +255,7 @@ TEST(Score, ClampAppliesToWhatLaterExitsSee) {
     edit(parts, 1).bias = {-1};
     parts.clamp = clamp;
     const ExitPolicy policy(parts);
-    ExitState state(3, 2);
+    ExitState state = class_state(3, 2);
     state.begin(&policy);
     EXPECT_EQ(state.step(0, std::vector<float>{0, 1}).score, clamp ? 1.0F : 1.75F);
     // 0.5 q_0 - 1 is -0.5 after a clamped q_0, and clamped to 0 itself.
@@ -268,7 +269,7 @@ TEST(Score, DisabledExitEmitsZeroAndNeverAccepts) {
   edit(parts, 1).weight[6] = 1;
   edit(parts, 1).bias = {0.25F};
   const ExitPolicy policy(parts);
-  ExitState state(3, 2);
+  ExitState state = class_state(3, 2);
   state.begin(&policy);
   const ExitState::Step first = state.step(0, std::vector<float>{9, 0});
   EXPECT_EQ(first.score, 0);
@@ -281,7 +282,7 @@ TEST(Score, DisabledExitEmitsZeroAndNeverAccepts) {
 TEST(Score, LastExitAcceptsWhateverItsThreshold) {
   for (const double threshold : {-kInf, 0.0, 5.0, kInf}) {
     const ExitPolicy policy(maximum_policy(1, 2, {threshold}));
-    ExitState state(1, 2);
+    ExitState state = class_state(1, 2);
     state.begin(&policy);
     const ExitState::Step step = state.step(0, std::vector<float>{0, 1});
     EXPECT_TRUE(step.accept);
@@ -297,7 +298,7 @@ TEST(Score, NanNeverAccepts) {
     edit(parts, 0).weight = {-huge, -huge, -huge, 0, -huge, 0};
     parts.clamp = clamp;
     const ExitPolicy policy(parts);
-    ExitState state(4, 2);
+    ExitState state = class_state(4, 2);
     state.begin(&policy);
     const ExitState::Step first = state.step(0, std::vector<float>{0, 1});
     const ExitState::Step second = state.step(1, std::vector<float>{0, 1});
@@ -322,7 +323,7 @@ TEST(Score, NanPassesTheHiddenLayer) {
   edit(parts, 0).weight = {-huge, -huge, -huge, 0, -huge, 0};
   edit(parts, 1).out_weight = {1};  // One unit, 0 * q_0 among its inputs.
   const ExitPolicy policy(parts);
-  ExitState state(3, 2);
+  ExitState state = class_state(3, 2);
   state.begin(&policy);
   EXPECT_FALSE(state.step(0, std::vector<float>{0, 1}).accept);
   const ExitState::Step step = state.step(1, std::vector<float>{0, 1});
@@ -332,7 +333,7 @@ TEST(Score, NanPassesTheHiddenLayer) {
 
 TEST(Step, RefusesLogitsThatAreNotFinite) {
   const ExitPolicy policy(maximum_policy(2, 3, {kInf, 0}));
-  ExitState state(2, 3);
+  ExitState state = class_state(2, 3);
   const float inf = std::numeric_limits<float>::infinity();
   for (const float bad : {kNan, -kNan, inf, -inf}) {
     for (std::size_t c = 0; c < 3; ++c) {
@@ -346,17 +347,17 @@ TEST(Step, RefusesLogitsThatAreNotFinite) {
 }
 
 TEST(FullDepth, LastExitAnswersAlone) {
-  ExitState state(3, 2);
+  ExitState state = class_state(3, 2);
   state.begin(nullptr);
   const ExitState::Step step = state.step(2, std::vector<float>{ln(3), 0});
   EXPECT_TRUE(step.accept);
   EXPECT_EQ(state.label(), 0U);
-  EXPECT_NEAR(state.probabilities()[0], 0.75, kNear);
+  EXPECT_NEAR(state.features()[0], 0.75, kNear);
 }
 
 TEST(Score, StaysKnownForEveryExitPassed) {
   const ExitPolicy policy(maximum_policy(3, 2, {2, kInf, 0}));
-  ExitState state(3, 2);
+  ExitState state = class_state(3, 2);
   state.begin(&policy);
   for (std::size_t k = 0; k < 3; ++k) state.step(k, std::vector<float>{ln(3), 0});
   EXPECT_EQ(state.scores(0).size(), 1U);

@@ -5,6 +5,7 @@
 
 #include "eenet/result.h"
 
+#include "decision/readout/classification.h"
 #include "decision/score_parts.h"
 
 namespace eenet {
@@ -12,14 +13,17 @@ namespace {
 
 const std::vector<std::string> kClasses = {"cat", "dog"};
 // p(cat), p(dog), maximum, certainty, vote, margin; then the score of exit 0.
-const std::vector<float> kFeatures = {0.25F, 0.75F, 0.75F, 0.5F, 1.0F, 0.5F};
-const std::vector<float> kScores = {0.5F};
+const std::vector<double> kInputs = {0.25, 0.75, 0.75, 0.5, 1, 0.5, 0.5};
+
+std::string name(std::size_t input) {
+  return input < 6 ? Classification(2, 2).feature_name(input, kClasses) : "score of exit 0";
+}
 
 TEST(Explanation, TakesALinearScoreApart) {
   Scorer scorer;
   scorer.weight = {4, -2, 1, 0, 0.5F, 0, -6};
   scorer.bias = {0.125F};
-  const ExitExplanation found = explain_score(scorer, kFeatures, kScores, kClasses, 3);
+  const ExitExplanation found = explain_score(scorer, kInputs, name, 3);
   ASSERT_EQ(found.contributions.size(), 3U);
   EXPECT_EQ(found.contributions[0].name, "score of exit 0");
   EXPECT_EQ(found.contributions[0].value, -3);
@@ -36,7 +40,7 @@ TEST(Explanation, NamesTheConfidenceMeasures) {
   scorer.weight = {0, 0, 8, 4, 1, 1, 0};
   scorer.bias = {0};
   std::vector<std::string> names;
-  for (const auto& each : explain_score(scorer, kFeatures, kScores, kClasses, 4).contributions) {
+  for (const auto& each : explain_score(scorer, kInputs, name, 4).contributions) {
     names.push_back(each.name);
   }
   EXPECT_EQ(names, (std::vector<std::string>{"maximum", "certainty", "vote", "margin"}));
@@ -49,7 +53,7 @@ TEST(Explanation, OfAHiddenLayerLeavesOutUnitsThatAreOff) {
   scorer.bias = {1, -2};
   scorer.out_weight = {2, 100};
   scorer.out_bias = 0.5F;
-  const ExitExplanation found = explain_score(scorer, kFeatures, kScores, kClasses, 1);
+  const ExitExplanation found = explain_score(scorer, kInputs, name, 1);
   EXPECT_EQ(found.contributions[0].name, "p(cat)");
   EXPECT_EQ(found.contributions[0].value, 0.5);
   EXPECT_EQ(found.others, 0);

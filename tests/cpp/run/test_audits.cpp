@@ -5,6 +5,7 @@
 
 #include "run/audit_lottery.h"
 #include "run/audits.h"
+#include "support.h"
 
 namespace eenet {
 namespace {
@@ -39,7 +40,7 @@ TEST(Audits, WhoLeavesAtTheLastExitHasNothingToBeComparedWith) {
 }
 
 TEST(Audits, TheLastExitAnswers) {
-  ExitState state(kExits, kLogits.size());
+  ExitState state = test::class_state(kExits, kLogits.size());
   state.begin(nullptr);
   BatchResult result = result_of(2);
   EXPECT_TRUE(Audits::step(1, 1, kLogits, state, result));
@@ -49,7 +50,7 @@ TEST(Audits, TheLastExitAnswers) {
 }
 
 TEST(Audits, LogitsThatAreNotFiniteEndThem) {
-  ExitState state(kExits, kLogits.size());
+  ExitState state = test::class_state(kExits, kLogits.size());
   state.begin(nullptr);
   BatchResult result = result_of(1);
   const std::vector<float> bad = {0, std::numeric_limits<float>::infinity(), 0};

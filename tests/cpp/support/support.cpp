@@ -3,6 +3,7 @@
 #include "eenet/manifest.h"
 
 #include "bundle/manifest_text.h"
+#include "decision/readout/classification.h"
 #include "util/sha256.h"
 
 namespace eenet::test {
@@ -66,6 +67,10 @@ Profile profile(std::vector<double> costs, const std::string& unit) {
   out.unit = unit;
   out.costs = std::move(costs);
   return out;
+}
+
+ExitState class_state(std::size_t exits, std::size_t classes) {
+  return {exits, std::make_unique<Classification>(exits, classes)};
 }
 
 ExitPolicy::Parts zero_policy(std::size_t exits, std::size_t classes,

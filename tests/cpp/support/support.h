@@ -21,6 +21,7 @@
 #include "eenet/schedule.h"
 
 #include "decision/exit_policy.h"
+#include "decision/exit_state.h"
 
 namespace eenet::test {
 
@@ -131,6 +132,9 @@ ExitPolicy::Parts zero_policy(std::size_t exits, std::size_t classes,
 /// As zero_policy, with every scorer 1 * max.
 ExitPolicy::Parts maximum_policy(std::size_t exits, std::size_t classes,
                                  std::vector<double> thresholds);
+
+/// Decisions of a network that tells classes apart.
+ExitState class_state(std::size_t exits, std::size_t classes);
 
 /// A scorer of such parts, to change it.
 Scorer& edit(ExitPolicy::Parts& parts, std::size_t exit);

@@ -1,0 +1,130 @@
+#include "decision/readout/classification.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "eenet/error.h"
+#include "eenet/result.h"
+
+#include "decision/exit_policy.h"
+#include "util/finite.h"
+#include "util/text.h"
+
+namespace eenet {
+
+Classification::Classification(std::size_t num_exits, std::size_t num_classes)
+    : num_classes_(num_classes),
+      log_classes_(std::log(static_cast<double>(num_classes))),
+      logits_(num_exits * num_classes),
+      combined_(num_classes),
+      labels_(num_exits) {}
+
+std::size_t Classification::num_features(std::size_t /*exit*/) const noexcept {
+  return eenet::num_features(num_classes_);
+}
+
+void Classification::read(std::size_t exit, ExitOutput output, std::span<float> features) {
+  if (!all_finite(output)) {
+    throw Error(ErrorCode::kNonFinite,
+                cat("exit ", exit, ": NaN or infinite logits came, finite ones expected"));
+  }
+  combine(exit, output);
+  labels_[exit] = softmax(features);
+  last_ = exit;
+  probabilities_ = features.first(num_classes_);
+  if (policy_ != nullptr) features[num_classes_ + 2] = vote(exit);
+}
+
+void Classification::restore(std::size_t exit, ExitOutput output, std::size_t label) {
+  keep(exit, output);
+  labels_[exit] = label;
+  vote(exit);
+}
+
+void Classification::put_answer(std::size_t sample, BatchResult& result) const {
+  result.labels[sample] = static_cast<std::int64_t>(labels_[last_]);
+  std::ranges::copy(probabilities_, result.probabilities.data() + sample * num_classes_);
+}
+
+void Classification::put_audit(std::size_t sample, BatchResult& result) const {
+  result.audit_labels[sample] = static_cast<std::int64_t>(labels_[last_]);
+}
+
+std::string Classification::feature_name(std::size_t feature,
+                                         std::span<const std::string> class_names) const {
+  constexpr std::array<const char*, 4> kConfidence = {"maximum", "certainty", "vote", "margin"};
+  if (feature < num_classes_) return cat("p(", class_names[feature], ")");
+  return kConfidence[feature - num_classes_];
+}
+
+void Classification::keep(std::size_t exit, ExitOutput logits) {
+  std::ranges::copy(logits, logits_.begin() + static_cast<std::ptrdiff_t>(exit * num_classes_));
+}
+
+void Classification::combine(std::size_t exit, ExitOutput logits) {
+  const Combiner* combiner = policy_ == nullptr ? nullptr : policy_->combiner();
+  if (combiner == nullptr) {
+    std::ranges::copy(logits, combined_.begin());
+    return;
+  }
+  keep(exit, logits);
+  std::ranges::copy(combiner->bias(exit), combined_.begin());
+  const std::span<const float> weight = combiner->weight(exit);
+  for (std::size_t j = 0; j < weight.size(); ++j) {
+    if (weight[j] == 0) continue;
+    // Raw logits in place of their log softmax: the difference is a constant per exit, which
+    // neither the softmax nor the argmax of the sum can see. It saves an exponential per class.
+    const auto w = static_cast<double>(weight[j]);
+    const float* from = logits_.data() + j * num_classes_;
+    for (std::size_t c = 0; c < num_classes_; ++c) {
+      combined_[c] += w * static_cast<double>(from[c]);
+    }
+  }
+}
+
+/// @return The class with the largest probability.
+std::size_t Classification::softmax(std::span<float> features) const {
+  std::size_t first = combined_[1] > combined_[0] ? 1 : 0;
+  std::size_t second = 1 - first;
+  for (std::size_t c = 2; c < num_classes_; ++c) {
+    if (combined_[c] > combined_[second]) {
+      second = c;
+      if (combined_[c] > combined_[first]) std::swap(first, second);
+    }
+  }
+  // In the same pass, sum e and sum e*d give the entropy without a logarithm per class:
+  // sum p ln p = (sum e d) / (sum e) - ln sum e, where p = e / sum e.
+  const double top = combined_[first];
+  double sum = 0;
+  double weighted = 0;
+  for (std::size_t c = 0; c < num_classes_; ++c) {
+    const double below = combined_[c] - top;
+    const float exponential = std::exp(static_cast<float>(below));
+    features[c] = exponential;
+    sum += static_cast<double>(exponential);
+    weighted += static_cast<double>(exponential) * below;
+  }
+  const double scale = 1 / sum;
+  for (std::size_t c = 0; c < num_classes_; ++c) {
+    features[c] = static_cast<float>(static_cast<double>(features[c]) * scale);
+  }
+  const std::span<float> confidence = features.subspan(num_classes_);
+  confidence[0] = features[first];
+  confidence[1] = static_cast<float>(1 + (weighted * scale - std::log(sum)) / log_classes_);
+  confidence[3] = features[first] - features[second];
+  return first;
+}
+
+float Classification::vote(std::size_t exit) {
+  const auto answers = labels_.begin() + static_cast<std::ptrdiff_t>(exit) + 1;
+  const auto agreeing =
+      static_cast<std::size_t>(std::count(labels_.begin(), answers, labels_[exit]));
+  // Only the answer just given can have overtaken the largest vote so far.
+  largest_vote_ = exit == 0 ? agreeing : std::max(largest_vote_, agreeing);
+  return static_cast<float>(static_cast<double>(largest_vote_) / static_cast<double>(exit + 1));
+}
+
+}  // namespace eenet

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "decision/readout.h"
+
+namespace eenet {
+
+/// Feature spec 1: an exit puts out C logits and answers with a class. Features: p (C), max,
+/// 1 + sum p ln p / ln C, vote, margin.
+class Classification final : public Readout {
+ public:
+  Classification(std::size_t num_exits, std::size_t num_classes);
+
+  std::size_t num_features(std::size_t exit) const noexcept override;
+  void begin(const ExitPolicy* policy) noexcept override { policy_ = policy; }
+  void read(std::size_t exit, ExitOutput output, std::span<float> features) override;
+  void restore(std::size_t exit, ExitOutput output, std::size_t label) override;
+  std::size_t label(std::size_t exit) const noexcept override { return labels_[exit]; }
+  void put_answer(std::size_t sample, BatchResult& result) const override;
+  void put_audit(std::size_t sample, BatchResult& result) const override;
+  std::string feature_name(std::size_t feature,
+                           std::span<const std::string> class_names) const override;
+
+ private:
+  void keep(std::size_t exit, ExitOutput logits);
+  void combine(std::size_t exit, ExitOutput logits);
+  std::size_t softmax(std::span<float> features) const;
+  float vote(std::size_t exit);
+
+  std::size_t num_classes_;
+  double log_classes_;
+  const ExitPolicy* policy_ = nullptr;
+  std::vector<float> logits_;             // (K, C): what later exits combine.
+  std::vector<double> combined_;          // (C): z_k up to a constant, which softmax ignores.
+  std::vector<std::size_t> labels_;       // Answers of exits 0 .. k.
+  std::size_t last_ = 0;                  // The exit of the last read().
+  std::span<const float> probabilities_;  // Of the last read(), in its features.
+  std::size_t largest_vote_ = 0;          // Of exits 0 .. k-1.
+};
+
+}  // namespace eenet

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "eenet/manifest.h"
+
+#include "decision/readout.h"
+
+namespace eenet {
+
+/// A kind of question that networks answer, as the manifest names it: where its readout comes from.
+struct Task {
+  std::string_view name;
+  std::unique_ptr<Readout> (*make_readout)(const Manifest& manifest);
+  /// Whether a tensor is what an exit of such a network puts out.
+  bool (*is_output)(const Manifest& manifest, const TensorSpec& tensor);
+  /// What is, in words.
+  std::string (*expected_output)(const Manifest& manifest);
+};
+
+std::span<const Task> tasks();
+
+/// @return Null if there is none of the name.
+const Task* find_task(std::string_view name);
+
+/// Of the task of a manifest that was checked.
+std::unique_ptr<Readout> make_readout(const Manifest& manifest);
+
+}  // namespace eenet
