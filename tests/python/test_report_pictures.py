@@ -48,8 +48,8 @@ def test_trade_off(inputs: Inputs) -> None:
 
 
 def test_images_and_frames(inputs: Inputs, tiny: TrainedBundle) -> None:
-    ours, labels = inputs.outcome, inputs.report.labels
-    groups = sample_groups(ours, ours, labels)
+    ours = inputs.outcome
+    groups = sample_groups(ours, ours)
     picture, *_ = image_section(inputs, tiny.report_images, ours, groups).pictures
     figure = picture.draw(LIGHT)
     shown = [group for group in groups if group.letter]

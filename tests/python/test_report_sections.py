@@ -69,7 +69,7 @@ def test_groups_by_hand() -> None:
     #                       A  B  C  D  E  later  later, wrong  not later  lost earlier  lost
     ours = np.array([1, 0, 2, 0, 1, 2, 2, 1, 0, 1]), np.array([0, 0, 0, 1, 1, 0, 1, 0, 1, 1])
     rival = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 0, 1, 1, 0, 0])
-    groups = sample_groups(evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs), labels)
+    groups = sample_groups(evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs))
     assert [group.letter for group in groups] == ["A", "B", "C", "D", "E", "", "", "", "", ""]
     assert [group.rows.tolist() for group in groups] == [[i] for i in range(10)]
 
@@ -135,9 +135,7 @@ def test_the_last_exit_is_one_thing_in_the_frames(combined: Inputs, tiny: Traine
     alone = combined.report.logits[:, -1].argmax(axis=1) == combined.report.labels
     # Or nothing would tell the two last exits apart.
     assert (alone & (outcome.labels != combined.report.labels) & last).any()
-    section = image_section(
-        combined, tiny.report_images, outcome, sample_groups(outcome, outcome, combined.report.labels)
-    )
+    section = image_section(combined, tiny.report_images, outcome, sample_groups(outcome, outcome))
     assert "combined with the exits before it" in section.lead
     (_, *by_class) = section.pictures
     assert by_class
@@ -186,7 +184,7 @@ def test_one_sample_is_in_the_singular(tiny: TrainedBundle, tmp_path: Path) -> N
     assert "in the 3 least known classes: " in score_section(whole).pictures[0].caption
     answers = one.outcome.labels
     wrong = replace(one.outcome, labels=1 - answers)
-    groups = sample_groups(one.outcome, wrong, one.report.labels)
+    groups = sample_groups(one.outcome, wrong)
     (table,) = assignment_section(one, wrong, groups).tables
     assert " 1 sample is right here and wrong with the " in table.caption
     assert " 0 samples are right here" in assignment_section(one, one.outcome, []).tables[0].caption

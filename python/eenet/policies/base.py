@@ -14,8 +14,8 @@ import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.errors import UserError, counted
 from eenet.policies.calibration import Family, Floats, calibrate
-from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
+from eenet.tasks.classification import Combiner
 
 _LEAST_COST, _MOST_COST = 1e-12, 1e18  # beyond, policies overflow float32
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from eenet.extras import extra
 from eenet.predictions import Predictions
-
-Combiner = tuple[NDArray[np.float32], NDArray[np.float32]]
+from eenet.tasks.classification import Combiner
 
 
 def fit_combiner(predictions: Predictions) -> Combiner:

@@ -10,9 +10,9 @@ import numpy as np
 import eenet_rt
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
-from eenet.policies.combining import Combiner
 from eenet.policies.shares import SharePlan, tuned_shares
 from eenet.predictions import Predictions
+from eenet.tasks.classification import Combiner
 
 
 class ConfidenceScheduler(Scheduler):

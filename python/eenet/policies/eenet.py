@@ -11,9 +11,9 @@ from eenet.errors import UserError
 from eenet.extras import extra
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
-from eenet.policies.combining import Combiner
 from eenet.policies.shares import SharePlan
 from eenet.predictions import Predictions
+from eenet.tasks.classification import Combiner
 
 HEADS = ("softmax", "stick-breaking")
 

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
+from eenet.tasks.classification import qualities
 from eenet.threads import one_thread
 
 _EPSILON = 1e-6  # keeps logarithms and the normalisation of Eq. 8 finite where a score is clamped to 0 or 1
@@ -123,8 +124,7 @@ class Training:
     def _optimise(self, fit_set: Predictions, costs: Tensor, budget: float) -> None:
         settings, g, h = self._settings, self._g, self._h
         features = self._features(fit_set)
-        answers = eenet_rt.answers(fit_set.logits, settings.combiner)
-        correct = torch.from_numpy((answers == fit_set.labels[:, None]).astype(np.float32))
+        correct = torch.from_numpy(qualities(fit_set, settings.combiner).astype(np.float32))
         with torch.no_grad():
             scores = g(features)
             shares = torch.full_like(scores, 1 / scores.shape[1])

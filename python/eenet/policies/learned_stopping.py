@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
-from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
+from eenet.tasks.classification import Combiner, answer_qualities
 
 # Penalties to choose from, times the number of samples. The confidence measures vary more than the class
 # probabilities and there are few of them: theirs is lighter.
@@ -71,7 +71,7 @@ class _StoppingRules:
         answers = eenet_rt.answers(fit_set.logits, self._combiner)
         believed = features[-1][np.arange(len(answers))[:, None], answers]
         soft = scheduler.soft_targets
-        self._value = (1 - soft) * (answers == fit_set.labels[:, None]) + soft * believed
+        self._value = (1 - soft) * answer_qualities(answers, fit_set.labels) + soft * believed
         self._inputs = [_Inputs(x, self._num_classes, scheduler.knots) for x in features[:-1]]
         self._regressions = [
             _Ridge(inputs(x), self._num_classes) for inputs, x in zip(self._inputs, features[:-1], strict=True)

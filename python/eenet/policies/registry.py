@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from eenet.errors import UserError
 from eenet.policies.base import Scheduler
-from eenet.policies.combining import Combiner
 from eenet.policies.eenet import EENetScheduler
 from eenet.policies.entropy import EntropyScheduler
 from eenet.policies.learned_stopping import LearnedStoppingScheduler
 from eenet.policies.maximum import MaximumScheduler
 from eenet.policies.vote import VoteScheduler
+from eenet.tasks.classification import Combiner
 
 POLICIES: dict[str, Callable[[int, Combiner | None], Scheduler]] = {
     "eenet": lambda seed, combiner: EENetScheduler(seed=seed, combiner=combiner),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.errors import UserError, counted
 from eenet.predictions import Predictions
+from eenet.tasks.classification import answer_qualities, qualities
 
 # Deviations beyond which a difference is none of chance: some dozen tests a command, no false alarm in thousands.
 _SIGNIFICANT = 4.0
@@ -40,7 +41,7 @@ def check_predictions(predictions: Predictions, name: str) -> None:
     _check_logits(predictions, name)
     _check_classes(predictions, name)
     _check_repeats(predictions, name)
-    right = eenet_rt.answers(predictions.logits) == predictions.labels[:, None]
+    right = qualities(predictions)
     if not _check_numbering(predictions, right, name):
         _check_chance(predictions, right, name)
     _check_fall(right, name)
@@ -73,7 +74,7 @@ def check_report(predictions: Predictions, name: str) -> None:
         UserError: as `check_predictions`.
     """
     check_predictions(predictions, name)
-    accuracy = float((predictions.logits[:, -1].argmax(axis=1) == predictions.labels).mean())
+    accuracy = float(qualities(predictions)[:, -1].mean())
     # Agresti and Coull's interval: no share of few samples is certain, not even all of them.
     samples = len(predictions) + 4
     middle = (accuracy * len(predictions) + 2) / samples
@@ -187,7 +188,7 @@ def _check_repeats(predictions: Predictions, name: str) -> None:
 def _check_numbering(predictions: Predictions, right: NDArray[np.bool_], name: str) -> bool:
     """Whether answers were right if they were only called otherwise; the renaming is found on one half each."""
     answers, labels = predictions.logits[:, -1].argmax(axis=1), predictions.labels
-    lowest = predictions.logits[:, -1].argmin(axis=1) == labels
+    lowest = answer_qualities(predictions.logits[:, -1].argmin(axis=1), labels)
     own = np.arange(predictions.num_classes)
     labelled = np.isin(own, labels)  # answers of no sample's class stay: there is nothing to rename them by
     halves = np.random.default_rng(0).permutation(len(labels)) % 2
@@ -197,22 +198,22 @@ def _check_numbering(predictions: Predictions, right: NDArray[np.bool_], name: s
         np.add.at(table, (answers[halves != half], labels[halves != half]), 1)
         name_of = np.where(table.any(axis=1) & labelled, table.argmax(axis=1), own)
         renamed[halves == half] = name_of[answers[halves == half]]
+    once_renamed = answer_qualities(renamed, labels)
+    possible = float(once_renamed.mean())
     # Where a class is mostly the lowest of another one's samples, renaming explains more than negation does.
-    if lowest.mean() > max(0.5, (renamed == labels).mean()) and _paired(lowest, right[:, -1])[1] > _SIGNIFICANT:
+    if lowest.mean() > max(0.5, possible) and _paired(lowest, right[:, -1])[1] > _SIGNIFICANT:
         raise UserError(
             f"{name}: the lowest logit of the last exit is that of the label in {100 * lowest.mean():.1f} % of "
             f"{len(labels)} samples, the highest in {100 * right[:, -1].mean():.1f} %: expected logits or "
             "log-probabilities, which are not negated"
         )
-    gain, deviations = _paired(renamed == labels, right[:, -1])
+    gain, deviations = _paired(once_renamed, right[:, -1])
     if gain < _RENUMBERED or deviations < _SIGNIFICANT:
         return False
     moved = (labels - answers) % predictions.num_classes
     step = int(np.bincount(moved).argmax())
-    how = (
-        f"label = answer + {step}" if step and (moved == step).mean() > 0.5 * (renamed == labels).mean() else "renamed"
-    )
-    accuracy, possible = right[:, -1].mean(), (renamed == labels).mean()
+    how = f"label = answer + {step}" if step and (moved == step).mean() > 0.5 * possible else "renamed"
+    accuracy = right[:, -1].mean()
     message = (
         f"{name}: full depth is right on {100 * accuracy:.1f} % of {len(labels)} samples, but on "
         f"{100 * possible:.1f} % once its answers are renumbered ({how}): labels and logits do not number the classes "

@@ -36,9 +36,9 @@ class Group:
     rows: NDArray[np.int64]
 
 
-def sample_groups(ours: Evaluation, rival: Evaluation, labels: NDArray[np.int64]) -> list[Group]:
+def sample_groups(ours: Evaluation, rival: Evaluation) -> list[Group]:
     """Every sample in one group, by who is right and who leaves earlier."""
-    right, rival_right = ours.labels == labels, rival.labels == labels
+    right, rival_right = ours.qualities, rival.qualities
     earlier, later = ours.exits < rival.exits, ours.exits > rival.exits
     same = ~earlier & ~later
     both, neither = right & rival_right, ~right & ~rival_right
@@ -106,7 +106,7 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
 def _bars(axes: Axes, outcome: Evaluation, inputs: Inputs, scheme: Scheme, most: float) -> None:
     exits = len(inputs.costs)
     taken = np.bincount(outcome.exits, minlength=exits)
-    right = np.bincount(outcome.exits[outcome.labels == inputs.report.labels], minlength=exits)
+    right = np.bincount(outcome.exits[outcome.qualities], minlength=exits)
     axes.barh(range(exits), right, 0.5, color=scheme.right)
     axes.barh(range(exits), taken - right, 0.5, left=right, color=scheme.wrong, hatch="////", edgecolor=scheme.paper)
     for k in range(exits):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-import eenet_rt
 from eenet.data import ImageSet
 from eenet.errors import counted
 from eenet.report.assignments import Group
@@ -18,6 +17,7 @@ from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import WIDTH, Scheme, new_figure, short_name
+from eenet.tasks.classification import qualities
 from eenet.text import of_many
 from eenet.workflows.evaluate import Evaluation
 
@@ -117,15 +117,14 @@ def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
 
 def _kinds(inputs: Inputs) -> NDArray[np.int64]:
     """Of each sample, an index into `_KINDS`: the last exit answers as the schedule has it answer."""
-    labels = inputs.report.labels
-    last = eenet_rt.answers(inputs.report.logits, inputs.policy.combiner)[:, -1]
-    return np.where(inputs.outcome.labels == labels, 0, np.where(last == labels, 1, 2))
+    last = qualities(inputs.report, inputs.policy.combiner)[:, -1]
+    return np.where(inputs.outcome.qualities, 0, np.where(last, 1, 2))
 
 
 def example_classes(inputs: Inputs) -> list[int]:
     """A few classes, from the one that full depth knows worst to the one that it knows best."""
     labels = inputs.report.labels
-    right = inputs.report.logits[:, -1].argmax(axis=1) == labels
+    right = qualities(inputs.report)[:, -1]
     present = np.unique(labels)
     accuracy = np.array([right[labels == label].mean() for label in present])
     ordered = present[np.argsort(accuracy, kind="stable")]

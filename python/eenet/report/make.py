@@ -43,7 +43,7 @@ class Report:
     @cached_property
     def groups(self) -> list[Group]:
         """The samples by what this policy and the best simple one made of them."""
-        return sample_groups(self.verdict.inputs.outcome, self.verdict.simple, self.verdict.inputs.report.labels)
+        return sample_groups(self.verdict.inputs.outcome, self.verdict.simple)
 
     def to_json(self) -> dict[str, Any]:
         """The main figures, of types that JSON has."""
@@ -108,7 +108,7 @@ def make_report(
 
 def _page(verdict: Verdict, simple: SimplePolicy, ablation: Ablation | None) -> Page:
     inputs = verdict.inputs
-    groups = sample_groups(inputs.outcome, verdict.simple, inputs.report.labels)
+    groups = sample_groups(inputs.outcome, verdict.simple)
     sections = [verdict_section(verdict), assignment_section(inputs, verdict.simple, groups)]
     if inputs.images is not None:
         sections.append(image_section(inputs, inputs.images, verdict.simple, groups))

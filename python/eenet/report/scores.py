@@ -15,6 +15,7 @@ from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
+from eenet.tasks.classification import qualities
 from eenet.workflows.evaluate import area_under_roc
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def score_section(inputs: Inputs) -> Section:
 def shown_classes(inputs: Inputs) -> list[int]:
     """Classes of the pictures, from the worst to the best known at full depth: all, or the first and last few."""
     labels = inputs.report.labels
-    right = inputs.report.logits[:, -1].argmax(axis=1) == labels
+    right = qualities(inputs.report)[:, -1]
     present = np.unique(labels)
     accuracy = np.array([right[labels == label].mean() for label in present])
     ordered = [int(label) for label in present[np.argsort(accuracy, kind="stable")]]
@@ -56,7 +57,7 @@ def _score_picture(inputs: Inputs) -> Picture:
     # Were exit k disabled, it would score nothing.
     policy = inputs.policy if len(enabled) else inputs.policy.with_thresholds([0.0] * len(thresholds))
     combiner = policy.combiner
-    right = eenet_rt.answers(inputs.report.logits, combiner)[:, k] == inputs.report.labels
+    right = qualities(inputs.report, combiner)[:, k]
     ours = eenet_rt.scores(inputs.report.logits, policy)[:, k]
     plain = eenet_rt.features(inputs.report.logits, combiner)[k][:, inputs.report.num_classes]
     classes, name = shown_classes(inputs), policy_name(inputs.schedule.policy)

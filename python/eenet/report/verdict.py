@@ -14,6 +14,7 @@ from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import policy_name
 from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
+from eenet.tasks.classification import answer_qualities, qualities
 from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
 
@@ -43,15 +44,12 @@ class Verdict:
     @property
     def to_full_depth(self) -> Difference:
         """Accuracy against full depth, which is that of the same network without exits as well."""
-        labels = self.inputs.report.labels
-        full = self.inputs.report.logits[:, -1].argmax(axis=1)
-        return Difference.of(self.inputs.outcome.labels == labels, full == labels)
+        return Difference.of(self.inputs.outcome.qualities, qualities(self.inputs.report)[:, -1])
 
     @property
     def to_simple(self) -> Difference:
         """Accuracy against the simple policy."""
-        labels = self.inputs.report.labels
-        return Difference.of(self.inputs.outcome.labels == labels, self.simple.labels == labels)
+        return Difference.of(self.inputs.outcome.qualities, self.simple.qualities)
 
     @property
     def loses_accuracy(self) -> bool:
@@ -63,7 +61,8 @@ class Verdict:
         """Whether the schedule or full depth is right no more often than answers that ignore the image may be."""
         report = self.inputs.report
         return any(
-            float((answers == report.labels).mean()) <= highest_by_luck(answers, report.labels, report.num_classes)[1]
+            float(answer_qualities(answers, report.labels).mean())
+            <= highest_by_luck(answers, report.labels, report.num_classes)[1]
             for answers in (self.inputs.outcome.labels, report.logits[:, -1].argmax(axis=1))
         )
 

@@ -24,6 +24,7 @@ from eenet.models import ChainNetwork, MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.progress import Progress, duration
+from eenet.tasks.classification import qualities
 from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
 from eenet.training.state import Position, image_identity, load_state, save_state, weights_identity
@@ -197,8 +198,7 @@ class Trainer:
 
     def _accuracy(self) -> list[float]:
         predictions = predict(self.result, self.validation, self.preprocessing)
-        answers = predictions.logits.argmax(axis=2)
-        return [round(float(a), 4) for a in (answers == predictions.labels[:, None]).mean(axis=0)]
+        return [round(float(a), 4) for a in qualities(predictions).mean(axis=0)]
 
     def _log(self, line: dict[str, Any], left: float) -> None:
         with naming(self.folder / LOG_FILE), open(self.folder / LOG_FILE, "a") as file:

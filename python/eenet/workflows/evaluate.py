@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.policies.base import check_budget, check_costs
-from eenet.policies.combining import Combiner
 from eenet.predictions import Predictions
+from eenet.tasks.classification import Combiner, answer_qualities, qualities
 
 CALIBRATION_BINS = 15
 _SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
@@ -32,6 +32,7 @@ class Evaluation:
         exit_accuracy: K accuracies among those; NaN where nobody left.
         exits: int64 ``(N,)``, where each sample left.
         labels: int64 ``(N,)``, the answers.
+        qualities: bool ``(N,)``, whether they are right.
     """
 
     accuracy: float
@@ -40,6 +41,7 @@ class Evaluation:
     exit_accuracy: NDArray[np.float64]
     exits: NDArray[np.int64]
     labels: NDArray[np.int64]
+    qualities: NDArray[np.bool_]
 
 
 def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Sequence[float]) -> Evaluation:
@@ -58,13 +60,13 @@ def evaluate_exits(
     exits: NDArray[np.int64], answers: NDArray[np.int64], labels: NDArray[np.int64], costs: NDArray[np.float64]
 ) -> Evaluation:
     """The same for exits and answers that are known, as those of a live runtime."""
-    correct = answers == labels
+    correct = answer_qualities(answers, labels)
     taken = np.bincount(exits, minlength=len(costs))
     right = np.bincount(exits[correct], minlength=len(costs))
     with np.errstate(invalid="ignore"):
         exit_accuracy = right / taken
     shares = taken / len(exits)
-    return Evaluation(float(correct.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers)
+    return Evaluation(float(correct.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers, correct)
 
 
 def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -> None:
@@ -105,7 +107,7 @@ def evaluate_oracle(
     table = check_costs(costs, predictions.num_exits)
     allowed = (check_budget(budget, table) - table[0]) * len(predictions)
     answers = eenet_rt.answers(predictions.logits, combiner)
-    right = answers == predictions.labels[:, None]
+    right = answer_qualities(answers, predictions.labels)
     first = np.where(right.any(axis=1), right.argmax(axis=1), 0)
     extra = table[first] - table[0]
     cheapest = np.argsort(extra, kind="stable")
@@ -139,7 +141,7 @@ def evaluate_exit_quality(predictions: Predictions, policy: eenet_rt.ExitPolicy)
         eenet_rt.InputError: the policy is for other exits or classes.
     """
     features = eenet_rt.features(predictions.logits, policy.combiner)
-    right = eenet_rt.answers(predictions.logits, policy.combiner) == predictions.labels[:, None]
+    right = qualities(predictions, policy.combiner)
     scores = eenet_rt.scores(predictions.logits, policy)
     confidence = [x[:, predictions.num_classes] for x in features]
     return ExitQuality(

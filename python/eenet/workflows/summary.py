@@ -11,6 +11,7 @@ import numpy as np
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
+from eenet.tasks.classification import qualities
 from eenet.workflows.evaluate import evaluate
 
 _LARGE_MARGIN = 0.05  # of a budget
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 def exit_accuracies(predictions: Predictions) -> Floats:
     """K shares of right answers of the exits as they are, each on all samples; the last is that of full depth."""
-    accuracy: Floats = (eenet_rt.answers(predictions.logits) == predictions.labels[:, None]).mean(axis=0)
+    accuracy: Floats = qualities(predictions).mean(axis=0)
     return accuracy
 
 
@@ -88,7 +89,7 @@ def _worth(saved: float, loss: float) -> str:
 
 def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> None:
     """Says which schedules an exit by itself, which costs no more than the budget, would do better than."""
-    right = eenet_rt.answers(calibration_set.logits) == calibration_set.labels[:, None]
+    right = qualities(calibration_set)
     for schedule in schedules:
         affordable = sum(cost <= schedule.budget - schedule.margin for cost in schedule.costs[1:]) + 1
         exit_ = int(right[:, :affordable].mean(axis=0).argmax())
