@@ -255,10 +255,15 @@ def test_killed_at_every_system_call(what: str, tmp_path: Path) -> None:
 
 
 def test_killed_where_folders_cannot_be_exchanged(tmp_path: Path) -> None:
-    answer = support("bundle-without-exchange", tmp_path)
-    assert 1 <= answer.pop("torn") <= 3, "between the two renames nothing is there"
-    assert answer.pop("tried") > 40
-    assert answer == {"unmended": 0, "left": 0}
+    torn = 0
+    for _ in range(3):
+        answer = support("bundle-without-exchange", tmp_path)
+        torn = answer.pop("torn")
+        assert answer.pop("tried") > 40
+        assert answer == {"unmended": 0, "left": 0}
+        if torn:  # else it was passed over: a run may make some calls more than the one before it
+            break
+    assert 1 <= torn <= 3, "between the two renames nothing is there"
 
 
 def moved_aside(folder: Path) -> Path:

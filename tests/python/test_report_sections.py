@@ -183,7 +183,7 @@ def test_one_sample_is_in_the_singular(tiny: TrainedBundle, tmp_path: Path) -> N
     assert "right answers (1) in the least known class: " in score_section(one).pictures[0].caption
     assert "in the 3 least known classes: " in score_section(whole).pictures[0].caption
     answers = one.outcome.labels
-    wrong = replace(one.outcome, labels=1 - answers)
+    wrong = replace(one.outcome, labels=1 - answers, qualities=~one.outcome.qualities)
     groups = sample_groups(one.outcome, wrong)
     (table,) = assignment_section(one, wrong, groups).tables
     assert " 1 sample is right here and wrong with the " in table.caption
