@@ -2,10 +2,11 @@
 
 Run: tools/mutate.py [--count 60] [--seed 0] [--out build/mutation/report.json] [PATH ...]
 
-Every change is made in a copy of the tree, which is built; then the tests that concern the file run, C++ first. The
-report is written after every mutant, and a second run with the same sources and seed goes on where the first one
-ended. It needs what `make test` installs. Nothing that is to be had does this for C++ and Python in one: mutmut and
-cosmic-ray know Python alone, and mull, for C++, is in no registry.
+Every change is made in a copy of the tree, which is built; then tests run: of C++ its own, and then the Python tests
+that concern the folder; of Python those that run the line, by coverage. The report is written after every mutant, and a
+second run with the same sources and seed goes on where the first one ended. It needs what `make test` installs. Nothing
+that is to be had does this for C++ and Python in one: mutmut and cosmic-ray know Python alone, and mull, for C++, is in
+no registry.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from covering_tests import CoveringTests
 from mutants import Mutant, find_mutants
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("cpp/src", "python/eenet", "export")
 
-# Python tests that concern what lies below a path; the longest path that fits counts. All C++ tests run for C++.
+# Python tests that concern what lies below a path; the longest path that fits counts. For Python they run where no test
+# runs the line itself, as of what is set while a module is imported.
 TESTS: dict[str, tuple[str, ...]] = {
     "cpp/src": ("test_bad_bundles", "test_batch", "test_handoff", "test_live_control", "test_runtime", "test_slices"),
     "cpp/src/watch": ("test_drift",),
@@ -90,6 +93,8 @@ class Tree:
         self._targets = ["_core", "eenet_tests"] if cpp else ["_core"]
         self._build = folder / "build" / "tests"
         self.baseline = baseline  # seconds of suites that pass without a mutant
+        self._covering: CoveringTests | None = None
+        self._stale = False  # whether the Python module has a mutant that the sources have no longer
 
     def fill(self) -> None:
         """Copies every file that git knows; what is there and the same keeps its time, for the build."""
@@ -117,6 +122,7 @@ class Tree:
 
     def build(self, *, must: bool = False) -> bool:
         """Builds the Python module, and C++ tests where C++ is changed; whether it compiles."""
+        self._stale = False
         command = ["cmake", "--build", self._build, "--parallel", str(self._jobs), "--target", *self._targets]
         log = self._folder / "build" / "build.log"
         with open(log, "wb") as file:
@@ -127,40 +133,43 @@ class Tree:
             shutil.copyfile(module, self._folder / "python" / "eenet_rt" / module.name)
         return done.returncode == 0
 
+    def restore(self, path: str, source: bytes) -> None:
+        """Takes a mutant back. What it built is built anew before Python needs it, mostly with the next one."""
+        self.write(path, source)
+        self._stale = self._stale or path.startswith("cpp/")
+
     def prepare(self, suites: list[str]) -> None:
         """Has the suites pass once without a mutant, where they have not yet."""
         for suite in suites:
-            if suite in self.baseline:
+            if suite in self.baseline or _is_covering(suite):  # those have passed under coverage
                 continue
+            self.refresh()
             print(f"baseline: {suite}", flush=True)
             outcome, seconds = self._run(suite, self._limit)
             if outcome != "passed":
                 sys.exit(f"{suite}: {outcome} without any mutant; see {self._folder / 'build' / 'test.log'}")
             self.baseline[suite] = seconds
 
+    def refresh(self) -> None:
+        """Builds what an earlier mutant has left, if it has."""
+        if self._stale:
+            self.build(must=True)
+
     def run(self, suite: str) -> str:
         """Runs a suite, `cpp` or names of Python tests, that `prepare` had: `passed`, `failed` or `timeout`."""
         # A mutant that loops is not to cost the whole limit; one that slows a busy machine is not to be taken for one.
-        outcome, _ = self._run(suite, min(self._limit, 60 + 5 * self.baseline[suite]))
+        outcome, _ = self._run(suite, min(self._limit, 60 + 5 * self.baseline.get(suite, self._limit)))
         return outcome
 
     def _run(self, suite: str, limit: float) -> tuple[str, float]:
         if suite == "cpp":
             command = [str(self._build / "tests" / "cpp" / "eenet_tests"), "--gtest_brief=1", "--gtest_fail_fast"]
         else:
-            files = [str(self._folder / "tests" / "python" / f"{name}.py") for name in suite.split()]
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *files]
-        paths = (self._folder / "python", self._folder / "export")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, paths)),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "EENET_TEST_CPP_BUILD": str(self._build),
-        }
+            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *self._tests(suite)]
         start = time.monotonic()
         with open(self._folder / "build" / "test.log", "wb") as log:
             process = subprocess.Popen(
-                command, cwd=self._folder, env=environment, stdout=log, stderr=log, start_new_session=True
+                command, cwd=self._folder, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
             try:
                 outcome = "passed" if process.wait(limit) == 0 else "failed"
@@ -173,16 +182,53 @@ class Tree:
                     process.wait()
         return outcome, time.monotonic() - start
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        paths = (self._folder / "python", self._folder / "export")
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "EENET_TEST_CPP_BUILD": str(self._build),
+        }
+
+    def _tests(self, suite: str) -> list[str]:
+        """Arguments of pytest: tests by their ids, or files by their names."""
+        if _is_covering(suite):
+            return suite.split("\n")
+        return [str(self._folder / "tests" / "python" / f"{name}.py") for name in suite.split()]
+
+    def covering(self, path: str, line: int) -> list[str]:
+        """Ids of the tests that run a line of Python; none: nobody knows."""
+        if self._covering is None:
+            print("which tests run which line: all of them once, under coverage", flush=True)
+            self._covering = CoveringTests(self._folder, self._jobs, self._environment)
+        return self._covering.of(path, line)
+
     def _must(self, command: list[object]) -> None:
         done = subprocess.run([*map(str, command)], cwd=self._folder, capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"{command[0]}: {done.stderr.strip()}")
 
 
-def tests_of(path: str) -> list[str]:
-    """The suites that concern a file, in the order in which they run."""
-    prefix = max((known for known in TESTS if path.startswith(f"{known}/")), key=len)
-    return [*(["cpp"] if path.startswith("cpp/") else []), " ".join(TESTS[prefix])]
+def tests_of(tree: Tree, mutant: Outcome) -> list[str]:
+    """The suites that concern a mutant, in the order in which they run."""
+    prefix = max((known for known in TESTS if mutant.path.startswith(f"{known}/")), key=len)
+    concerned = " ".join(TESTS[prefix])
+    if mutant.path.startswith("cpp/"):
+        return ["cpp", concerned]
+    # Those of the folder's own files first: they are likelier to see it.
+    covering = sorted(tree.covering(mutant.path, mutant.line), key=lambda test: _file_of(test) not in TESTS[prefix])
+    return ["\n".join(covering) or concerned]
+
+
+def _is_covering(suite: str) -> bool:
+    """Whether a suite is ids of tests, not files of them."""
+    return "::" in suite
+
+
+def _file_of(test: str) -> str:
+    return Path(test.partition("::")[0]).stem
 
 
 def read_sources(paths: list[str]) -> dict[str, bytes]:
@@ -202,22 +248,26 @@ def describe(mutant: Mutant, source: bytes) -> Outcome:
 
 def judge(tree: Tree, mutant: Mutant, source: bytes) -> Outcome:
     """Makes the change, builds, runs the tests, and takes it back."""
-    result, start = describe(mutant, source), time.monotonic()
+    result = describe(mutant, source)
+    suites = tests_of(tree, result)
+    tree.prepare(suites)
+    if not mutant.path.startswith("cpp/"):
+        tree.refresh()
+    start = time.monotonic()
     tree.write(mutant.path, mutant.apply(source))
     try:
         result.outcome = "survived"
         if mutant.path.startswith("cpp/") and not tree.build():
             result.outcome = "invalid"
         else:
-            for suite in tests_of(mutant.path):
+            for suite in suites:
                 outcome = tree.run(suite)
                 if outcome != "passed":
-                    result.outcome, result.by = ("killed" if outcome == "failed" else "timeout"), suite
+                    result.outcome = "killed" if outcome == "failed" else "timeout"
+                    result.by = f"{suite.count(chr(10)) + 1} tests of the line" if _is_covering(suite) else suite
                     break
     finally:
-        tree.write(mutant.path, source)
-        if mutant.path.startswith("cpp/"):
-            tree.build(must=True)  # or the next one would run with this one's module
+        tree.restore(mutant.path, source)
     result.seconds = round(time.monotonic() - start, 1)
     return result
 
@@ -296,7 +346,6 @@ def main() -> int:
         tried = sum(each.outcome != "invalid" for each in outcomes)
         if tried >= arguments.count:
             break
-        tree.prepare(tests_of(mutant.path))
         outcomes.append(judge(tree, mutant, sources[mutant.path]))
         save(arguments.out, report(key, outcomes, tree.baseline))
         each, tried = outcomes[-1], tried + (outcomes[-1].outcome != "invalid")
