@@ -211,15 +211,19 @@ class Tree:
             sys.exit(f"{command[0]}: {done.stderr.strip()}")
 
 
-def tests_of(tree: Tree, mutant: Outcome) -> list[str]:
+def files_of(path: str) -> tuple[str, ...]:
+    """Names of the files of Python tests that concern a source file."""
+    return TESTS[max((known for known in TESTS if path.startswith(f"{known}/")), key=len)]
+
+
+def suites_of(tree: Tree, mutant: Outcome) -> list[str]:
     """The suites that concern a mutant, in the order in which they run."""
-    prefix = max((known for known in TESTS if mutant.path.startswith(f"{known}/")), key=len)
-    concerned = " ".join(TESTS[prefix])
+    files = files_of(mutant.path)
     if mutant.path.startswith("cpp/"):
-        return ["cpp", concerned]
+        return ["cpp", " ".join(files)]
     # Those of the folder's own files first: they are likelier to see it.
-    covering = sorted(tree.covering(mutant.path, mutant.line), key=lambda test: _file_of(test) not in TESTS[prefix])
-    return ["\n".join(covering) or concerned]
+    covering = sorted(tree.covering(mutant.path, mutant.line), key=lambda test: _file_of(test) not in files)
+    return ["\n".join(covering) or " ".join(files)]
 
 
 def _is_covering(suite: str) -> bool:
@@ -249,7 +253,7 @@ def describe(mutant: Mutant, source: bytes) -> Outcome:
 def judge(tree: Tree, mutant: Mutant, source: bytes) -> Outcome:
     """Makes the change, builds, runs the tests, and takes it back."""
     result = describe(mutant, source)
-    suites = tests_of(tree, result)
+    suites = suites_of(tree, result)
     tree.prepare(suites)
     if not mutant.path.startswith("cpp/"):
         tree.refresh()

@@ -39,7 +39,8 @@ std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgu
   if (!py::isinstance<py::dict>(x)) {
     if (count != 1) {
       throw Error(ErrorCode::kInput,
-                  cat("x: one array came, a dict of ", count, " arrays by name expected"));
+                  cat("x: ", py::type::of(x).attr("__name__").cast<std::string>(),
+                      " came, a dict of ", count, " arrays by name expected"));
     }
     arrays.push_back(check(manifest.tensors[manifest.inputs.front()], x));
     return arrays;

@@ -92,6 +92,12 @@ std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const Budg
   const auto& schedules = runtime.budgets().schedules();
   const Budget wanted = check_budget(budget);
   if (horizon || window) {
+    if (schedules.size() == 1) {
+      warn(
+          "BudgetWarning",
+          "the bundle has one schedule: there is none to switch to, so that nothing keeps the mean "
+          "cost where data change; eenet-schedule refit fits several");
+    }
     return without_const(schedules[runtime.set_budget({wanted, horizon, window, neighbours})]);
   }
   const std::optional<std::size_t> chosen = runtime.set_budget(wanted);

@@ -167,6 +167,8 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
     schedules, active, skipped = _fit(halves, costs, options, say)
     for line in worth_lines(schedules, calibration_set, chosen.static):
         say(line)
+    if chosen.static is None:
+        say("what exits save is known against full depth alone: there was no network without exits to measure")
     slices = _slices(out, options)
     with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
 

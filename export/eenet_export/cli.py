@@ -97,7 +97,9 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
     parser.add_argument("--seed", type=int, default=options.seed)
-    parser.add_argument("--out", type=Path, default=Path(), help="folder in which NAME.eenet is written")
+    parser.add_argument(
+        "--out", type=Path, default=Path(), help="folder in which NAME.eenet is written (--name gives NAME)"
+    )
     parser.add_argument("--name", type=_name, help="of the bundle (default: the model's; with --segments network)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
@@ -181,6 +183,8 @@ def _export(arguments: argparse.Namespace) -> None:
         slices=tuple(arguments.exits or ()),
     )
     tell = (lambda line: None) if arguments.json else say
+    if arguments.out.suffix == ".eenet":
+        raise ArgumentError("out", f"got {arguments.out}, expected the folder to write NAME.eenet in; NAME is --name")
     out = arguments.out / f"{arguments.name or (entry.short_name if entry else 'network')}.eenet"
     for name in ("checkpoint",) if entry is None else ("exit_outputs", "max_sizes", "preprocessing"):
         if getattr(arguments, name) is not None:

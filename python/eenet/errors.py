@@ -16,6 +16,10 @@ class Argument(str):
         return self.upper() if self in _POSITIONAL else f"--{self.replace('_', '-')}"
 
 
+class TerminatedError(SystemExit):
+    """SIGTERM came: ends the process with the status that is its code, from wherever it is."""
+
+
 class UserError(Exception):
     """Something that the caller can put right: its message names the object, what came and what was expected.
 

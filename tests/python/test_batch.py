@@ -43,7 +43,7 @@ def some_leave(logits: np.ndarray) -> eenet_rt.ExitPolicy:
     [
         (lambda x: x[:0], ("image", "(0, 3, 32, 32)", "batch <= 1024", "one sample or more")),
         (lambda x: np.zeros((1025, 3, 32, 32), np.float32), ("image", "(1025, 3, 32, 32)", "batch <= 1024")),
-        (lambda x: x[0], ("image", "(3, 32, 32)", "(batch <= 1024, 3, 32, 32)")),
+        (lambda x: x[0], ("image", "(3, 32, 32)", "(1 <= batch <= 1024, 3, 32, 32)")),
         (lambda x: x[None], ("image", "(1, 8, 3, 32, 32)")),
         (lambda x: x[:, :, :31].copy(), ("image", "(8, 3, 31, 32)", "3, 32, 32)")),
         (lambda x: x.astype(np.float64), ("image", "float64", "float32")),
@@ -168,6 +168,11 @@ def test_inputs_that_do_not_go_together(
         masked_runtime.infer_batch(x)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_list_is_no_dict_of_arrays(masked_runtime: eenet_rt.Runtime) -> None:
+    with pytest.raises(eenet_rt.InputError, match="x: list came, a dict of 2 arrays by name expected"):
+        masked_runtime.infer_batch([{"x": np.zeros((4, 3), np.float32), "mask": np.zeros(4, np.int64)}])  # type: ignore[arg-type]
 
 
 # --- statistics, threads, memory ---

@@ -46,9 +46,9 @@ def test_progress_says_what_is_left(
     monkeypatch.setattr("eenet.progress._FIRST_S", 0.0)
     assert main([str(tiny.path), "--repeats", "8", "--batch", "1", "16"]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("time: ")]
-    # 3 + 8 times three exits, and twice batches of 1 and 16.
-    assert lines[0].startswith("time: 3 of 407 samples, single samples, about ")
-    assert lines[-1].startswith("time: 375 of 407 samples, batches of 16, about 0 s left")
+    # A hundred for single samples, and for batches of either size, in 3 + 8 runs.
+    assert lines[0].startswith("time: 9 of 300 steps, single samples, about ")
+    assert lines[-1].startswith("time: 290 of 300 steps, batches of 16, about 0 s left")
 
 
 def test_runs_end_in_time(tiny: TrainedBundle, capsys: pytest.CaptureFixture[str]) -> None:

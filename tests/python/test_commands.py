@@ -145,6 +145,23 @@ def test_a_current_folder_that_was_removed(folder: Path) -> None:
         assert done.returncode == status
         message = "eenet-schedule: error: the current folder was removed, change to another one\n"
         assert done.stderr == (message if status else "")
+    gone.mkdir()
+    # PyTorch would end the process there.
+    train = [*command[:4], Path(sys.executable).with_name("eenet-train"), "--help"]
+    done = subprocess.run(train, cwd=folder, capture_output=True, text=True, timeout=60)
+    message = "eenet-train: error: the current folder was removed, change to another one\n"
+    assert (done.returncode, done.stderr) == (2, message)
+
+
+def test_sigterm_is_no_fault_of_a_network(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import sys, time\nprint('begun', flush=True)\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "eenet.cli.train", "--model", "slow.py:Net", "--data", "photos", "--out", "run"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "begun\n"
+    process.terminate()
+    _, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (143, "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -158,6 +158,7 @@ def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.Capt
         (["--budget-ms", "0.000001"], "budget 1e-06 ms cannot be met: feasible are"),
         (["--budget-ms", "1", "--unit", "flops"], "--budget-ms: --unit flops came with it, give --budget"),
         (["--repeats", "0"], "--repeats: got 0, expected 1 to 1000000"),
+        (["--out", "my.eenet"], "--out: got my.eenet, expected the folder to write NAME.eenet in; NAME is --name"),
         (["--checkpoint", "absent.safetensors"], "--checkpoint: absent.safetensors: No such file or directory"),
         (["--checkpoint", __file__], f"--checkpoint: {__file__}: holds more than tensors and plain values"),
         (

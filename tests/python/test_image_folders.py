@@ -75,6 +75,7 @@ def test_what_cannot_be_read_is_named_and_counted(tmp_path: Path, caplog: pytest
     (tmp_path / "class_0" / "cut.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "class_0" / "noise.jpg").write_bytes(b"not a picture")
     (tmp_path / "class_1" / "empty.png").touch()
+    save(tmp_path / "class_1" / "twelve.png", np.full((8, 8), 4095, np.uint16))
     (tmp_path / "class_1" / "header.png").write_bytes(whole[:16] + b"\xff" * 32 + whole[48:])
     (tmp_path / "class_1" / "Thumbs.db").write_bytes(b"x")
     (tmp_path / "class_1" / "phone.heic").write_bytes(b"x")
@@ -84,9 +85,10 @@ def test_what_cannot_be_read_is_named_and_counted(tmp_path: Path, caplog: pytest
     assert len(found) == 6
     assert found.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert "left out 2 files that are no images by their name: 1 x .db, 1 x .heic" in caplog.text
-    assert "4 of 10 images cannot be read and are left out" in caplog.text
+    assert "5 of 11 images cannot be read and are left out" in caplog.text
     for name in ("class_0/cut.png", "class_0/noise.jpg", "class_1/empty.png", "class_1/header.png"):
         assert name in caplog.text
+    assert "up to 4095, expected 8 bit, or 16 that are all in use" in caplog.text
 
 
 def test_one_file_is_named_in_the_singular(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

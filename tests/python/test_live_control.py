@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.policies.confidence import confidence_policy
+from eenet.workflows.refit import RefitOptions, refit_bundle
 
 
 @pytest.fixture
@@ -50,6 +53,17 @@ def test_controller_takes_the_exits_of_a_replayed_stream(
     spent = [runtime.costs[r.exit] for r in results]
     assert runtime.surplus == pytest.approx(600 * target - sum(spent), abs=1e-5)
     assert replayed.mean_cost == pytest.approx(np.mean(spent))
+
+
+def test_one_schedule_leaves_nothing_to_switch_to(spare: Path, runtime: eenet_rt.Runtime) -> None:
+    refit_bundle(spare, None, RefitOptions(budgets=("80%",), unit="flops"), lambda line: None)
+    single = eenet_rt.load(spare)
+    with pytest.warns(eenet_rt.BudgetWarning, match="the bundle has one schedule: there is none to switch to"):
+        single.set_budget("80%", window=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", eenet_rt.BudgetWarning)
+        single.set_budget("80%")
+        runtime.set_budget("80%", window=100)
 
 
 def test_batches_are_booked(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:

@@ -92,7 +92,7 @@ def test_every_mutant_of_the_sources_is_one(tool: ModuleType) -> None:
 
 def test_tests_of_all_sources_are_there(tool: ModuleType) -> None:
     for path in tool.read_sources(list(tool.SOURCES)):
-        names = tool.tests_of(path)[-1].split()
+        names = tool.files_of(path)
         assert names
         missing = [name for name in names if not (ROOT / "tests" / "python" / f"{name}.py").is_file()]
         assert not missing

@@ -19,6 +19,7 @@ from eenet.prediction_checks import (
     check_report,
     check_source,
     check_validation,
+    highest_by_luck,
     label_shift,
 )
 from eenet.predictions import Predictions
@@ -272,3 +273,13 @@ def test_floats_of_every_kind(good: Predictions, tmp_path: Path) -> None:
     np.savez(tmp_path / "p.npz", logits=good.logits * np.float64(1e300), labels=good.labels)
     with pytest.raises(UserError, match=r"p\.npz: logits: row 0 is not finite"):
         Predictions.load(tmp_path / "p.npz")
+
+
+def test_few_samples_say_nothing_of_chance(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+    two = good[np.array([int(np.flatnonzero(good.labels == label)[0]) for label in (0, 1)])]
+    logits = two.logits.copy()
+    logits[[0, 1], :, two.labels] = 99  # so that both are right at every exit
+    check_report(replace(two, logits=logits), "r")
+    assert "2 samples are few" in caplog.text
+    assert "chance" not in caplog.text
+    assert highest_by_luck(two.labels, two.labels, 10)[1] == 1

@@ -22,7 +22,7 @@ from eenet.predictions import Predictions
 from eenet.workflows.profile import noise_inputs
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
-from support.bundles import contents, list_files
+from support.bundles import contents, edit_manifest, list_files
 from support.schedule_command import listed, run
 
 COSTS = (1.0, 2.0, 4.0)
@@ -244,7 +244,7 @@ def test_another_unit_is_asked_for(spare: Path, tmp_path: Path, capsys: pytest.C
 
 
 def test_costs_of_a_busy_machine_are_not_taken_in_silence(
-    spare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    spare: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for spread, warned in ((1.3, False), (2.25, True)):
         manifest = json.loads((spare / "manifest.json").read_text())
@@ -263,6 +263,15 @@ def test_costs_of_a_busy_machine_are_not_taken_in_silence(
     assert "measure: medians are up to 2.00 times the fastest tenth" in error
     profile = json.loads((spare / "manifest.json").read_text())["profiles"][0]
     assert (profile["costs"], profile["spread"]) == ([2, 4, 5], 2)
+    # Steady ones are not given away for these.
+    edit_manifest(spare, lambda manifest: manifest["profiles"][0].update(spread=1.1))
+    before = contents(spare)
+    status, _, error = run(capsys, "refit", spare, "--measure", "--budget", "80%")
+    assert status == 2
+    assert "work disturbed this measurement: 2.000 4.000 5.000 ms; nothing was changed" in error
+    assert contents(spare) == before
+    status, _, error = run(capsys, "refit", spare, "--measure", "--budget", "80%", "--out", tmp_path / "other.eenet")
+    assert (status, "2.00 times the fastest tenth" in error) == (0, True)
 
 
 def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:

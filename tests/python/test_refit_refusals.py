@@ -235,6 +235,7 @@ def test_read_only_folder(spare: Path) -> None:
 
 @pytest.mark.parametrize("after", ["measure:", "refit maximum: budget "])
 def test_interrupt(after: str, spare: Path) -> None:
+    edit_manifest(spare, lambda manifest: manifest["profiles"][0].update(spread=9))  # so that any measurement will do
     before = contents(spare)
     budgets = [f"{99 + i / 300:.3f}%" for i in range(300)]
     process = subprocess.Popen(

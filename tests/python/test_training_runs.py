@@ -17,10 +17,12 @@ from eenet.cli.train import main
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.models import create_model
+from eenet.models.code import load_builder
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import SuitedSettings, Trainer, TrainingConfig
 from eenet.training.start import read_start, started_network
+from eenet.training.state import code_identity
 from eenet.weights import read_tensors, save_tensors
 from support.photos import pattern, write_folder
 
@@ -78,14 +80,14 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_state(tmp_path: Path) -> N
         trainer(tmp_path / "hot", hot).fit()
     assert not (tmp_path / "hot" / "state.safetensors").exists()
     late = trainer(tmp_path / "late")
-    log = late._log
+    store = late._store
 
-    def spoil(line: dict[str, float], left: float) -> None:
-        log(line, left)
+    def spoil() -> None:
+        store()
         with torch.no_grad():
             next(late.network.parameters()).fill_(float("nan"))
 
-    late._log = spoil
+    late._store = spoil
     kept = r"the loss is nan; the last good state is kept in .*state\.safetensors; start anew"
     with pytest.raises(UserError, match=r"epoch 2, step 1: " + kept):
         late.fit()
@@ -179,8 +181,23 @@ def test_resuming_what_is_another_run(
 
 def test_resuming_a_finished_run_writes_the_same(photos: Path, trained: Path) -> None:
     before = (trained / "weights.safetensors").read_bytes()
+    log = (trained / "log.jsonl").read_text()
+    # As of a run that was killed before it stored the state of the epoch.
+    (trained / "log.jsonl").write_text(log + json.dumps({"epoch": 99}) + "\n")
     assert run(photos, trained, "--validation-size", "30%") == 0
     assert (trained / "weights.safetensors").read_bytes() == before
+    assert (trained / "log.jsonl").read_text() == log
+
+
+def test_other_code_is_another_network(tmp_path: Path) -> None:
+    assert code_identity(nn.Dropout(0.2)) != code_identity(nn.Dropout(0.7))
+    code = "import torch\nclass Net(torch.nn.Module):\n    def forward(self, x):\n        return {}\n"
+    made = []
+    for name, body in (("one", "x"), ("other", "x + 1"), ("again", "x")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "net.py").write_text(code.format(body))
+        made.append(code_identity(load_builder(f"{tmp_path / name / 'net.py'}:Net")()))
+    assert made[0] == made[2] != made[1]
 
 
 def test_old_and_damaged_states(
@@ -189,11 +206,17 @@ def test_old_and_damaged_states(
     tensors, metadata = read_tensors(trained / "state.safetensors")
     fewer = {name: tensor for name, tensor in tensors.items() if name != "momentum.parts.0.0.weight"}
     entry = json.loads(metadata["eenet_training"])
+    altered = "damaged: its contents are not those that were written"
     for content, header, message in (
-        (tensors, {}, "a state of version 1 came, 2 expected"),
+        (tensors, {}, "a state of version 1 came, 3 expected"),
         (tensors, {"eenet_training": "{"}, "malformed: JSONDecodeError"),
         (tensors, {"eenet_training": "[]"}, "malformed: TypeError"),
         (tensors, {"eenet_training": json.dumps({**entry, "position": {"epoch": 1, "x": 2}})}, "malformed: TypeError"),
+        *(
+            (tensors, {"eenet_training": json.dumps({**entry, "position": {**entry["position"], **changed}})}, altered)
+            for changed in ({"epoch": 99}, {"epoch": -1}, {"step": 10**5}, {"epoch": 0.5})
+        ),
+        ({**tensors, "random": tensors["random"] ^ 1}, metadata, altered),
         (fewer, metadata, "damaged: lacks 'momentum.parts.0.0.weight'"),
         ({**tensors, "more": torch.zeros(1)}, metadata, "damaged: has unexpected 'more'"),
     ):

@@ -15,7 +15,7 @@ namespace {
   throw Error(ErrorCode::kInput, cat("input ", quote_name(spec.name), ": ", complaint));
 }
 
-/// How a shape reads in a message, as `(3, 32, 32)` or `(tokens <= 512)`.
+/// How a shape reads in a message, as `(3, 32, 32)` or `(1 <= tokens <= 512)`.
 /// @param values Per symbol; 0 until an input decides it.
 std::string expected_shape(const Manifest& manifest, std::span<const Dim> dims,
                            const std::vector<std::int64_t>& values) {
@@ -23,7 +23,8 @@ std::string expected_shape(const Manifest& manifest, std::span<const Dim> dims,
     if (!dim.symbol) return cat(dim.size);
     const Symbol& symbol = manifest.symbols[*dim.symbol];
     const std::int64_t decided = values[*dim.symbol];
-    return decided == 0 ? cat(symbol.name, " <= ", symbol.max) : cat(symbol.name, " = ", decided);
+    return decided == 0 ? cat("1 <= ", symbol.name, " <= ", symbol.max)
+                        : cat(symbol.name, " = ", decided);
   };
   std::vector<std::string> texts;
   for (const Dim& dim : dims) texts.push_back(text(dim));

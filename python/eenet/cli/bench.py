@@ -97,7 +97,7 @@ def _bench(arguments: argparse.Namespace) -> None:
     else:
         inputs, policy = _read_inputs(arguments.inputs, runtime), schedule.exit_policy
     effort = Effort(arguments.repeats, arguments.seconds)
-    with Progress("time", effort.samples(runtime.num_exits, sizes), "samples") as progress:
+    with Progress("time", Effort.STEPS * (1 + len(sizes)), "steps") as progress:
         exits = measure_exits(runtime, inputs, effort, progress)
         batches = measure_batches(runtime, inputs, policy, sizes, effort, progress)
     if arguments.json:

@@ -10,14 +10,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import eenet_rt
 from eenet.budgets import parse_budget, parse_budget_ms
 from eenet.cli.command_warnings import warnings_shown
 from eenet.cli.option_types import STRICT, number
 from eenet.cli.output import message_lines, one_line, standard_streams
-from eenet.errors import UserError
+from eenet.errors import TerminatedError, UserError
 
 _T = TypeVar("_T")
 _MOST = {"threads": 1024, "repeats": 1_000_000}
@@ -126,13 +126,13 @@ def run_command(
 
     def work() -> None:
         arguments = parser.parse_args(argv)
-        _require_current_folder()
+        require_current_folder()
         command(arguments)
 
     return guarded(parser.prog, work, interrupted=interrupted)
 
 
-def _require_current_folder() -> None:
+def require_current_folder() -> None:
     """Refuses to work where relative paths lead nowhere; some libraries end the process there.
 
     Raises:
@@ -164,6 +164,10 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     return 0
 
 
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise TerminatedError(128 + number)
+
+
 @contextmanager
 def _clean_end_by_sigterm() -> Iterator[None]:
     """Lets SIGTERM end the process as Ctrl-C does, with temporary files removed, and with its usual status."""
@@ -171,7 +175,7 @@ def _clean_end_by_sigterm() -> Iterator[None]:
     if handled != signal.SIG_DFL:
         yield
         return
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         yield
     finally:

@@ -44,11 +44,12 @@ def train() -> int:
 
 def _main(name: str, module: str, needs: str) -> int:
     with _ended_by_ctrl_c(name):
-        from eenet.cli.commands import fail
+        from eenet.cli.commands import fail, require_current_folder
         from eenet.errors import UserError
         from eenet.extras import extra
 
         try:
+            require_current_folder()  # before libraries that end the process there
             with extra(needs):
                 command = import_module(module)
         except UserError as error:

@@ -34,6 +34,7 @@ _SUFFIXES = frozenset(
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 # Folders of these names are sets, not classes: one floor too high was given.
 _SETS = frozenset(["train", "training", "test", "testing", "val", "valid", "validation", "eval"])
+_MOST_OF_FEWER_BITS = (1 << 14) - 1  # cameras write 10, 12 and 14 bits into files of 16
 _MOST_NAMED = 8
 # What to do about images of another size, where they are not to be resized.
 HOW_TO_RESIZE = "; the bundle declares no resizing: bring them to that size as the images of training were"
@@ -191,6 +192,11 @@ def _as_rgb(image: Image) -> Image:
         pixels = np.asarray(image)
         if pixels.min() < 0 or pixels.max() > 65535 or image.mode == "F":
             raise ValueError(f"pixels of mode {image.mode} from {pixels.min()} to {pixels.max()}, expected 8 or 16 bit")
+        if 0 < pixels.max() <= _MOST_OF_FEWER_BITS:
+            raise ValueError(
+                f"pixels of mode {image.mode} up to {pixels.max()}, expected 8 bit, or 16 that are all in use: of "
+                "how many bits it is cannot be told"
+            )
         image = Image.fromarray((pixels // 257).astype(np.uint8))
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from eenet.errors import UserError, shorten
+from eenet.errors import TerminatedError, UserError, shorten
 
 _MOST_TEXT = 300  # characters of what a user's code says
 _LIBRARY = os.path.dirname(os.__file__) + os.sep
@@ -79,7 +79,7 @@ def blaming(name: str) -> Iterator[None]:
     """
     try:
         yield
-    except UserError:
+    except (UserError, TerminatedError):
         raise
     except (Exception, SystemExit) as error:
         text = " ".join(str(error).split())[:_MOST_TEXT]

@@ -56,11 +56,11 @@ def highest_by_luck(answers: NDArray[np.int64], labels: NDArray[np.int64], num_c
         num_classes: of both.
 
     Returns:
-        Shares: to be expected, and up to which luck may raise it.
+        Shares: to be expected, and up to which luck may raise it; 1 where so few samples tell nothing.
     """
     shares = np.bincount(labels, minlength=num_classes) / len(labels)
     chance = min(1.0, float(shares @ (np.bincount(answers, minlength=num_classes) / len(answers))))
-    return chance, chance + _ABOVE_CHANCE * float(np.sqrt(chance * (1 - chance) / len(labels)))
+    return chance, min(1.0, chance + _ABOVE_CHANCE * float(np.sqrt(chance * (1 - chance) / len(labels))))
 
 
 def check_report(predictions: Predictions, name: str) -> None:
@@ -235,7 +235,7 @@ def _check_chance(predictions: Predictions, right: NDArray[np.bool_], name: str)
     at_chance = []
     for k in range(predictions.num_exits):
         chance, most = highest_by_luck(answers[:, k], predictions.labels, classes)
-        if right[:, k].mean() < most:
+        if right[:, k].mean() < most < 1:
             at_chance.append(
                 f"exit {k} is right on {100 * right[:, k].mean():.1f} % (chance {100 * chance:.1f} %, by luck up to "
                 f"{100 * most:.1f} %)"

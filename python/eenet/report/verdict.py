@@ -60,16 +60,23 @@ class Verdict:
     def at_chance(self) -> bool:
         """Whether the schedule or full depth is right no more often than answers that ignore the image may be."""
         report = self.inputs.report
+        if self._of_one_class:
+            return True
         return any(
             float(answer_qualities(answers, report.labels).mean())
             <= highest_by_luck(answers, report.labels, report.num_classes)[1]
+            < 1
             for answers in (self.inputs.outcome.labels, report.logits[:, -1].argmax(axis=1))
         )
 
     @property
-    def _reasons_for_chance(self) -> str:
+    def _of_one_class(self) -> bool:
         labels = self.inputs.report.labels
-        if (labels == labels[0]).all():
+        return bool((labels == labels[0]).all())
+
+    @property
+    def _reasons_for_chance(self) -> str:
+        if self._of_one_class:
             return "All of them are of one class, expected images of each."
         return "Is the network trained, and are labels and images of the same samples?"
 

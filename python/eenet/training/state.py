@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +18,10 @@ from eenet.data import ImageSet
 from eenet.errors import UserError, shorten
 from eenet.weights import mismatch, read_tensors, save_tensors
 
-_VERSION = 2
+_VERSION = 3
 _ENTRY = "eenet_training"
 _MOST_LISTED = 6
+_INSTALLED = {"site-packages", "dist-packages"}  # folders of packages, whose versions are not part of a run
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,22 @@ def image_identity(images: ImageSet) -> str:
     return f"{len(images)} with digest {digest[:16]}"
 
 
+def code_identity(network: torch.nn.Module) -> str:
+    """A hash of what a network is made of: its modules as they print, and files of code that are no installed ones."""
+    digest = hashlib.sha256(str(network).encode())
+    modules = {type(module).__module__ for module in network.modules()}
+    for path in sorted(filter(None, (getattr(sys.modules.get(name), "__file__", None) for name in modules))):
+        if not _INSTALLED.intersection(Path(path).parts):
+            digest.update(Path(path).read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def weights_identity(module: torch.nn.Module) -> str:
     """A hash of a network's weights."""
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
         digest.update(name.encode())
-        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(_bytes(tensor))
     return digest.hexdigest()[:16]
 
 
@@ -67,7 +79,7 @@ def save_state(path: Path, run: Mapping[str, Any], position: Position, tensors: 
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise UserError(f"epoch {position.epoch + 1}, step {position.step}: {name} is not finite")
-    entry = {"version": _VERSION, "run": run, "position": asdict(position)}
+    entry = {"version": _VERSION, "run": run, "position": asdict(position), "tensors": _digest(tensors, position)}
     save_tensors(path, tensors, {_ENTRY: json.dumps(entry)})
 
 
@@ -92,7 +104,7 @@ def load_state(
                 f"{path}: a state of version {entry['version']} came, {_VERSION} expected: it was written by another "
                 "version of eenet-train; give another folder"
             )
-        was, position = dict(entry["run"]), Position(**entry["position"])
+        was, position, digest = dict(entry["run"]), Position(**entry["position"]), entry["tensors"]
     # Through JSON, so that tuples compare as the lists they were written as.
     different = _differences(was, json.loads(json.dumps(run)))
     if different:
@@ -102,9 +114,23 @@ def load_state(
             "or another folder"
         )
     problem = mismatch(expected, tensors)
+    if not problem and digest != _digest(tensors, position):
+        problem = "its contents are not those that were written"
     if problem:
         raise UserError(f"{path}: damaged: {problem}")
     return position, tensors
+
+
+def _digest(tensors: Mapping[str, Tensor], position: Position) -> str:
+    digest = hashlib.sha256(repr(position).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(_bytes(tensors[name]))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _differences(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

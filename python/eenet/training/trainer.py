@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from eenet.bundles.bundle import reading
 from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import ArgumentError, UserError, counted
-from eenet.files import make_folder, naming
+from eenet.files import make_folder, naming, replacing
 from eenet.models import ChainNetwork, MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
@@ -27,7 +28,7 @@ from eenet.progress import Progress, duration
 from eenet.tasks.classification import qualities
 from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
-from eenet.training.state import Position, image_identity, load_state, save_state, weights_identity
+from eenet.training.state import Position, code_identity, image_identity, load_state, save_state, weights_identity
 
 STATE_FILE, LOG_FILE = "state.safetensors", "log.jsonl"
 STORE_S = 120.0  # what a kill may cost within an epoch
@@ -139,10 +140,11 @@ class Trainer:
                 loss = self._train_epoch(progress)
                 self.position = Position(self.position.epoch + 1)
                 accuracy = self._accuracy()
-                self._store()
                 progress.clear()
                 line = {"epoch": self.position.epoch, "loss": loss, "validation": accuracy}
+                # Before the state: killed in between, the epoch comes again, and its line is put in place of this one.
                 self._log({**line, "s": time.monotonic() - started}, progress.left())
+                self._store()
 
     def _train_epoch(self, progress: Progress) -> float:
         config, epoch = self.config, self.position.epoch
@@ -210,6 +212,18 @@ class Trainer:
             flush=True,
         )
 
+    def _drop_lines(self) -> None:
+        """Takes lines of epochs out of the log that the state does not have."""
+        path = self.folder / LOG_FILE
+        if not path.is_file():
+            return
+        with reading(path):
+            lines = path.read_text().splitlines(keepends=True)
+            kept = [line for line in lines if json.loads(line)["epoch"] <= self.position.epoch]
+        if kept != lines:
+            with replacing(path) as temporary:
+                temporary.write_text("".join(kept))
+
     @property
     def _state_file(self) -> Path:
         return self.folder / STATE_FILE
@@ -224,6 +238,7 @@ class Trainer:
             self._run_identity = {
                 "model": self.network.name or type(self.network).__name__,
                 "model options": self.network.options,
+                "model code": code_identity(self.network),
                 "classes": list(self.train_set.class_names),
                 "training images": image_identity(self.train_set),
                 "validation images": image_identity(self.validation),
@@ -248,6 +263,7 @@ class Trainer:
             make_folder(self.folder)
             return
         self.position, tensors = load_state(self._state_file, self._identity(), self._tensors())
+        self._drop_lines()
         self.network.load_state_dict(_with_prefix("network.", tensors))
         if self._average is not None:
             self._average.load_state_dict(_with_prefix("average.", tensors))

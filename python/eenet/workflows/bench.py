@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,19 +72,20 @@ class Effort:
     repeats: int
     seconds: float
 
-    def runs(self, samples: int, progress: Progress, note: str) -> Iterator[int]:
-        """The numbers of the runs, negative ones to warm up; runs that are left out count as done."""
-        begin = time.monotonic()
-        for i in range(-_WARM_UP, self.repeats):
-            if i >= _LEAST_RUNS and time.monotonic() - begin > self.seconds:
-                progress.advance(samples * (self.repeats - i), note)
-                return
-            yield i
-            progress.advance(samples, note)
+    STEPS: ClassVar[int] = 100  # of the progress of one thing
 
-    def samples(self, num_exits: int, sizes: Sequence[int]) -> int:
-        """How many `measure_exits` and `measure_batches` run at most, which is what their progress counts."""
-        return (_WARM_UP + self.repeats) * (num_exits + 2 * sum(sizes))
+    def runs(self, progress: Progress, note: str) -> Iterator[int]:
+        """The numbers of the runs, negative ones to warm up; by runs or by time, whichever comes to its end first."""
+        begin, told = time.monotonic(), 0
+        for i in range(-_WARM_UP, self.repeats):
+            spent = (time.monotonic() - begin) / self.seconds
+            if i >= _LEAST_RUNS and spent > 1:
+                break
+            yield i
+            done = int(self.STEPS * min(1.0, max((i + 1 + _WARM_UP) / (self.repeats + _WARM_UP), spent)))
+            progress.advance(done - told, note)
+            told = done
+        progress.advance(self.STEPS - told, note)
 
 
 def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, effort: Effort, progress: Progress) -> ExitTimes:
@@ -93,10 +95,10 @@ def measure_exits(runtime: eenet_rt.Runtime, inputs: Inputs, effort: Effort, pro
         runtime: what to time.
         inputs: samples, ``{name: (N, ...)}``, gone through in turn.
         effort: for all exits.
-        progress: is told of every sample.
+        progress: of `Effort.STEPS` a thing that is timed.
     """
     rows = []
-    for i in effort.runs(runtime.num_exits, progress, "single samples"):
+    for i in effort.runs(progress, "single samples"):
         sample = take(inputs, i, 1, batch=False)
         results = [runtime.infer(sample, forced_exit=k) for k in range(runtime.num_exits)]
         if i >= 0:
@@ -124,7 +126,7 @@ def measure_batches(
         policy: which lets samples leave.
         sizes: of the batches.
         effort: for each size.
-        progress: is told of every sample.
+        progress: of `Effort.STEPS` a thing that is timed.
     """
     return [_measure_batch(runtime, inputs, policy, size, effort, progress) for size in sizes]
 
@@ -139,7 +141,7 @@ def _measure_batch(
 ) -> BatchTimes:
     segments = runtime.num_exits
     rows: list[tuple[Floats, Floats, list[float], list[float], Floats]] = []
-    for i in effort.runs(2 * size, progress, f"batches of {size}"):
+    for i in effort.runs(progress, f"batches of {size}"):
         batch = take(inputs, i * size, size, batch=True)
         results = runtime.infer_batch(batch, policy=policy), runtime.infer_batch(batch, policy=None)
         if i < 0:

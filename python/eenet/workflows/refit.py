@@ -13,7 +13,7 @@ from eenet.bundles.bundle import Bundle, file_entry, listed_files, reading, save
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import save_schedules
 from eenet.costs import CostProfile
-from eenet.errors import Argument, ArgumentError, UserError
+from eenet.errors import Argument, ArgumentError, UserError, counted
 from eenet.files import replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.outputs import check_replaceable
@@ -24,7 +24,14 @@ from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
 from eenet.text import number
 from eenet.workflows.profile import ProfileOptions, measure, noise_inputs, warn_if_unsteady
-from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
+from eenet.workflows.summary import (
+    budget_text,
+    exits_line,
+    schedule_line,
+    warn_of_accuracy,
+    warn_of_margins,
+    worth_lines,
+)
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
@@ -95,7 +102,7 @@ def _refit_undisturbed(
     say(exits_line(calibration_set))
     before = fitted[0].unit
     say(f"unit: {unit}" + ("" if unit == before else f"; that of the schedules was {before}"))
-    profile = _profile(bundle, options, say) if unit == "ms" else _counted_profile(bundle, unit, say)
+    profile = _profile(bundle, options, say, target) if unit == "ms" else _counted_profile(bundle, unit, say)
     costs = check_costs(profile.costs, bundle.num_exits)
     wanted = feasible_budgets(options.budgets, costs.tolist(), unit)
     budgets = _in_order(wanted)
@@ -105,6 +112,9 @@ def _refit_undisturbed(
         say(f"refit {schedule_line(schedules[-1], calibration_set)}")
     for line in worth_lines(schedules, calibration_set, profile.static):
         say(line)
+    if target == bundle.folder:
+        budgets_before = ", ".join(budget_text(schedule) for schedule in fitted)
+        say(f"these take the place of the bundle's {counted(len(fitted), 'schedule')}: {budgets_before}")
     warn_of_margins(schedules)
     warn_of_accuracy(schedules, calibration_set)
     active = budgets.index(wanted[0])
@@ -168,8 +178,8 @@ def _counted_profile(bundle: Bundle, unit: str, say: Callable[[str], None]) -> C
     return counted
 
 
-def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) -> CostProfile:
-    """Costs of this device: given, the bundle's, or measured."""
+def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None], target: Path) -> CostProfile:
+    """Costs of this device: given, the bundle's, or measured; refuses to lose steady ones for unsteady ones."""
     threads, provider = options.profile.threads, options.profile.provider
     here = CostProfile.of_this_device(options.costs or (), threads, provider=provider)
     if options.costs is not None:
@@ -188,6 +198,12 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None]) 
         inputs = noise_inputs(bundle.manifest)
     measured = measure(bundle.folder, inputs, options.profile)
     say(f"costs: exits at {_listed(measured.costs)} ms ({provider}, {threads} thread(s), median of {repeats})")
+    if known is not None and not known.unsteady and measured.unsteady and target == bundle.folder:
+        raise UserError(
+            f"{bundle.folder}: costs of {_listed(known.costs)} ms are known of this device, measured steadily, and "
+            f"other work disturbed this measurement: {_listed(measured.costs)} ms; nothing was changed: measure when "
+            "the machine is quiet, or write another bundle by ", Argument("out"),
+        )  # fmt: skip
     if known is not None and known.static is not None:
         # Nor is it in the bundle: beside costs of another hour, its own would be those of another machine.
         say("the cost of the network without exits, measured at export, is not that of these runs: it is left out")

@@ -43,10 +43,11 @@ TEST(Inputs, AreRefusedWithTheShapeExpected) {
   };
   refused({0, 5, 3}, {0, 5}, {"'x'", "(0, 5, 3) came", "batch <= 8", "one sample or more"});
   refused({9, 5, 3}, {9, 5}, {"'x'", "(9, 5, 3) came", "batch <= 8"});
-  refused({5, 3}, {5}, {"'x'", "(5, 3) came", "(batch <= 8, tokens <= 5, 3) expected"});
-  refused({8, 6, 3}, {8, 6}, {"'x'", "(batch = 8, tokens <= 5, 3) expected"});
+  refused({5, 3}, {5}, {"'x'", "(5, 3) came", "(1 <= batch <= 8, 1 <= tokens <= 5, 3) expected"});
+  refused({8, 6, 3}, {8, 6}, {"'x'", "(batch = 8, 1 <= tokens <= 5, 3) expected"});
   refused({8, 5, 3}, {7, 5}, {"'mask'", "(7, 5) came", "(batch = 8, tokens = 5) expected"});
-  expect_error(ErrorCode::kInput, {"'x'", "(1, 5, 3) came", "(tokens <= 5, 3)", "without a batch"},
+  expect_error(ErrorCode::kInput,
+               {"'x'", "(1, 5, 3) came", "(1 <= tokens <= 5, 3)", "without a batch"},
                [] { match(InputLayout::kSample, {1, 5, 3}, {5}, {1, 0}); });
 }
 
