@@ -80,7 +80,7 @@ CASES = [
     ((*TRAIN, "photos", "--start", "run/weights.safetensors", "--out", "run"), READS.format("--start")),
     ((*TRAIN, "photos", "--out", "b.eenet"), INSIDE),
     (
-        ("export", "--model", "tiny", "--checkpoint", "run/weights.safetensors", "--out", "b.eenet"),
+        ("export", "--model", "tiny", "--checkpoint", "run/weights.safetensors", "--out", "b.eenet/sub"),
         INSIDE,
     ),
     (("schedule", "refit", "b.eenet", "--budget", "50%", "--costs", "1,2", "--out", "b.eenet/other"), INSIDE),
