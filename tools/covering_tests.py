@@ -11,20 +11,21 @@ from xml.etree import ElementTree
 
 import coverage
 
-_DATA, _TABLE, _OUTCOMES = ".coverage", "covering_tests.json", "coverage.xml"
+_DATA, _TABLE, _OUTCOMES = ".coverage", "covering_tests", "coverage.xml"
 
 
 class CoveringTests:
     """A table of tests by file and line.
 
     Args:
-        folder: of the sources, where the table is kept, too; one that is there is taken.
+        folder: of the sources, where the table is kept, too.
+        key: names the sources: a table of the same ones that is there is taken.
         jobs: processes that run tests while it is made.
         environment: of the tests.
     """
 
-    def __init__(self, folder: Path, jobs: int, environment: dict[str, str]) -> None:
-        path = folder / "build" / _TABLE
+    def __init__(self, folder: Path, key: str, jobs: int, environment: dict[str, str]) -> None:
+        path = folder / "build" / f"{_TABLE}-{key[:16]}.json"
         if not path.is_file():
             _run_all(folder, jobs, environment)
             temporary = path.with_suffix(".new")

@@ -88,8 +88,10 @@ class Outcome:
 class Tree:
     """A copy of the sources, its builds, and how to run tests on it."""
 
-    def __init__(self, folder: Path, jobs: int, limit: float, baseline: dict[str, float], *, cpp: bool) -> None:
-        self._folder, self._jobs, self._limit = folder, jobs, limit
+    def __init__(
+        self, folder: Path, key: str, jobs: int, limit: float, baseline: dict[str, float], *, cpp: bool
+    ) -> None:
+        self._folder, self._key, self._jobs, self._limit = folder, key, jobs, limit
         self._targets = ["_core", "eenet_tests"] if cpp else ["_core"]
         self._build = folder / "build" / "tests"
         self.baseline = baseline  # seconds of suites that pass without a mutant
@@ -202,7 +204,7 @@ class Tree:
         """Ids of the tests that run a line of Python; none: nobody knows."""
         if self._covering is None:
             print("which tests run which line: all of them once, under coverage", flush=True)
-            self._covering = CoveringTests(self._folder, self._jobs, self._environment)
+            self._covering = CoveringTests(self._folder, self._key, self._jobs, self._environment)
         return self._covering.of(path, line)
 
     def _must(self, command: list[object]) -> None:
@@ -335,6 +337,7 @@ def main() -> int:
     outcomes, baseline = resume(arguments.out, key)
     tree = Tree(
         arguments.out.resolve().parent / "tree",
+        digest,
         arguments.jobs,
         arguments.limit,
         baseline,

@@ -43,6 +43,9 @@ void warn_full_depth(const Runtime& runtime, const Budget& budget) {
   warn("BudgetWarning", runtime.budgets().full_depth_notice(budget).c_str());
 }
 
+constexpr const char* kNothingToSwitchTo =
+    "the bundle has one schedule: there is none to switch to; eenet-schedule refit fits several";
+
 using MemoryLimit = std::optional<Given<"memory_limit", std::int64_t>>;
 
 std::optional<std::uint64_t> check_memory_limit(const MemoryLimit& limit) {
@@ -92,12 +95,7 @@ std::optional<std::shared_ptr<Schedule>> set_budget(Runtime& runtime, const Budg
   const auto& schedules = runtime.budgets().schedules();
   const Budget wanted = check_budget(budget);
   if (horizon || window) {
-    if (schedules.size() == 1) {
-      warn(
-          "BudgetWarning",
-          "the bundle has one schedule: there is none to switch to, so that nothing keeps the mean "
-          "cost where data change; eenet-schedule refit fits several");
-    }
+    if (schedules.size() == 1) warn("BudgetWarning", kNothingToSwitchTo);
     return without_const(schedules[runtime.set_budget({wanted, horizon, window, neighbours})]);
   }
   const std::optional<std::size_t> chosen = runtime.set_budget(wanted);

@@ -39,7 +39,8 @@ double dot(const float* a, std::span<const float> b) {
 
 ExitRule::ExitRule(Parts parts) : parts_(std::move(parts)) {
   const std::size_t exits = num_exits();
-  if (!parts_.scorers && exits > 0) {
+  expect_schedule(exits >= 1, "exit rule: no exits came, at least 1 expected");
+  if (!parts_.scorers) {
     parts_.scorers = std::make_shared<const std::vector<Scorer>>(exits - 1);
   }
   expect_schedule(parts_.thresholds.size() == exits,

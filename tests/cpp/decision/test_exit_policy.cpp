@@ -181,5 +181,10 @@ TEST(Combiner, MustFitThePolicy) {
   expect_refused(parts, {"combiner", "2 exits", "3"});
 }
 
+TEST(ExitRule, HasAnExit) {
+  test::expect_error(ErrorCode::kSchedule, {"no exits came, at least 1 expected"},
+                     [] { ExitRule(ExitRule::Parts{}); });
+}
+
 }  // namespace
 }  // namespace eenet
