@@ -167,7 +167,10 @@ class Tree:
         if suite == "cpp":
             command = [str(self._build / "tests" / "cpp" / "eenet_tests"), "--gtest_brief=1", "--gtest_fail_fast"]
         else:
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *self._tests(suite)]
+            tests = self._tests(suite)
+            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+            if not _is_covering(suite) or len(tests) > 20:  # few tests end before a second process is up
+                command += ["--numprocesses", str(self._jobs)]
         start = time.monotonic()
         with open(self._folder / "build" / "test.log", "wb") as log:
             process = subprocess.Popen(

@@ -248,9 +248,10 @@ def test_interrupted_command_keeps_finished_epochs(cifar10: ImageSet, tmp_path: 
     arguments += ["--threads", "1", "--trunk-share", "0.5", "--out", str(tmp_path / "run")]
     command = [sys.executable, "-m", "eenet.cli.train", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    log = tmp_path / "run" / "log.jsonl"  # has a line of each epoch
+    # A line of each epoch, and what to go on from, which comes after it.
+    kept = [tmp_path / "run" / name for name in ("log.jsonl", "state.safetensors")]
     deadline = time.monotonic() + 180
-    while not log.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not all(path.exists() for path in kept) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
