@@ -195,6 +195,7 @@ class Tree:
             "PYTHONPATH": os.pathsep.join(map(str, paths)),
             "PYTHONDONTWRITEBYTECODE": "1",
             "EENET_TEST_CPP_BUILD": str(self._build),
+            "EENET_TEST_ONNXRUNTIME_OLDEST": str(Path(sys.prefix) / "onnxruntime-oldest"),
         }
 
     def _tests(self, suite: str) -> list[str]:

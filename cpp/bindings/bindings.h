@@ -27,6 +27,7 @@ void register_stats(py::module_& module);
 void register_providers(py::module_& module);
 void register_watch(py::module_& module);
 void register_runtime(py::module_& module);
+void register_load(py::module_& module);
 
 using RuntimeClass = py::class_<RuntimeHandle>;
 
@@ -34,6 +35,9 @@ using RuntimeClass = py::class_<RuntimeHandle>;
 void def_infer(RuntimeClass& cls);
 /// Adds the methods that watch samples for drift.
 void def_watch(RuntimeClass& cls);
+
+/// Warns that the budget is above the full cost, so that full depth is in force.
+void warn_full_depth(const Runtime& runtime, const Budget& budget);
 
 /// Sees to it, when all classes are there, that no object of one exists without its value.
 void guard_classes(const py::module_& module);

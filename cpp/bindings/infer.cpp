@@ -90,15 +90,13 @@ bool check_half(const std::string& dtype) {
   return dtype == "float16";
 }
 
-/// The options of a call, checked.
+/// The options of all calls, checked.
 InferOptions check_options(const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
-                           DeadlineMs deadline_ms, bool return_logits, bool explain,
-                           const HandoffDtype& handoff_dtype) {
+                           bool return_logits, bool explain, const HandoffDtype& handoff_dtype) {
   InferOptions options;
   options.policy = check_policy(policy);
   options.forced_exit = check_exit("forced_exit", forced_exit);
   options.max_exit = check_exit("max_exit", max_exit);
-  options.deadline_ms = deadline_ms;
   options.return_logits = return_logits;
   options.explain = explain;
   options.half_handoff = check_half(handoff_dtype);
@@ -148,12 +146,8 @@ BatchAnswers named(const Runtime& runtime, BatchResult result) {
   return {std::move(result), std::move(names), size};
 }
 
-Answer infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-             ForcedExit forced_exit, MaxExit max_exit, DeadlineMs deadline_ms, bool return_logits,
-             bool explain, const HandoffDtype& handoff_dtype) {
+Answer infer(Runtime& runtime, const InputArgument& x, InferOptions& options) {
   const Inputs inputs(runtime, x);
-  InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms, return_logits,
-                                       explain, handoff_dtype);
   Result result = interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
     return runtime.infer(inputs.views, options);
@@ -161,11 +155,7 @@ Answer infer(Runtime& runtime, const InputArgument& x, const PolicyArgument& pol
   return named(runtime, std::move(result));
 }
 
-Answer resume(Runtime& runtime, const HandoffArgument& handoff, const PolicyArgument& policy,
-              ForcedExit forced_exit, MaxExit max_exit, DeadlineMs deadline_ms, bool return_logits,
-              bool explain, const HandoffDtype& handoff_dtype) {
-  InferOptions options = check_options(policy, forced_exit, max_exit, deadline_ms, return_logits,
-                                       explain, handoff_dtype);
+Answer resume(Runtime& runtime, const HandoffArgument& handoff, InferOptions& options) {
   const py::bytes data = check_handoff(handoff);
   const std::string_view bytes = data;
   Result result = interruptible([&](const std::stop_token& stop) {
@@ -175,12 +165,8 @@ Answer resume(Runtime& runtime, const HandoffArgument& handoff, const PolicyArgu
   return named(runtime, std::move(result));
 }
 
-BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyArgument& policy,
-                         ForcedExit forced_exit, MaxExit max_exit, bool return_logits, bool explain,
-                         const HandoffDtype& handoff_dtype) {
+BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, InferOptions& options) {
   const Inputs inputs(runtime, x);
-  InferOptions options = check_options(policy, forced_exit, max_exit, std::nullopt, return_logits,
-                                       explain, handoff_dtype);
   BatchResult result = interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
     return runtime.infer_batch(inputs.views, options);
@@ -188,13 +174,42 @@ BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, const PolicyA
   return named(runtime, std::move(result));
 }
 
+/// Adds a method for one sample, with the options of all such calls.
+template <typename Argument>
+void def_single(RuntimeClass& cls, const char* name, const char* argument,
+                Answer (*work)(Runtime&, const Argument&, InferOptions&), const char* doc) {
+  const auto call = [work](const RuntimeHandle& handle, const Argument& given,
+                           const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
+                           DeadlineMs deadline_ms, bool return_logits, bool explain,
+                           const HandoffDtype& handoff_dtype) {
+    InferOptions options =
+        check_options(policy, forced_exit, max_exit, return_logits, explain, handoff_dtype);
+    options.deadline_ms = deadline_ms;
+    return work(*handle.open(), given, options);
+  };
+  cls.def(name, call, py::arg(argument), py::kw_only(), "policy"_a = py::ellipsis(),
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
+          "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32", doc);
+}
+
+/// Adds the method for a batch, which takes no deadline.
+void def_batch(RuntimeClass& cls, const char* doc) {
+  const auto call = [](const RuntimeHandle& handle, const InputArgument& x,
+                       const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
+                       bool return_logits, bool explain, const HandoffDtype& handoff_dtype) {
+    InferOptions options =
+        check_options(policy, forced_exit, max_exit, return_logits, explain, handoff_dtype);
+    return infer_batch(*handle.open(), x, options);
+  };
+  cls.def("infer_batch", call, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_logits"_a = false,
+          "explain"_a = false, "handoff_dtype"_a = "float32", doc);
+}
+
 }  // namespace
 
 void def_infer(RuntimeClass& cls) {
-  cls.def("infer", on_open(&infer), "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
-          "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32",
-          R"(Classify one sample.
+  def_single(cls, "infer", "x", &infer, R"(Classify one sample.
 
 Thread-safe; the GIL is released while it computes, and Ctrl-C in the main thread ends it. The input
 is copied, never converted.
@@ -225,10 +240,7 @@ Raises:
     BudgetError: If not even the first exit would keep the deadline.
     NonFiniteError: If an exit produced NaN or infinite logits.
     BackendError: If ONNX Runtime failed.)");
-  cls.def("infer_batch", on_open(&infer_batch), "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_logits"_a = false,
-          "explain"_a = false, "handoff_dtype"_a = "float32",
-          R"(Classify a batch; each sample leaves at its own exit.
+  def_batch(cls, R"(Classify a batch; each sample leaves at its own exit.
 
 After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
 while it computes, and Ctrl-C in the main thread ends it. The input is copied, never converted.
@@ -251,10 +263,8 @@ Raises:
     InputError: As `infer`.
     NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
     BackendError: If ONNX Runtime failed, or there is no memory for the batch.)");
-  cls.def("resume", on_open(&resume), "handoff"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
-          "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32",
-          R"(Go on with a sample that another machine handed on, as if it had begun here.
+  def_single(cls, "resume", "handoff", &resume,
+             R"(Go on with a sample that another machine handed on, as if it had begun here.
 
 Same exits, same logits, same scores; see docs/handoff.md. Nothing is changed by it, so that a retry
 is safe. The policy is the one that the sample began with, its thresholds included, whatever is in

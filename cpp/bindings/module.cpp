@@ -29,6 +29,7 @@ PYBIND11_MODULE(_core, module) {
   register_providers(module);
   register_watch(module);
   register_runtime(module);
+  register_load(module);
   module.def(
       "device_name", [] { return eenet::device_name(); },
       "Name of this machine's processor, on Arm of its board: the `device` of a measured profile.");

@@ -105,6 +105,14 @@ def test_one_file_is_named_in_the_singular(tmp_path: Path, caplog: pytest.LogCap
         load_images(tmp_path / "flat", (32, 32))
 
 
+def test_pipes_are_no_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_folder(pattern(6, 2), tmp_path)
+    os.mkfifo(tmp_path / "class_0" / "camera.png")
+    with caplog.at_level(logging.WARNING):
+        assert len(load_images(tmp_path, (32, 32))) == 6
+    assert "left out 1 file, pipes or devices: 'class_0/camera.png'" in caplog.text
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     write_folder(pattern(4, 2), tmp_path / "data")
     (tmp_path / "data" / "class_0" / "again").symlink_to(tmp_path / "data" / "class_0")

@@ -103,14 +103,19 @@ def _list(root: Path) -> _Listing:
         raise UserError(f"{root}: {_instead_of_classes(root, names)}, expected a folder for each class, 2 or more")
     if all(name.lower() in _SETS for name in names):
         raise UserError(f"{root}: has folders {shorten(names)}, which are sets and not classes: give one of them")
-    files, labels, others = [], [], []
+    files, labels, others, waiting = [], [], [], []
     for label, name in enumerate(names):
         for file in _files_below(root / name):
-            if Path(file).suffix.lower() in _SUFFIXES and not _waits(file):
-                files.append(os.path.relpath(file, root))
-                labels.append(label)
+            relative = os.path.relpath(file, root)
+            if Path(file).suffix.lower() not in _SUFFIXES:
+                others.append(relative)
+            elif _waits(file):
+                waiting.append(relative)
             else:
-                others.append(os.path.relpath(file, root))
+                files.append(relative)
+                labels.append(label)
+    if waiting:
+        _log.warning("%s: left out %s, pipes or devices: %s", root, counted(len(waiting), "file"), shorten(waiting))
     if others:
         kinds = Counter(Path(file).suffix.lower() or "no ending" for file in others)
         listed = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(_MOST_NAMED))
@@ -118,7 +123,7 @@ def _list(root: Path) -> _Listing:
         if len(others) == 1:
             what = "1 file that is no image by its name"
         _log.warning("%s: left out %s: %s", root, what, listed)
-    return _Listing(tuple(names), tuple(files), np.array(labels, np.int64), tuple(others))
+    return _Listing(tuple(names), tuple(files), np.array(labels, np.int64), (*others, *waiting))
 
 
 def _instead_of_classes(root: Path, names: Sequence[str]) -> str:
