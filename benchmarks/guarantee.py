@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-import eenet_rt
 from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
@@ -30,7 +29,7 @@ CHOICES = (("maximum", "none"), ("learned-stopping", "none"), ("learned-stopping
 def run(model: str, draws: int) -> list[dict[str, Any]]:
     checkpoint = load_checkpoint(zoo_folder(model) / "weights.safetensors")
     population = predict(checkpoint.network, load_images(SHARED / "data" / TEST_FILES[model]), checkpoint.preprocessing)
-    full_depth = (eenet_rt.replay(population.logits, None).labels == population.labels).mean()
+    full_depth = population.replay(None).qualities.mean()
     rows = []
     for policy, combine in CHOICES:
         drops, costs = [], []
@@ -38,8 +37,7 @@ def run(model: str, draws: int) -> list[dict[str, Any]]:
             found = fit_within_accuracy_drop(
                 policy, _draw(population, seed), COSTS_MS[model], DROP, DELTA, unit="ms", combine=combine, seed=seed
             )
-            answers = eenet_rt.replay(population.logits, found.schedule.exit_policy).labels
-            drops.append(full_depth - (answers == population.labels).mean())
+            drops.append(full_depth - population.replay(found.schedule.exit_policy).qualities.mean())
             costs.append(found.schedule.budget / COSTS_MS[model][-1])
         violations = float((np.array(drops) > DROP).mean())
         rows.append({

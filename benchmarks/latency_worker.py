@@ -70,8 +70,8 @@ class Policy:
         self.limits = (0.0, 1.0) if policy.clamp else (-np.inf, np.inf)
         self.scorers = [(weight[0].astype(np.float64), float(bias[0])) for weight, bias in policy.scorers]
         self.thresholds = policy.thresholds
-        self.log_classes = np.log(policy.num_classes)
-        self.classes = policy.num_classes
+        self.classes = bias.shape[1]
+        self.log_classes = np.log(self.classes)
 
     def begin(self) -> None:
         self.logits: list[np.ndarray] = []

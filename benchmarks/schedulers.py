@@ -46,7 +46,7 @@ def run(model: str, repeats: int) -> dict[str, Any]:
     report = predict(checkpoint.network, test_images, checkpoint.preprocessing)
     costs = COSTS_MS[model]
     budgets = default_budgets(costs)
-    exits = (report.logits.argmax(axis=2) == report.labels[:, None]).mean(axis=0)
+    exits = report.qualities().mean(axis=0)
     print(f"{model}: costs {costs} ms, accuracy of the exits {exits}", flush=True)
     policies = [(policy, combine) for combine in COMBINE for policy in (*POLICIES, ORACLE)]
     compared = _compare(validation, report, costs, budgets, policies, repeats)

@@ -103,7 +103,7 @@ def hardness(predictions: Predictions) -> np.ndarray:
 
 
 def mean_cost(stream: Predictions, schedule: eenet_rt.Schedule) -> float:
-    exits = eenet_rt.replay(stream.logits, schedule.exit_policy).exits
+    exits = stream.replay(schedule.exit_policy).exits
     return float(np.take(schedule.costs, exits).mean())
 
 

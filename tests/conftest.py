@@ -30,7 +30,7 @@ from eenet_export.options import ExportOptions
 
 sys.path.insert(0, str(Path(__file__).parent))
 import support.tiny
-from support.bundles import list_files
+from support.bundles import edit_manifest, list_files
 from support.exporter import keep_translations
 from support.golden import GOLDEN
 from support.interpreter import python
@@ -173,7 +173,10 @@ def exported(tiny: TrainedBundle, tmp_path_factory: pytest.TempPathFactory) -> C
 @pytest.fixture
 def spare(exported: Callable[[str], Path], tmp_path: Path) -> Path:
     """A bundle of its own, to replace or to spoil."""
-    return Path(shutil.copytree(exported("maximum"), tmp_path / "tiny.eenet"))
+    bundle = Path(shutil.copytree(exported("maximum"), tmp_path / "tiny.eenet"))
+    # As if it had been measured on a quiet machine, or warnings would be among what is expected.
+    edit_manifest(bundle, lambda manifest: manifest["profiles"][0].update(spread=1.0))
+    return bundle
 
 
 @pytest.fixture(scope="session")

@@ -33,8 +33,7 @@ def main() -> None:
     accuracy = {}
     for name in ("validation", "test"):
         predictions = Predictions.load(run / f"{name}.npz")
-        answers = predictions.logits.argmax(axis=2)
-        accuracy[name] = (answers == predictions.labels[:, None]).mean(axis=0).round(4).tolist()
+        accuracy[name] = predictions.qualities().mean(axis=0).round(4).tolist()
     check_tail(Predictions.load(run / "validation.npz"))
     folder = ZOO / checkpoint.model
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,26 @@ bool is_number(py::handle object) {
          py::isinstance(object, numbers.attr("Real"));
 }
 
+/// Of one number per exit.
+template <typename T, typename Check>
+std::vector<T> check_list(py::handle object, const std::string& name, const char* expected,
+                          const Check& check) {
+  const bool text = py::isinstance<py::str>(object) || py::isinstance<py::bytes>(object);
+  if (text || py::isinstance<py::dict>(object) || !py::isinstance<py::iterable>(object)) {
+    refuse_type(object, name, expected);
+  }
+  constexpr std::size_t kMost = 1024;  // An iterator may have no end.
+  std::vector<T> out;
+  for (const py::handle item : object) {
+    if (out.size() == kMost) {
+      throw Error(ErrorCode::kInput,
+                  cat(name, ": more than ", kMost, " numbers came, one per exit expected"));
+    }
+    out.push_back(check(item, cat(name, "[", out.size(), "]")));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string type_name(py::handle object) {
@@ -63,20 +83,14 @@ double check_number(py::handle object, const std::string& name) {
 }
 
 std::vector<double> check_numbers(py::handle object, const std::string& name) {
-  const bool text = py::isinstance<py::str>(object) || py::isinstance<py::bytes>(object);
-  if (text || py::isinstance<py::dict>(object) || !py::isinstance<py::iterable>(object)) {
-    refuse_type(object, name, "a list of numbers");
-  }
-  constexpr std::size_t kMost = 1024;  // Numbers are of exits; an iterator may have no end.
-  std::vector<double> out;
-  for (const py::handle item : object) {
-    if (out.size() == kMost) {
-      throw Error(ErrorCode::kInput,
-                  cat(name, ": more than ", kMost, " numbers came, one per exit expected"));
-    }
-    out.push_back(check_number(item, cat(name, "[", out.size(), "]")));
-  }
-  return out;
+  return check_list<double>(object, name, "a list of numbers", &check_number);
+}
+
+std::vector<std::size_t> check_sizes(py::handle object, const std::string& name, std::size_t most) {
+  const auto check = [most](py::handle item, const std::string& which) {
+    return static_cast<std::size_t>(check_integer(item, which, 0, static_cast<std::int64_t>(most)));
+  };
+  return check_list<std::size_t>(object, name, "a list of integers", check);
 }
 
 std::string check_text(py::handle object, const std::string& name) {

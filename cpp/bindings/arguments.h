@@ -58,6 +58,10 @@ double check_number(py::handle object, const std::string& name);
 /// @throws py::error_already_set (TypeError) unless it is iterable and of numbers.
 std::vector<double> check_numbers(py::handle object, const std::string& name);
 
+/// @throws py::error_already_set (TypeError) unless it is iterable and of integers.
+/// @throws Error(kInput) unless they are 0 .. `most`.
+std::vector<std::size_t> check_sizes(py::handle object, const std::string& name, std::size_t most);
+
 /// @throws py::error_already_set (TypeError) unless it is text.
 /// @throws Error(kInput) if it has surrogates, which no encoding takes.
 std::string check_text(py::handle object, const std::string& name);
@@ -68,6 +72,8 @@ T check_argument(py::handle object, const char* name) {
     return check_number(object, name);
   } else if constexpr (std::is_same_v<T, std::vector<double>>) {
     return check_numbers(object, name);
+  } else if constexpr (std::is_same_v<T, std::vector<std::size_t>>) {
+    return check_sizes(object, name, std::numeric_limits<std::int64_t>::max());
   } else if constexpr (std::is_same_v<T, std::string>) {
     return check_text(object, name);
   } else {

@@ -127,24 +127,30 @@ CheckedLogits check_logits(const LogitsArgument& logits) {
 }
 
 std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
-                                               std::size_t num_exits, std::size_t num_classes) {
+                                               std::size_t num_exits,
+                                               std::optional<std::size_t> num_classes) {
   if (combiner.is_none()) return nullptr;
   if (!py::isinstance<py::tuple>(combiner) || py::len(combiner) != 2) {
     refuse(cat("combiner: ", type_name(combiner)), "None or a tuple (weight, bias)");
   }
   const auto parts = py::reinterpret_borrow<py::tuple>(combiner);
-  const auto matrix = [&](py::handle part, std::size_t columns, const char* what) {
-    const CheckedArray array = check_floats(part, 2, what);
-    const std::vector<std::int64_t> shape = {static_cast<std::int64_t>(num_exits),
-                                             static_cast<std::int64_t>(columns)};
+  const auto matrix = [&](py::handle part, std::optional<std::size_t> columns, const char* what) {
+    CheckedArray array = check_floats(part, 2, what);
+    const std::vector<std::int64_t> shape = {
+        static_cast<std::int64_t>(num_exits),
+        columns ? static_cast<std::int64_t>(*columns) : array.shape[1]};
     if (array.shape != shape) {
       refuse(cat(what, ": ", shape_text(array.shape)), shape_text(shape));
     }
+    return array;
+  };
+  const CheckedArray weight = matrix(parts[0], num_exits, "combiner, weight");
+  const CheckedArray bias = matrix(parts[1], num_classes, "combiner, bias");
+  const auto numbers = [](const CheckedArray& array) {
     return std::vector<float>(array.floats().begin(), array.floats().end());
   };
-  return std::make_shared<const Combiner>(num_exits, num_classes,
-                                          matrix(parts[0], num_exits, "combiner, weight"),
-                                          matrix(parts[1], num_classes, "combiner, bias"));
+  return std::make_shared<const Combiner>(num_exits, static_cast<std::size_t>(bias.shape[1]),
+                                          numbers(weight), numbers(bias));
 }
 
 Budget check_budget(const BudgetArgument& budget) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -105,9 +106,11 @@ struct CheckedLogits {
 };
 CheckedLogits check_logits(const LogitsArgument& logits);
 
+/// @param num_classes None: as many as it has.
 /// @return Null for None.
 std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
-                                               std::size_t num_exits, std::size_t num_classes);
+                                               std::size_t num_exits,
+                                               std::optional<std::size_t> num_classes);
 
 /// @throws Error(kInput) if it is neither a number nor a share.
 Budget check_budget(const BudgetArgument& budget);

@@ -62,16 +62,16 @@ Scorer make_scorer(py::handle object, std::size_t exit) {
   return scorer;
 }
 
-std::shared_ptr<ExitPolicy> make_policy(std::size_t num_classes, const ScorersArgument& scorers,
+std::shared_ptr<ExitPolicy> make_policy(std::vector<std::size_t> num_features,
+                                        const ScorersArgument& scorers,
                                         std::vector<double> thresholds,
                                         const CombinerArgument& combiner, bool clamp) {
   if (!py::isinstance<py::sequence>(scorers)) {
     throw Error(ErrorCode::kInput, "scorers: a list with a tuple per exit but the last expected");
   }
   ExitPolicy::Parts parts;
-  parts.num_exits = thresholds.size();
-  parts.num_classes = num_classes;
-  parts.combiner = check_combiner(combiner, parts.num_exits, num_classes);
+  parts.num_features = std::move(num_features);
+  parts.combiner = check_combiner(combiner, parts.num_features.size(), std::nullopt);
   auto made = std::make_shared<std::vector<Scorer>>();
   for (const py::handle scorer : scorers) made->push_back(make_scorer(scorer, made->size()));
   parts.scorers = std::move(made);
@@ -80,11 +80,12 @@ std::shared_ptr<ExitPolicy> make_policy(std::size_t num_classes, const ScorersAr
   return std::make_shared<ExitPolicy>(std::move(parts));
 }
 
-std::shared_ptr<ExitPolicy> new_policy(const Given<"num_classes", std::size_t>& num_classes,
+std::shared_ptr<ExitPolicy> new_policy(Given<"num_features", std::vector<std::size_t>> num_features,
                                        const ScorersArgument& scorers,
                                        Given<"thresholds", std::vector<double>> thresholds,
                                        const CombinerArgument& combiner, bool clamp) {
-  return make_policy(num_classes, scorers, std::move(thresholds.value), combiner, clamp);
+  return make_policy(std::move(num_features.value), scorers, std::move(thresholds.value), combiner,
+                     clamp);
 }
 
 using FloatArrays = py::typing::Tuple<py::array_t<float>, py::ellipsis>;
@@ -118,21 +119,29 @@ std::string repr(const ExitPolicy& policy) {
   for (std::size_t exit = 0; exit + 1 < policy.num_exits(); ++exit) {
     if (!policy.disabled(exit)) ++enabled;
   }
-  return cat("ExitPolicy(num_exits=", policy.num_exits(), ", num_classes=", policy.num_classes(),
+  return cat("ExitPolicy(num_features=(", join(policy.num_features()), ")",
              ", enabled_exits=", enabled,
              ", combiner=", policy.combiner() == nullptr ? "no" : "yes",
              ", clamp=", policy.rule().clamp() ? "True" : "False", ")");
 }
 
+py::typing::Tuple<py::int_, py::ellipsis> get_num_features(const ExitPolicy& policy) {
+  py::tuple out(policy.num_exits());
+  for (std::size_t exit = 0; exit < policy.num_exits(); ++exit) {
+    out[exit] = policy.num_features()[exit];
+  }
+  return py::reinterpret_steal<py::typing::Tuple<py::int_, py::ellipsis>>(out.release());
+}
+
 PickledState get_state(const ExitPolicy& policy) {
   const std::vector<double> thresholds(policy.thresholds().begin(), policy.thresholds().end());
-  return py::make_tuple(EENET_VERSION, policy.num_classes(), get_scorers(policy), thresholds,
+  return py::make_tuple(EENET_VERSION, get_num_features(policy), get_scorers(policy), thresholds,
                         get_combiner(policy), policy.rule().clamp());
 }
 
 std::shared_ptr<ExitPolicy> set_state(const PickledState& state) {
   check_state(state, "ExitPolicy", 5);
-  return make_policy(state[1].cast<std::size_t>(),
+  return make_policy(state[1].cast<std::vector<std::size_t>>(),
                      py::reinterpret_borrow<ScorersArgument>(state[2]),
                      state[3].cast<std::vector<double>>(),
                      py::reinterpret_borrow<CombinerArgument>(state[4]), state[5].cast<bool>());
@@ -144,10 +153,10 @@ void register_exit_policy(py::module_& module) {
   module.def(
       "num_features",
       [](const Given<"num_classes", std::size_t>& num_classes) {
-        return num_features(num_classes);
+        return classification_features(num_classes);
       },
       "num_classes"_a,
-      R"(Number of features of an exit before the scores of earlier exits.
+      R"(Number of features of an exit before the scores of earlier exits, in classification.
 
 A scorer of exit k has k more inputs. Class probabilities come first, then maximum, certainty, vote
 and margin; see docs/spec/decision-core.md.)");
@@ -157,15 +166,15 @@ and margin; see docs/spec/decision-core.md.)");
 
 Immutable. Exit k leaves when its score is at least its threshold; a threshold of +inf disables the
 exit, the last exit always accepts. See docs/spec/decision-core.md.)");
-  cls.def(py::init(&new_policy), "num_classes"_a, "scorers"_a, "thresholds"_a, py::kw_only(),
+  cls.def(py::init(&new_policy), "num_features"_a, "scorers"_a, "thresholds"_a, py::kw_only(),
           "combiner"_a = py::none(), "clamp"_a = false,
           R"(Assemble a policy; arrays are copied.
 
 Args:
-    num_classes: Number of classes C.
-    scorers: One tuple of float32 arrays for every exit but the last, with D = num_features(C) + k
-        inputs: linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
-        `(weight (H, D), bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
+    num_features: F_k, the number of features of each of the K exits.
+    scorers: One tuple of float32 arrays for every exit but the last, with D = F_k + k inputs:
+        linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer `(weight (H, D),
+        bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
     thresholds: Number per exit, K of them. The last one is ignored.
     combiner: `(weight (K, K), bias (K, C))`, float32, zero above the diagonal; None: every exit
         answers alone.
@@ -175,7 +184,8 @@ Raises:
     ScheduleError: If a size is wrong, a weight not finite or a threshold NaN.
     InputError: If an array is not a C-contiguous float32 array.)")
       .def_property_readonly("num_exits", &ExitPolicy::num_exits, "Number of exits K.")
-      .def_property_readonly("num_classes", &ExitPolicy::num_classes, "Number of classes C.")
+      .def_property_readonly("num_features", &get_num_features,
+                             "Number of features of each of the K exits, before earlier scores.")
       .def_property_readonly("scorers", &get_scorers,
                              "Tuples of arrays as in the constructor, matrices with two axes.")
       .def_property_readonly(

@@ -12,6 +12,7 @@
 #include "eenet/runtime.h"
 
 #include "arguments.h"
+#include "arrays.h"
 #include "bindings.h"
 #include "gil.h"
 #include "interrupts.h"

@@ -38,7 +38,7 @@ std::vector<py::array_t<float>> py_features(const LogitsArgument& logits,
   std::vector<py::array_t<float>> arrays;
   std::vector<float*> outputs;
   for (std::size_t exit = 0; exit < view.exits; ++exit) {
-    arrays.push_back(new_matrix<float>(view.samples, num_features(view.classes)));
+    arrays.push_back(new_matrix<float>(view.samples, classification_features(view.classes)));
     outputs.push_back(arrays.back().mutable_data());
   }
   const ReleasedGil released;

@@ -42,8 +42,8 @@ std::string repr(const Schedule& schedule) {
 }
 
 std::string repr(const ScheduleFile& file) {
-  return cat("ScheduleFile(network='", file.network, "', num_exits=", file.num_exits,
-             ", num_classes=", file.num_classes, ", schedules=", file.schedules.size(), ")");
+  return cat("ScheduleFile(network='", file.network, "', num_exits=", file.num_exits(),
+             ", schedules=", file.schedules.size(), ")");
 }
 
 std::optional<ScoreBins> make_bins(const ScoreEdgesArgument& edges,
@@ -117,8 +117,9 @@ void register_schedule_file(py::module_& module) {
   py::class_<ScheduleFile> cls(module, "ScheduleFile", "The content of a scheduler file.");
   cls.def_readonly("network", &ScheduleFile::network,
                    "Id of the bundle that the schedules were fitted for.")
-      .def_readonly("num_exits", &ScheduleFile::num_exits, "Number of exits K.")
-      .def_readonly("num_classes", &ScheduleFile::num_classes, "Number of classes C.")
+      .def_readonly("feature_spec", &ScheduleFile::feature_spec, "Of their features, a number.")
+      .def_readonly("num_features", &ScheduleFile::num_features,
+                    "Number of features of each of the K exits, before earlier scores.")
       .def_readonly("active", &ScheduleFile::active,
                     "Index of the schedule in force after load; None: full depth.")
       .def_property_readonly(
@@ -133,8 +134,8 @@ void register_schedule_file(py::module_& module) {
           "fitted_on", &ScheduleFile::fitted_on,
           "Marks of samples that the schedules were fitted on, the smallest; may be none.")
       .def("__repr__", [](const ScheduleFile& file) { return repr(file); });
-  def_pickle(cls, "ScheduleFile", &ScheduleFile::network, &ScheduleFile::num_exits,
-             &ScheduleFile::num_classes, &ScheduleFile::active, &ScheduleFile::schedules,
+  def_pickle(cls, "ScheduleFile", &ScheduleFile::network, &ScheduleFile::feature_spec,
+             &ScheduleFile::num_features, &ScheduleFile::active, &ScheduleFile::schedules,
              &ScheduleFile::fitted_on);
   module.def(
       "read_schedules",

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "bundle/bundle.h"
+#include "decision/readout/task.h"
 #include "fuzz.h"
 #include "tiers/handoff.h"
 #include "util/crc32.h"
@@ -38,6 +39,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       unpack(tensor, reinterpret_cast<std::byte*>(to.data()));
     }
     check_handoff(bundle.manifest(), handoff);
+    ExitState state(handoff.num_exits, make_readout(bundle.manifest()));
+    state.begin(nullptr);
+    restore(handoff, state, {});
   });
   return 0;
 }

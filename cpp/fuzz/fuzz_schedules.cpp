@@ -45,15 +45,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const ScheduleFile file = parse_schedules(with_description(fuzz::text_of(data, size)));
     fuzz::expect(!file.active || *file.active < file.schedules.size());
     constexpr std::size_t kSamples = 3;
-    const std::size_t row = file.num_exits * file.num_classes;
+    if (file.num_features.front() < classification_features(2)) return;
+    const std::size_t classes = file.num_features.front() - classification_features(0);
+    const std::size_t row = file.num_exits() * classes;
     if (row > 10'000) return;
     std::vector<float> logits(kSamples * row);
     for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i * 7 % 11);
-    const LogitsView view{logits.data(), kSamples, file.num_exits, file.num_classes};
+    const LogitsView view{logits.data(), kSamples, file.num_exits(), classes};
     for (const auto& schedule : file.schedules) {
       std::int64_t exits[kSamples];
       std::int64_t labels[kSamples];
-      std::vector<float> scores(kSamples * file.num_exits);
+      std::vector<float> scores(kSamples * file.num_exits());
       fuzz::refuse_or(
           [&] { replay(view, schedule->exit_policy.get(), exits, labels, scores.data()); });
     }

@@ -10,12 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet.files import as_int64, open_npz, read_labels, replacing
 from eenet.splits import stratified_mask
+from eenet.tasks.classification import Combiner, answer_qualities
 
 _MOST_LOGIT = 1e6  # beyond, float32 holds no tenths, and what policies are fitted by overflows
 WEIGHTS_ID = "weights:"  # before the id of a checkpoint's weights; that of a bundle is its manifest's, as it is
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of N samples under a policy.
+
+    Attributes:
+        exits: int64 ``(N,)``, that each left at.
+        answers: int64 ``(N,)``, the classes answered there.
+        qualities: ``(N,)``, how good those are.
+        scores: float32 ``(N, K)``, NaN where none was computed.
+    """
+
+    exits: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    qualities: NDArray[np.bool_]
+    scores: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,47 @@ class Predictions:
     def num_classes(self) -> int:
         """C."""
         return int(self.logits.shape[2])
+
+    @property
+    def num_features(self) -> tuple[int, ...]:
+        """F_k of each exit: the inputs of its scorer before the scores of earlier exits."""
+        return (eenet_rt.num_features(self.num_classes),) * self.num_exits
+
+    def features(self, combiner: Combiner | None = None) -> list[NDArray[np.float32]]:
+        """What scorers look at: an array ``(N, F_k)`` for every exit k, before the scores of earlier exits.
+
+        Args:
+            combiner: what answers are made of; None: every exit answers alone.
+        """
+        return eenet_rt.features(self.logits, combiner)
+
+    def answers(self, combiner: Combiner | None = None) -> NDArray[np.int64]:
+        """The class that each exit answers, shape ``(N, K)``."""
+        return eenet_rt.answers(self.logits, combiner)
+
+    def qualities(self, combiner: Combiner | None = None) -> NDArray[np.bool_]:
+        """u(n, k): how good the answer of exit k to sample n is, shape ``(N, K)``."""
+        return answer_qualities(self.answers(combiner), self.labels)
+
+    def scores(self, policy: eenet_rt.ExitPolicy) -> NDArray[np.float32]:
+        """The score of every exit, nobody having left before it, shape ``(N, K)``.
+
+        Raises:
+            eenet_rt.InputError: the policy is for other exits or classes.
+        """
+        return eenet_rt.scores(self.logits, policy)
+
+    def replay(self, policy: eenet_rt.ExitPolicy | None) -> Replayed:
+        """Where each sample leaves, and what it is answered there, by the very code that the runtime runs.
+
+        Args:
+            policy: None: full depth, where the last exit answers alone.
+
+        Raises:
+            eenet_rt.InputError: the policy is for other exits or classes.
+        """
+        found = eenet_rt.replay(self.logits, policy)
+        return Replayed(found.exits, found.labels, answer_qualities(found.labels, self.labels), found.scores)
 
     def split(self, share: float, seed: int) -> tuple[Predictions, Predictions]:
         """Two disjoint random parts, the first with ``share`` of the samples of every class."""

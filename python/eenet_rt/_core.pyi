@@ -127,7 +127,7 @@ class ExitPolicy:
         """
     def __init__(
         self,
-        num_classes: typing.SupportsInt | typing.SupportsIndex,
+        num_features: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         scorers: collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.float32], ...]],
         thresholds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         *,
@@ -138,10 +138,10 @@ class ExitPolicy:
         Assemble a policy; arrays are copied.
 
         Args:
-            num_classes: Number of classes C.
-            scorers: One tuple of float32 arrays for every exit but the last, with D = num_features(C) + k
-                inputs: linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer
-                `(weight (H, D), bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
+            num_features: F_k, the number of features of each of the K exits.
+            scorers: One tuple of float32 arrays for every exit but the last, with D = F_k + k inputs:
+                linear `(weight (1, D) or (D,), bias (1,))`, or with a hidden ReLU layer `(weight (H, D),
+                bias (H,), out_weight (1, H) or (H,), out_bias (1,))`.
             thresholds: Number per exit, K of them. The last one is ignored.
             combiner: `(weight (K, K), bias (K, C))`, float32, zero above the diagonal; None: every exit
                 answers alone.
@@ -176,14 +176,14 @@ class ExitPolicy:
         `(weight, bias)`, or None.
         """
     @property
-    def num_classes(self) -> int:
-        """
-        Number of classes C.
-        """
-    @property
     def num_exits(self) -> int:
         """
         Number of exits K.
+        """
+    @property
+    def num_features(self) -> tuple[int, ...]:
+        """
+        Number of features of each of the K exits, before earlier scores.
         """
     @property
     def scorers(self) -> list[tuple[numpy.typing.NDArray[numpy.float32], ...]]:
@@ -331,6 +331,11 @@ class ScheduleFile:
         Index of the schedule in force after load; None: full depth.
         """
     @property
+    def feature_spec(self) -> int:
+        """
+        Of their features, a number.
+        """
+    @property
     def fitted_on(self) -> list[str]:
         """
         Marks of samples that the schedules were fitted on, the smallest; may be none.
@@ -341,14 +346,9 @@ class ScheduleFile:
         Id of the bundle that the schedules were fitted for.
         """
     @property
-    def num_classes(self) -> int:
+    def num_features(self) -> list[int]:
         """
-        Number of classes C.
-        """
-    @property
-    def num_exits(self) -> int:
-        """
-        Number of exits K.
+        Number of features of each of the K exits, before earlier scores.
         """
     @property
     def schedules(self) -> list[Schedule]:
@@ -1486,7 +1486,7 @@ def load(
 
 def num_features(num_classes: typing.SupportsInt | typing.SupportsIndex) -> int:
     """
-    Number of features of an exit before the scores of earlier exits.
+    Number of features of an exit before the scores of earlier exits, in classification.
 
     A scorer of exit k has k more inputs. Class probabilities come first, then maximum, certainty, vote
     and margin; see docs/spec/decision-core.md.

@@ -82,7 +82,7 @@ def surest_leave(threshold: float) -> eenet_rt.ExitPolicy:
     """Samples whose highest probability reaches the threshold leave at exit 0, the others go to the end."""
     scorer = (np.eye(1, 14, 10, dtype=np.float32), np.zeros(1, np.float32))
     unused = (np.zeros((1, 15), np.float32), np.zeros(1, np.float32))
-    return eenet_rt.ExitPolicy(10, [scorer, unused], np.array([threshold, np.inf, 0]))
+    return eenet_rt.ExitPolicy([eenet_rt.num_features(10)] * 3, [scorer, unused], np.array([threshold, np.inf, 0]))
 
 
 @pytest.mark.parametrize(("threshold", "expected"), [(0.0, 0), (2.0, 2)])

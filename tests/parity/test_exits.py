@@ -64,5 +64,5 @@ def test_features_are_what_the_scorers_read(tiny: TrainedBundle) -> None:
                 weight = np.zeros((1, classes + 4 + j), np.float32)
                 weight[0, i] = 1
                 scorers.append((weight, np.zeros(1, np.float32)))
-            policy = eenet_rt.ExitPolicy(classes, scorers, np.zeros(exits))
+            policy = eenet_rt.ExitPolicy([eenet_rt.num_features(classes)] * exits, scorers, np.zeros(exits))
             assert np.array_equal(eenet_rt.scores(logits, policy)[:, k], features[:, i])

@@ -46,7 +46,7 @@ def test_stop_network_is_a_policy(predictions: Predictions, hidden: int, tmp_pat
         scorers.insert(0, (np.pad(weight, ((0, 0), (0, k))), *rest))
     shares = np.bincount(exits, minlength=len(COSTS)) / len(exits)
     assert (shares > 0.1).all()
-    policy = eenet_rt.ExitPolicy(predictions.num_classes, scorers, [0.0] * len(COSTS))
+    policy = eenet_rt.ExitPolicy(predictions.num_features, scorers, [0.0] * len(COSTS))
     schedule = eenet_rt.Schedule(
         policy="maml-stop", budget=float(shares @ COSTS), unit="ms", costs=COSTS, margin=0.0,
         calibration_samples=len(exits), calibration_shares=shares, exit_policy=policy,

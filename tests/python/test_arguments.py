@@ -82,9 +82,10 @@ TYPES: dict[str, Callable[[eenet_rt.Runtime], object]] = {
     "replay_stream(): schedules: list of int came, Sequence[Schedule] expected": call(
         lambda rt: eenet_rt.replay_stream(golden.logits(), [3], "90%", window=2)
     ),
-    "thresholds[0]: bool came, a number expected": call(lambda rt: eenet_rt.ExitPolicy(3, [], [True])),
-    "num_classes: bool came, an integer expected": call(lambda rt: eenet_rt.ExitPolicy(True, [], [1.0])),
-    "ExitPolicy(): the argument num_classes is missing": call(lambda rt: eenet_rt.ExitPolicy()),
+    "thresholds[0]: bool came, a number expected": call(lambda rt: eenet_rt.ExitPolicy([7], [], [True])),
+    "num_features[0]: bool came, an integer expected": call(lambda rt: eenet_rt.ExitPolicy([True], [], [1.0])),
+    "num_features: int came, a list of integers expected": call(lambda rt: eenet_rt.ExitPolicy(7, [], [1.0])),
+    "ExitPolicy(): the argument num_features is missing": call(lambda rt: eenet_rt.ExitPolicy()),
 }
 
 VALUES: dict[str, Callable[[eenet_rt.Runtime], object]] = {

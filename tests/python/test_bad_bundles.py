@@ -195,6 +195,16 @@ def test_manifest_that_is_too_large(copy: Path) -> None:
     with open(copy / "manifest.json", "a") as file:
         file.write(" " * (16 << 20))
     refused(copy, "manifest.json")
+    with pytest.raises(UserError, match=r"manifest\.json: \d+ bytes came, at most 16777216 expected$"):
+        Bundle.open(copy)
+
+
+def test_file_that_has_grown(copy: Path) -> None:
+    with open(copy / "segment_1.onnx", "ab") as file:
+        file.write(b"more")
+    size = (copy / "segment_1.onnx").stat().st_size
+    with pytest.raises(UserError, match=rf"{size} bytes came, at most {size - 4} expected by the manifest"):
+        Bundle.open(copy).read("segment_1.onnx")
 
 
 def test_unknown_keys_are_ignored(copy: Path) -> None:
@@ -235,8 +245,10 @@ WRONG_SCHEDULES: list[tuple[str, Callable[[Manifest], None], tuple[str, ...]]] =
     ("another network", lambda d: d.update(network="0" * 64), ("network",)),
     ("version", lambda d: d.update(format_version=9), ("format_version", "9")),
     ("feature spec", lambda d: d.update(feature_spec=2), ("feature_spec", "2")),
-    ("exits", lambda d: d.update(num_exits=4), ("4 exits",)),
-    ("classes", lambda d: d.update(num_classes=11), ("scorer.0.0.weight",)),
+    ("exits", lambda d: d["num_features"].append(14), ("costs", "3 came", "4")),
+    ("features", lambda d: d.update(num_features=[15, 14, 14]), ("scorer.0.0.weight",)),
+    ("features of the last exit", lambda d: d.update(num_features=[14, 14, 15]), ("[14, 14, 15] came, [14, 14, 14]",)),
+    ("no features", lambda d: d.update(num_features=[14, 0, 14]), ("num_features[1]",)),
     ("active", lambda d: d.update(active=99), ("active",)),
     ("missing tensor", lambda d: d["schedules"][0].update(scorer="elsewhere"), ("elsewhere",)),
     ("costs", lambda d: d["schedules"][0].update(costs=[1, 2]), ("costs",)),

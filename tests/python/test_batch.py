@@ -28,11 +28,12 @@ def masked_runtime(tmp_path: Path) -> eenet_rt.Runtime:
 def some_leave(logits: np.ndarray) -> eenet_rt.ExitPolicy:
     """About half of the samples leave at each exit, by their highest probability."""
     classes, exits = logits.shape[2], logits.shape[1]
+    num_features = eenet_rt.num_features(classes)
     scorers = [
-        (np.eye(1, classes + 4 + k, classes, dtype=np.float32), np.zeros(1, np.float32)) for k in range(exits - 1)
+        (np.eye(1, num_features + k, classes, dtype=np.float32), np.zeros(1, np.float32)) for k in range(exits - 1)
     ]
     top = np.stack([features[:, classes] for features in eenet_rt.features(logits)], axis=1)
-    return eenet_rt.ExitPolicy(classes, scorers, np.median(top, axis=0).astype(np.float64) + 1e-3)
+    return eenet_rt.ExitPolicy([num_features] * exits, scorers, np.median(top, axis=0).astype(np.float64) + 1e-3)
 
 
 # --- inputs ---

@@ -27,7 +27,7 @@ def never(runtime: eenet_rt.Runtime) -> eenet_rt.ExitPolicy:
     """Scores every exit and lets only the last one answer."""
     shape = runtime.num_exits, runtime.num_classes
     policy = confidence_policy(*shape, (1.0, 0.0, 0.0, 0.0), None)
-    return eenet_rt.ExitPolicy(runtime.num_classes, policy.scorers, [2.0] * runtime.num_exits)
+    return eenet_rt.ExitPolicy(policy.num_features, policy.scorers, [2.0] * runtime.num_exits)
 
 
 # --- controller ---

@@ -72,9 +72,9 @@ def test_reference_is_that_of_the_definition(part: str) -> None:
 def test_exits_that_nobody_reaches_or_takes() -> None:
     logits = golden.logits()
     scorers = confidence_policy(2, 3, (1, 0, 0, 0)).scorers
-    everybody = reference_of(eenet_rt.ExitPolicy(3, scorers, [-np.inf, 0]), logits)
+    everybody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [-np.inf, 0]), logits)
     assert everybody.agreement.tolist() == [0.25, 1]
-    nobody = reference_of(eenet_rt.ExitPolicy(3, scorers, [2.0, 0]), logits)
+    nobody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [2.0, 0]), logits)
     assert nobody.agreement.tolist() == [1, 1]
     assert nobody.score_shares.sum() == 1
 

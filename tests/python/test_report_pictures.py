@@ -7,12 +7,15 @@ import pytest
 from matplotlib.axes import Axes
 
 from conftest import TrainedBundle
-from eenet.report.assignments import sample_groups
+from eenet.report.assignments import assignment_section, sample_groups
+from eenet.report.costs import cost_section
 from eenet.report.curves import curve_section
 from eenet.report.described import read_bundle
 from eenet.report.fits import SIMPLE_NAME, SimplePolicy
 from eenet.report.images import image_section
 from eenet.report.inputs import Inputs
+from eenet.report.quality import quality_section
+from eenet.report.scores import score_section
 from eenet.report.style import LIGHT, policy_name
 from eenet.workflows.evaluate import evaluate, evaluate_oracle
 
@@ -68,3 +71,26 @@ def test_images_and_frames(inputs: Inputs, tiny: TrainedBundle) -> None:
             assert low <= x <= high / 4
             assert min(bottom, top) <= y <= max(bottom, top)
     plt.close(figure)
+
+
+def test_axes_say_what_they_are_of(inputs: Inputs) -> None:
+    simple = SimplePolicy(inputs)
+    groups = sample_groups(inputs.outcome, inputs.outcome)
+    sections = [
+        assignment_section(inputs, inputs.outcome, groups), score_section(inputs), curve_section(inputs, simple),
+        cost_section(inputs), quality_section(inputs),
+    ]  # fmt: skip
+    pictures = [picture for section in sections for picture in section.pictures]
+    assert len(pictures) == 5
+    for picture in pictures:
+        figure = picture.draw(LIGHT)
+        figure.canvas.draw()
+        for axes in figure.axes:
+            sides = (
+                (axes.get_xticklabels(), axes.get_xlabel() or figure.get_supxlabel()),
+                (axes.get_yticklabels(), axes.get_ylabel() or figure.get_supylabel()),
+            )
+            for ticks, label in sides:
+                numbers = [tick.get_text() for tick in ticks if tick.get_text().replace(".", "").isdigit()]
+                assert label or not numbers, f"{picture.name}: {numbers} of nothing"
+        plt.close(figure)

@@ -69,7 +69,8 @@ def test_groups_by_hand() -> None:
     #                       A  B  C  D  E  later  later, wrong  not later  lost earlier  lost
     ours = np.array([1, 0, 2, 0, 1, 2, 2, 1, 0, 1]), np.array([0, 0, 0, 1, 1, 0, 1, 0, 1, 1])
     rival = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1, 1]), np.array([0, 0, 1, 1, 1, 0, 1, 1, 0, 0])
-    groups = sample_groups(evaluate_exits(*ours, labels, costs), evaluate_exits(*rival, labels, costs))
+    ours_right, rival_right = ours[1] == labels, rival[1] == labels
+    groups = sample_groups(evaluate_exits(*ours, ours_right, costs), evaluate_exits(*rival, rival_right, costs))
     assert [group.letter for group in groups] == ["A", "B", "C", "D", "E", "", "", "", "", ""]
     assert [group.rows.tolist() for group in groups] == [[i] for i in range(10)]
 
@@ -99,7 +100,7 @@ def test_hidden_layer_and_disabled_exit(tiny: TrainedBundle, tmp_path: Path) -> 
         # All units are active, so that the slope is the product of the two layers.
         weight = random.random((6, 14 + k), np.float32)
         scorers.append((weight, np.ones(6, np.float32), random.random((1, 6), np.float32), np.zeros(1, np.float32)))
-    policy = eenet_rt.ExitPolicy(10, scorers, [np.inf, 5.0, 0.0], clamp=True)
+    policy = eenet_rt.ExitPolicy([14] * 3, scorers, [np.inf, 5.0, 0.0], clamp=True)
     inputs = reporting_on(tiny, policy, tmp_path)
     weights = scorer_weights(inputs)
     for scorer, (weight, _, out, _) in zip(weights, scorers, strict=True):
@@ -155,7 +156,7 @@ def test_both_accuracies_of_the_last_exit(combined: Inputs) -> None:
     assert [row[1] for row in table.rows[-2:]] == [f"{accuracy:.2f} %" for accuracy in accuracies]
     policy = combined.policy
     alone = evaluate_exit_quality(
-        combined.report, eenet_rt.ExitPolicy(policy.num_classes, policy.scorers, policy.thresholds, clamp=policy.clamp)
+        combined.report, eenet_rt.ExitPolicy(policy.num_features, policy.scorers, policy.thresholds, clamp=policy.clamp)
     )
     assert table.rows[-1][2] == f"{100 * alone.calibration_error[-1]:.2f} %"
 

@@ -127,8 +127,8 @@ def test_forced_exit_out_of_range(runtime: eenet_rt.Runtime, x: np.ndarray) -> N
 
 def test_policy_of_another_network(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
     scorer = (np.zeros((1, 7 + 4), np.float32), np.zeros(1, np.float32))
-    with pytest.raises(eenet_rt.EenetError, match="classes"):
-        runtime.infer(x, policy=eenet_rt.ExitPolicy(7, [scorer], np.zeros(2)))
+    with pytest.raises(eenet_rt.InputError, match="2 exits of 11 features came, one for 3 exits of 14 features"):
+        runtime.infer(x, policy=eenet_rt.ExitPolicy([11, 11], [scorer], np.zeros(2)))
 
 
 # --- budgets ---

@@ -44,7 +44,7 @@ def put_together(**changes: Any) -> eenet_rt.Schedule:
     scorers = [(np.zeros((1, eenet_rt.num_features(2) + k), np.float32), np.zeros(1, np.float32)) for k in range(2)]
     values = {
         "policy": "maximum", "budget": 1.5, "unit": "ms", "costs": [1, 2, 3], "margin": 0.1, "calibration_samples": 10,
-        "calibration_shares": [0.5, 0.5, 0], "exit_policy": eenet_rt.ExitPolicy(2, scorers, [0.5, 0.5, 0]),
+        "calibration_shares": [0.5, 0.5, 0], "exit_policy": eenet_rt.ExitPolicy([6] * 3, scorers, [0.5, 0.5, 0]),
         "score_edges": np.array([[0.5], [0.5]], np.float32), "score_shares": np.full((2, 2), 0.5),
         "agreement": [0.5, 0.75, 1],
     }  # fmt: skip

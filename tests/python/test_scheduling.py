@@ -101,7 +101,7 @@ def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
     weight = np.zeros((1, 2 + 4 + 1), np.float32)
     weight[0, -1] = 1
     first = maximum_policy(3, 2).scorers[0]
-    policy = eenet_rt.ExitPolicy(2, [first, (weight, np.zeros(1, np.float32))], np.zeros(3))
+    policy = eenet_rt.ExitPolicy([6] * 3, [first, (weight, np.zeros(1, np.float32))], np.zeros(3))
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
     thresholds, exits = Quota(logits, policy).fill(np.array([0.0, 0.5, 0.5]))
     assert thresholds[:2].tolist() == [math.inf, math.inf]

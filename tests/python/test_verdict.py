@@ -40,12 +40,13 @@ def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
     inputs = SimpleNamespace(
         report=Predictions(logits, labels, np.arange(1000), ("a", "b")), costs=np.array([1.0, 2.0, 3.0]), unit="ms",
         schedule=schedule, chosen=1, static_cost=2.5, bundle=bundle,
-        exit_accuracy=np.array([0.5, 0.6, 0.81]), outcome=evaluate_exits(exits, answers, labels, np.array([1.0, 2, 3])),
+        exit_accuracy=np.array([0.5, 0.6, 0.81]),
+        outcome=evaluate_exits(exits, answers, answers == labels, np.array([1.0, 2, 3])),
     )  # fmt: skip
     simple = labels ^ (np.arange(1000) >= changes.pop("simple", 790))
     for name, value in changes.items():
         setattr(schedule if name == "budget" else inputs, name, value)
-    return Verdict(inputs, evaluate_exits(exits, simple, labels, inputs.costs), wall)
+    return Verdict(inputs, evaluate_exits(exits, simple, simple == labels, inputs.costs), wall)
 
 
 def said(verdict: Verdict) -> str:
@@ -157,7 +158,7 @@ def test_a_gain_is_no_loss(right: int, full: int, headline: str) -> None:
     verdict = verdict_of(report=Predictions(logits, labels, np.arange(samples), ("a", "b")))
     exits = np.repeat([0, 1, 2], [7 * samples // 10, 2 * samples // 10, samples // 10])
     answers = labels ^ (np.arange(samples) >= right)
-    verdict.inputs.outcome = evaluate_exits(exits, answers, labels, verdict.inputs.costs)
+    verdict.inputs.outcome = evaluate_exits(exits, answers, answers == labels, verdict.inputs.costs)
     verdict = replace(verdict, simple=verdict.inputs.outcome)
     assert headline in verdict.headline.text
 
@@ -209,7 +210,7 @@ def test_one_image_is_in_the_singular() -> None:
     verdict = verdict_of(
         report=Predictions(np.zeros((1, 3, 2), np.float32), np.zeros(1, int), np.zeros(1, int), ("a", "b"))
     )
-    verdict.inputs.outcome = evaluate_exits(*np.zeros((3, 1), np.int64), verdict.inputs.costs)
+    verdict.inputs.outcome = evaluate_exits(*np.zeros((2, 1), np.int64), np.ones(1, bool), verdict.inputs.costs)
     verdict = replace(verdict, simple=verdict.inputs.outcome)
     assert "cannot be told with 1 image: " in verdict.headline.text
     assert "100.00 % of 1 sample right" in said(verdict)
@@ -284,7 +285,7 @@ def test_few_images_do_not_say_how_many_would_tell(samples: int, to_tell: int | 
     logits = np.zeros((samples, 3, 2), np.float32)
     logits[np.arange(samples), 2, labels] = 1
     verdict.inputs.report = Predictions(logits, labels, np.arange(samples), ("a", "b"))
-    outcome = evaluate_exits(np.zeros(samples, np.int64), labels, labels, verdict.inputs.costs)
+    outcome = evaluate_exits(np.zeros(samples, np.int64), labels, np.ones(samples, bool), verdict.inputs.costs)
     verdict.inputs.outcome = outcome
     verdict = replace(verdict, simple=outcome)
     assert verdict.samples_to_tell == to_tell
@@ -307,7 +308,7 @@ def test_chance_never_pays(labels: np.ndarray, reason: str) -> None:
     verdict = verdict_of(right=810)
     logits = np.zeros((1000, 3, 2), np.float32)
     report = Predictions(logits, labels, np.arange(1000), ("a", "b"))
-    outcome = evaluate_exits(np.repeat([0, 1, 2], [700, 200, 100]), answers, labels, verdict.inputs.costs)
+    outcome = evaluate_exits(np.repeat([0, 1, 2], [700, 200, 100]), answers, answers == labels, verdict.inputs.costs)
     verdict.inputs.report, verdict.inputs.outcome = report, outcome
     verdict = replace(verdict, simple=outcome)
     assert verdict.to_full_depth.within_bound

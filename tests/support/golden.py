@@ -63,15 +63,16 @@ def schedules() -> list[eenet_rt.Schedule]:
         )
     ]
     combiner = (np.array([[1, 0], [0.25, 0.75]], np.float32), np.array([[0, 0, 0], [0, 0.5, 0]], np.float32))
+    features = [eenet_rt.num_features(3)] * 2
     common = {"unit": "flops", "costs": (24.0, 42.0), "margin": 0.5, "calibration_samples": 4}
     return [
         eenet_rt.Schedule(
             policy="linear", budget=33.0, calibration_shares=(0.5, 0.5), **common,
-            exit_policy=eenet_rt.ExitPolicy(3, linear, np.array([0.6, 0.0]), combiner=combiner, clamp=True),
+            exit_policy=eenet_rt.ExitPolicy(features, linear, np.array([0.6, 0.0]), combiner=combiner, clamp=True),
         ),
         eenet_rt.Schedule(
             policy="hidden", budget=42.0, calibration_shares=(0.0, 1.0), **common,
-            exit_policy=eenet_rt.ExitPolicy(3, hidden, np.array([np.inf, 0.0])),
+            exit_policy=eenet_rt.ExitPolicy(features, hidden, np.array([np.inf, 0.0])),
         ),
     ]  # fmt: skip
 

@@ -52,10 +52,12 @@ def read(data: bytes) -> Handoff:
     version, size = struct.unpack("<IQ", reader.take(12))
     assert (version, size) == (1, len(data))
     network, digest = reader.take(32), reader.take(32)
-    exits, classes, next_exit, count = struct.unpack("<4I", reader.take(16))
+    exits, next_exit, count = struct.unpack("<3I", reader.take(12))
     thresholds = reader.array("<f8", exits if any(digest) else 0)
-    labels, scores = reader.array("<u4", next_exit), reader.array("<f4", next_exit)
-    logits = reader.array("<f4", next_exit, classes)
+    scores = reader.array("<f4", next_exit)
+    (size,) = struct.unpack("<I", reader.take(4))
+    labels = reader.array("<u4", next_exit)
+    logits = reader.array("<f4", next_exit, (size // next_exit - 4) // 4)
     tensors: dict[str, np.ndarray] = {}
     for _ in range(count):
         name = reader.take(struct.unpack("<H", reader.take(2))[0]).decode()
@@ -68,7 +70,8 @@ def read(data: bytes) -> Handoff:
 
 def digest(policy: eenet_rt.ExitPolicy) -> str:
     """Of a policy, by its definition."""
-    data = struct.pack("<IIBB", policy.num_exits, policy.num_classes, policy.clamp, policy.combiner is not None)
+    data = struct.pack(f"<{1 + policy.num_exits}I", policy.num_exits, *policy.num_features)
+    data += struct.pack("<BB", policy.clamp, policy.combiner is not None)
     for array in policy.combiner or ():
         data += array.astype("<f4").tobytes()
     for weight, bias, *output in policy.scorers:

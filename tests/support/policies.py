@@ -13,13 +13,14 @@ def random_policy(part: str, logits: np.ndarray) -> eenet_rt.ExitPolicy:
     """A policy that uses a part of the decision core; about half of the samples may leave at each exit."""
     random = np.random.default_rng(0)
     exits, classes = logits.shape[1:]
+    num_features = [eenet_rt.num_features(classes)] * exits
 
     def normal(*shape: int) -> np.ndarray:
         return random.normal(0, 0.3, shape).astype(np.float32)
 
     scorers = []
     for k in range(exits - 1):
-        inputs = classes + 4 + k
+        inputs = num_features[k] + k
         hidden = (normal(8, inputs), normal(8), normal(1, 8), normal(1))
         scorers.append(hidden if part == "hidden" else (normal(1, inputs), np.full(1, 0.5, np.float32)))
     mixing = np.tril(np.abs(normal(exits, exits)) + np.eye(exits, dtype=np.float32)).astype(np.float32)
@@ -30,8 +31,8 @@ def random_policy(part: str, logits: np.ndarray) -> eenet_rt.ExitPolicy:
     everyone_stays = np.full(exits, 1e9)
     if part == "one exit disabled":
         everyone_stays[0] = np.inf
-    scores = eenet_rt.scores(logits, eenet_rt.ExitPolicy(classes, scorers, everyone_stays, **options))
+    scores = eenet_rt.scores(logits, eenet_rt.ExitPolicy(num_features, scorers, everyone_stays, **options))
     thresholds = np.median(scores, axis=0).astype(np.float64)
     if part == "one exit disabled":
         thresholds[0] = np.inf
-    return eenet_rt.ExitPolicy(classes, scorers, thresholds, **options)
+    return eenet_rt.ExitPolicy(num_features, scorers, thresholds, **options)

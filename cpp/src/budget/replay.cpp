@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <type_traits>
+#include <vector>
 
 #include "eenet/error.h"
 
@@ -16,11 +17,15 @@
 namespace eenet {
 namespace {
 
+/// F_k of each exit.
+std::vector<std::size_t> features_of(const LogitsView& logits) {
+  return std::vector(logits.exits, classification_features(logits.classes));
+}
+
 /// A policy under which no exit but the last accepts: it only watches.
 ExitPolicy watcher(const LogitsView& logits, const Combiner* combiner) {
   ExitPolicy::Parts parts;
-  parts.num_exits = logits.exits;
-  parts.num_classes = logits.classes;
+  parts.num_features = features_of(logits);
   // Borrowed: the policy does not outlive the call.
   parts.combiner = {std::shared_ptr<const void>(), combiner};
   parts.thresholds.assign(logits.exits, std::numeric_limits<double>::infinity());
@@ -57,7 +62,7 @@ void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size
 
 void features(const LogitsView& logits, const Combiner* combiner, std::span<float* const> outputs) {
   const ExitPolicy policy = watcher(logits, combiner);
-  const std::size_t width = num_features(logits.classes);
+  const std::size_t width = classification_features(logits.classes);
   for_each_step(logits, &policy, 0,
                 [&](std::size_t sample, std::size_t exit, const auto& state, auto) {
                   std::ranges::copy(state.features(), outputs[exit] + sample * width);
@@ -75,7 +80,7 @@ void answers(const LogitsView& logits, const Combiner* combiner, std::int64_t* l
 }
 
 void scores(const LogitsView& logits, const ExitPolicy& policy, float* scores) {
-  policy.check_network(logits.exits, logits.classes);
+  policy.check_network(features_of(logits));
   for_each_step(logits, &policy, 0,
                 [&](std::size_t sample, std::size_t exit, const auto&, auto step) {
                   scores[sample * logits.exits + exit] = step.score;
@@ -85,7 +90,7 @@ void scores(const LogitsView& logits, const ExitPolicy& policy, float* scores) {
 
 void replay(const LogitsView& logits, const ExitPolicy* policy, std::int64_t* exits,
             std::int64_t* labels, float* scores) {
-  if (policy != nullptr) policy->check_network(logits.exits, logits.classes);
+  if (policy != nullptr) policy->check_network(features_of(logits));
   std::fill_n(scores, logits.samples * logits.exits, std::numeric_limits<float>::quiet_NaN());
   // Without a policy nothing but the last exit has a say.
   const std::size_t first = policy == nullptr ? logits.exits - 1 : 0;
@@ -105,9 +110,8 @@ double replay_stream(const LogitsView& logits, const BudgetTable& table,
     throw Error(ErrorCode::kInput, "logits: no samples came, at least 1 expected");
   }
   for (std::size_t i = 0; i < table.schedules().size(); ++i) {
-    in_context(
-        [i] { return cat("schedule ", i); },
-        [&] { table.schedules()[i]->exit_policy->check_network(logits.exits, logits.classes); });
+    in_context([i] { return cat("schedule ", i); },
+               [&] { table.schedules()[i]->exit_policy->check_network(features_of(logits)); });
   }
   Controller controller(table, options);
   std::vector<std::size_t> taken(logits.exits);

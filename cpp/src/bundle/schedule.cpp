@@ -16,6 +16,7 @@
 #include "bundle/safetensors.h"
 #include "bundle/schedule_file.h"
 #include "decision/exit_policy.h"
+#include "decision/readout/task.h"
 #include "util/context.h"
 #include "util/file.h"
 #include "util/json.h"
@@ -24,7 +25,6 @@
 namespace eenet {
 namespace {
 
-constexpr std::int64_t kFeatureSpec = 1;
 // Shares are counts divided by the sample size; this leaves room for their rounding.
 constexpr double kShareTolerance = 1e-3;
 constexpr std::uint64_t kLargestFile = std::uint64_t{2} << 30U;
@@ -119,7 +119,7 @@ class ScheduleReader {
   ScheduleFile read();
 
  private:
-  void expect_version(const char* key, std::int64_t known) const;
+  void read_feature_spec();
   std::shared_ptr<const Schedule> read_schedule(const JsonNode& node, std::size_t index);
   std::optional<ScoreBins> score_bins(std::size_t index) const;
   std::vector<double> agreement(std::size_t index) const;
@@ -138,19 +138,25 @@ class ScheduleReader {
   std::map<std::string, std::shared_ptr<const std::vector<Scorer>>> scorers_;
 };
 
-void ScheduleReader::expect_version(const char* key, std::int64_t known) const {
-  const JsonNode node = root_.at(key);
-  const std::int64_t came = node.integer(0, kInt64Max);
-  if (came != known) node.fail(cat(came), cat("one that this runtime knows (", known, ")"));
+void ScheduleReader::read_feature_spec() {
+  const JsonNode node = root_.at("feature_spec");
+  out_.feature_spec = node.integer(0, kInt64Max);
+  if (std::ranges::find(tasks(), out_.feature_spec, &Task::feature_spec) != tasks().end()) return;
+  std::vector<std::int64_t> known;
+  for (const Task& task : tasks()) known.push_back(task.feature_spec);
+  node.fail(cat(out_.feature_spec), cat("one that this runtime knows (", join(known), ")"));
 }
 
 ScheduleFile ScheduleReader::read() {
-  expect_version("format_version", format::kVersion);
-  expect_version("feature_spec", kFeatureSpec);
+  const JsonNode version = root_.at("format_version");
+  if (const std::int64_t came = version.integer(0, kInt64Max); came != format::kVersion) {
+    version.fail(cat(came), cat("one that this runtime knows (", format::kVersion, ")"));
+  }
+  read_feature_spec();
   out_.network = root_.at("network").name();
-  out_.num_exits = static_cast<std::size_t>(root_.at("num_exits").integer(1, format::kMostExits));
-  out_.num_classes =
-      static_cast<std::size_t>(root_.at("num_classes").integer(2, format::kMostClasses));
+  for (const JsonNode& count : root_.at("num_features").items(1, format::kMostExits)) {
+    out_.num_features.push_back(static_cast<std::size_t>(count.integer(1, kMostFeatures)));
+  }
   const std::vector<JsonNode> nodes = root_.at("schedules").items(0, format::kMostSchedules);
   for (const JsonNode& node : nodes) {
     out_.schedules.push_back(read_schedule(node, out_.schedules.size()));
@@ -180,11 +186,11 @@ std::shared_ptr<const Schedule> ScheduleReader::read_schedule(const JsonNode& no
   schedule->margin = node.at("margin").number();
   schedule->calibration_samples = node.at("calibration_samples").integer(1, kInt64Max);
   schedule->calibration_shares = node.at("calibration_shares").numbers();
-  check_fields(*schedule, out_.num_exits,
+  check_fields(*schedule, out_.num_exits(),
                [&](const char* field) { return node.at(field).where(); });
   schedule->score_bins = score_bins(index);
   schedule->agreement = agreement(index);
-  check_reference(*schedule, out_.num_exits, [&](const char* field) {
+  check_reference(*schedule, out_.num_exits(), [&](const char* field) {
     return cat(file_, ": tensor ", quote_name(cat("schedule.", index, ".", field)));
   });
   schedule->exit_policy = read_policy(node, index);
@@ -195,7 +201,7 @@ std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
   const std::string edges = cat("schedule.", index, ".score_edges");
   const std::string shares = cat("schedule.", index, ".score_shares");
   if (!tensors_.contains(edges) && !tensors_.contains(shares)) return std::nullopt;
-  const auto rows = static_cast<std::int64_t>(out_.num_exits) - 1;
+  const auto rows = static_cast<std::int64_t>(out_.num_exits()) - 1;
   const std::vector<std::int64_t>& shape = tensors_.shape(shares);
   const std::int64_t count = shape.size() == 2 ? shape[1] : 0;
   if (count < 2 || std::cmp_greater(count, format::kMostBins)) {
@@ -210,7 +216,7 @@ std::optional<ScoreBins> ScheduleReader::score_bins(std::size_t index) const {
 std::vector<double> ScheduleReader::agreement(std::size_t index) const {
   const std::string name = cat("schedule.", index, ".agreement");
   if (!tensors_.contains(name)) return {};
-  return tensors_.f64(name, {static_cast<std::int64_t>(out_.num_exits)});
+  return tensors_.f64(name, {static_cast<std::int64_t>(out_.num_exits())});
 }
 
 void ScheduleReader::check_order(const JsonNode& node) const {
@@ -228,12 +234,11 @@ void ScheduleReader::check_order(const JsonNode& node) const {
 std::shared_ptr<const ExitPolicy> ScheduleReader::read_policy(const JsonNode& node,
                                                               std::size_t index) {
   ExitPolicy::Parts parts;
-  parts.num_exits = out_.num_exits;
-  parts.num_classes = out_.num_classes;
+  parts.num_features = out_.num_features;
   if (!node.at("combiner").is_null()) parts.combiner = combiner(node.at("combiner").name());
   parts.scorers = scorers(node.at("scorer").name());
   parts.thresholds = tensors_.f64(cat("schedule.", index, ".thresholds"),
-                                  {static_cast<std::int64_t>(out_.num_exits)});
+                                  {static_cast<std::int64_t>(out_.num_exits())});
   parts.clamp = node.at("clamp").boolean();
   return in_context(node.where(),
                     [&] { return std::make_shared<const ExitPolicy>(std::move(parts)); });
@@ -242,13 +247,14 @@ std::shared_ptr<const ExitPolicy> ScheduleReader::read_policy(const JsonNode& no
 std::shared_ptr<const Combiner> ScheduleReader::combiner(const std::string& prefix) {
   std::shared_ptr<const Combiner>& known = combiners_[prefix];
   if (known) return known;
-  const auto exits = static_cast<std::int64_t>(out_.num_exits);
-  const auto classes = static_cast<std::int64_t>(out_.num_classes);
+  const auto exits = static_cast<std::int64_t>(out_.num_exits());
   std::vector<float> weight = tensors_.f32(prefix + ".weight", {exits, exits});
+  const std::vector<std::int64_t>& shape = tensors_.shape(prefix + ".bias");
+  const std::int64_t classes = shape.size() == 2 ? shape[1] : 2;
   std::vector<float> bias = tensors_.f32(prefix + ".bias", {exits, classes});
   known = in_context(cat(file_, ": ", quote_name(prefix)), [&] {
-    return std::make_shared<const Combiner>(out_.num_exits, out_.num_classes, std::move(weight),
-                                            std::move(bias));
+    return std::make_shared<const Combiner>(out_.num_exits(), static_cast<std::size_t>(classes),
+                                            std::move(weight), std::move(bias));
   });
   return known;
 }
@@ -257,7 +263,7 @@ std::shared_ptr<const std::vector<Scorer>> ScheduleReader::scorers(const std::st
   std::shared_ptr<const std::vector<Scorer>>& known = scorers_[prefix];
   if (known) return known;
   std::vector<Scorer> read;
-  for (std::size_t exit = 0; exit + 1 < out_.num_exits; ++exit) {
+  for (std::size_t exit = 0; exit + 1 < out_.num_exits(); ++exit) {
     read.push_back(scorer(cat(prefix, ".", exit), exit));
   }
   known = std::make_shared<const std::vector<Scorer>>(std::move(read));
@@ -265,7 +271,7 @@ std::shared_ptr<const std::vector<Scorer>> ScheduleReader::scorers(const std::st
 }
 
 Scorer ScheduleReader::scorer(const std::string& prefix, std::size_t exit) const {
-  const auto inputs = static_cast<std::int64_t>(num_features(out_.num_classes) + exit);
+  const auto inputs = static_cast<std::int64_t>(out_.num_features[exit] + exit);
   Scorer scorer;
   std::int64_t rows = 1;
   if (tensors_.contains(prefix + ".out_weight")) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -15,12 +16,14 @@ namespace eenet {
 /// scheduler.safetensors, checked.
 struct ScheduleFile {
   std::string network;  ///< Id of the bundle that the schedules were fitted for.
-  std::size_t num_exits = 0;
-  std::size_t num_classes = 0;
-  std::optional<std::size_t> active;  ///< In force after load; none: full depth.
+  std::int64_t feature_spec = 0;
+  std::vector<std::size_t> num_features;  ///< F_k, one for each of the K exits.
+  std::optional<std::size_t> active;      ///< In force after load; none: full depth.
   std::vector<std::shared_ptr<const Schedule>> schedules;  ///< Ascending budgets, one unit.
   /// Marks of samples that they were fitted on, ascending: the smallest ones, or all if few.
   std::vector<std::string> fitted_on;
+
+  std::size_t num_exits() const noexcept { return num_features.size(); }
 };
 
 /// Checks a schedule that was put together and not read.

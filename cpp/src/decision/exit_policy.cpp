@@ -1,7 +1,9 @@
 #include "decision/exit_policy.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "eenet/error.h"
 
@@ -12,12 +14,6 @@
 
 namespace eenet {
 namespace {
-
-void check_size(std::size_t num_exits, std::size_t num_classes, const char* what) {
-  expect_schedule(num_exits >= 1 && num_classes >= 2,
-                  cat(what, ": ", num_exits, " exits and ", num_classes,
-                      " classes came, at least 1 exit and 2 classes expected"));
-}
 
 void write_scorer(const Scorer& scorer, ByteWriter& out) {
   out.number(static_cast<std::uint32_t>(scorer.weight.size()));
@@ -32,7 +28,9 @@ std::string compute_digest(const ExitPolicy& policy) {
   ByteWriter out;
   const Combiner* const combiner = policy.combiner();
   out.number(static_cast<std::uint32_t>(policy.num_exits()));
-  out.number(static_cast<std::uint32_t>(policy.num_classes()));
+  for (const std::size_t features : policy.num_features()) {
+    out.number(static_cast<std::uint32_t>(features));
+  }
   out.number(static_cast<std::uint8_t>(policy.rule().clamp()));
   out.number(static_cast<std::uint8_t>(combiner != nullptr));
   if (combiner != nullptr) {
@@ -43,42 +41,27 @@ std::string compute_digest(const ExitPolicy& policy) {
   return sha256_hex(out.bytes());
 }
 
-ExitRule make_rule(ExitPolicy::Parts&& parts) {
-  check_size(parts.num_exits, parts.num_classes, "exit policy");
-  return ExitRule({std::vector<std::size_t>(parts.num_exits, num_features(parts.num_classes)),
-                   std::move(parts.scorers), std::move(parts.thresholds), parts.clamp});
+/// For messages: one number where all are the same.
+std::string features_in_words(std::span<const std::size_t> num_features) {
+  const auto other = [&](std::size_t each) { return each != num_features.front(); };
+  const bool same = std::ranges::none_of(num_features, other);
+  return cat(num_features.size(), " exits of ", join(same ? num_features.first(1) : num_features),
+             " features");
 }
 
 }  // namespace
 
-Combiner::Combiner(std::size_t num_exits, std::size_t num_classes, std::vector<float> weight,
-                   std::vector<float> bias)
-    : num_exits_(num_exits),
-      num_classes_(num_classes),
-      weight_(std::move(weight)),
-      bias_(std::move(bias)) {
-  check_size(num_exits, num_classes, "combiner");
-  check_numbers(weight_, num_exits * num_exits, "combiner, weight");
-  check_numbers(bias_, num_exits * num_classes, "combiner, bias");
-  for (std::size_t exit = 0; exit < num_exits; ++exit) {
-    for (std::size_t later = exit + 1; later < num_exits; ++later) {
-      expect_schedule(
-          weight_[exit * num_exits + later] == 0,
-          cat("combiner, weight[", exit, ", ", later, "]: ", weight_[exit * num_exits + later],
-              " came, 0 expected: exit ", later, " has not run yet at exit ", exit));
-    }
-  }
-}
-
 ExitPolicy::ExitPolicy(Parts parts)
-    : num_classes_(parts.num_classes),
-      combiner_(std::move(parts.combiner)),
-      rule_(make_rule(std::move(parts))) {
+    : combiner_(std::move(parts.combiner)),
+      rule_({std::move(parts.num_features), std::move(parts.scorers), std::move(parts.thresholds),
+             parts.clamp}) {
   if (!combiner_) return;
+  const std::vector<std::size_t> expected(combiner_->num_exits(),
+                                          classification_features(combiner_->num_classes()));
   expect_schedule(
-      combiner_->num_exits() == num_exits() && combiner_->num_classes() == num_classes_,
+      std::ranges::equal(expected, num_features()),
       cat("combiner: made for ", combiner_->num_exits(), " exits and ", combiner_->num_classes(),
-          " classes, the policy has ", num_exits(), " and ", num_classes_));
+          " classes, the policy has ", features_in_words(num_features())));
 }
 
 const std::string& ExitPolicy::digest() const {
@@ -92,11 +75,11 @@ ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
   return policy;
 }
 
-void ExitPolicy::check_network(std::size_t num_exits, std::size_t num_classes) const {
-  if (this->num_exits() == num_exits && num_classes_ == num_classes) return;
+void ExitPolicy::check_network(std::span<const std::size_t> num_features) const {
+  if (std::ranges::equal(this->num_features(), num_features)) return;
   throw Error(ErrorCode::kInput,
-              cat("policy: one for ", this->num_exits(), " exits and ", num_classes_,
-                  " classes came, one for ", num_exits, " and ", num_classes, " expected"));
+              cat("policy: one for ", features_in_words(this->num_features()), " came, one for ",
+                  features_in_words(num_features), " expected"));
 }
 
 }  // namespace eenet

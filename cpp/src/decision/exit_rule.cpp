@@ -53,9 +53,13 @@ ExitRule::ExitRule(Parts parts) : parts_(std::move(parts)) {
     expect_schedule(!std::isnan(parts_.thresholds[exit]),
                     cat("threshold of exit ", exit, ": NaN came, a number expected"));
     if (exit + 1 == exits) continue;
+    // So that products of sizes cannot overflow.
+    expect_schedule(num_features()[exit] <= kMostFeatures,
+                    cat("exit ", exit, ": ", num_features()[exit], " features came, at most ",
+                        kMostFeatures, " expected"));
     const Scorer& scorer = scorers()[exit];
     const bool absent = disabled(exit) && scorer.weight.empty();
-    if (!absent) check_scorer(scorer, num_features(exit) + exit, exit);
+    if (!absent) check_scorer(scorer, num_features()[exit] + exit, exit);
   }
 }
 

@@ -19,6 +19,9 @@ struct Scorer {
   bool hidden() const noexcept { return !out_weight.empty(); }
 };
 
+/// Of an exit.
+inline constexpr std::size_t kMostFeatures = std::size_t{1} << 24U;
+
 /// Whether a sample leaves, by the features of an exit and the scores of those before it. It knows
 /// nothing of what the network answers: that is a Readout's. There is one code path for every
 /// policy, and no names. See docs/spec/decision-core.md.
@@ -46,7 +49,7 @@ class ExitRule {
   explicit ExitRule(Parts parts);
 
   std::size_t num_exits() const noexcept { return parts_.num_features.size(); }
-  std::size_t num_features(std::size_t exit) const noexcept { return parts_.num_features[exit]; }
+  std::span<const std::size_t> num_features() const noexcept { return parts_.num_features; }
   const std::vector<Scorer>& scorers() const noexcept { return *parts_.scorers; }
   std::span<const double> thresholds() const noexcept { return parts_.thresholds; }
   bool clamp() const noexcept { return parts_.clamp; }

@@ -38,9 +38,9 @@ ExitState::Step ExitState::step(std::size_t exit, ExitOutput output) {
   return step;
 }
 
-void ExitState::restore(std::size_t exit, ExitOutput output, std::size_t label, float score) {
-  readout_->restore(exit, output, label);
-  scores_[exit] = score;
+void ExitState::restore(std::span<const float> scores, ByteReader& in, std::span<float> outputs) {
+  readout_->restore(scores.size(), in, outputs);
+  std::ranges::copy(scores, scores_.begin());
 }
 
 }  // namespace eenet

@@ -30,9 +30,9 @@ class ExitState {
   /// @throws Error(kNonFinite) if one of the numbers is NaN or infinite.
   Step step(std::size_t exit, ExitOutput output);
 
-  /// Puts exit k where step() left it on another machine, as Readout::restore().
-  /// @param score As step() returned it.
-  void restore(std::size_t exit, ExitOutput output, std::size_t label, float score);
+  /// Puts the exits passed where step() left them on another machine, as Readout::restore().
+  /// @param scores Theirs, as step() returned them.
+  void restore(std::span<const float> scores, ByteReader& in, std::span<float> outputs);
 
   /// For what was answered.
   const Readout& readout() const noexcept { return *readout_; }

@@ -7,6 +7,8 @@
 
 namespace eenet {
 
+class ByteReader;
+class ByteWriter;
 class ExitPolicy;
 struct BatchResult;
 
@@ -39,11 +41,17 @@ class Readout {
   /// @throws Error(kNonFinite) naming the exit if one of the numbers is NaN or infinite.
   virtual void read(std::size_t exit, ExitOutput output, std::span<float> features) = 0;
 
-  /// Puts exit k where read() left it on another machine: the next read() does what it would have
-  /// done there, to the bit. With a policy only; for k = 0, 1, ... in order.
-  /// @param output Finite numbers; not kept.
-  /// @param label As label() was.
-  virtual void restore(std::size_t exit, ExitOutput output, std::size_t label) = 0;
+  /// Writes what another machine needs to go on after exits 0 .. passed - 1, in so many bytes for
+  /// equal networks and policies.
+  /// @param outputs Of these exits, one after the other.
+  virtual void save(std::size_t passed, std::span<const float> outputs, ByteWriter& out) const = 0;
+
+  /// Puts exits 0 .. passed - 1 where they were on another machine: the next read() does what it
+  /// would have done there, to the bit.
+  /// @param in What save() wrote there, untrusted.
+  /// @param outputs Takes those of the exits passed; may be empty.
+  /// @throws Error naming what is wrong with it.
+  virtual void restore(std::size_t passed, ByteReader& in, std::span<float> outputs) = 0;
 
   /// The class that an exit so far answers; 0 where the task has no classes. Those before the last
   /// one with a policy only.

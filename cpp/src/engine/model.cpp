@@ -12,6 +12,7 @@
 #include "bundle/format.h"
 #include "bundle/schedule_file.h"
 #include "core/device.h"
+#include "decision/readout/task.h"
 #include "engine/load_watch.h"
 #include "util/context.h"
 #include "util/text.h"
@@ -86,10 +87,15 @@ ScheduleFile load_schedules(const Bundle& bundle) {
                 cat(format::kSchedules, ": schedules of network ", quote_name(file.network),
                     " came, of ", quote_name(manifest.network()), " expected"));
   }
-  if (file.num_exits != manifest.num_exits() || file.num_classes != manifest.num_classes()) {
-    throw Error(ErrorCode::kSchedule, cat(format::kSchedules, ": ", file.num_exits, " exits and ",
-                                          file.num_classes, " classes came, ", manifest.num_exits(),
-                                          " and ", manifest.num_classes(), " expected"));
+  if (const auto spec = find_task(manifest.task)->feature_spec; file.feature_spec != spec) {
+    throw Error(ErrorCode::kSchedule, cat(format::kSchedules, ": feature_spec: ", file.feature_spec,
+                                          " came, ", spec, " expected, of ", manifest.task));
+  }
+  const std::vector<std::size_t> expected = count_features(manifest);
+  if (file.num_features != expected) {
+    throw Error(ErrorCode::kSchedule,
+                cat(format::kSchedules, ": num_features: [", join(file.num_features), "] came, [",
+                    join(expected), "] expected"));
   }
   return file;
 }
@@ -111,6 +117,7 @@ std::optional<Profile> measured_profile(const Manifest& manifest, const Backend&
 Model::Model(Manifest manifest, std::shared_ptr<const Backend> backend, ScheduleFile schedules,
              const LoadOptions& options)
     : manifest_(std::move(manifest)),
+      num_features_(count_features(manifest_)),
       backend_(std::move(backend)),
       threads_(options.threads),
       budgets_(std::move(schedules.schedules), measured_profile(manifest_, *backend_, options),

@@ -74,6 +74,7 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
   const auto start = Clock::now();
   const Manifest& manifest = model_->manifest();
   check_begins(manifest);
+  check_policy(options);
   const Stopping stopping(manifest, options, 0);
   const Cancellable cancellable(*blackboard_, options.stop);
   const std::size_t samples = blackboard_->load(inputs, layout);
@@ -84,15 +85,20 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
 }
 
 Result Runner::resume(const Handoff& handoff, const RunOptions& options, Clock::time_point start) {
+  check_policy(options);
   const Stopping stopping(model_->manifest(), options, handoff.next_exit);
   const Cancellable cancellable(*blackboard_, options.stop);
   blackboard_->load(handoff);
   begin(1, options);
   BatchResult result = make_result(model_->manifest(), 1, handoff.next_exit, options);
-  if (!result.logits.empty()) std::ranges::copy(handoff.logits, result.logits.begin());
-  restore(handoff, states_[0]);
+  const std::size_t passed = result.logits.empty() ? 0 : handoff.next_exit * result.num_classes;
+  restore(handoff, states_[0], std::span(result.logits).first(passed));
   run_segments(start, stopping, options, result);
   return result.at(0);
+}
+
+void Runner::check_policy(const RunOptions& options) const {
+  if (options.policy != nullptr) options.policy->check_network(model_->num_features());
 }
 
 void Runner::begin(std::size_t samples, const RunOptions& options) {

@@ -71,6 +71,7 @@ class Runner {
 
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
+  void check_policy(const RunOptions& options) const;
   void begin(std::size_t samples, const RunOptions& options);
   void run_segments(Clock::time_point start, const Stopping& stopping, const RunOptions& options,
                     BatchResult& result);

@@ -34,9 +34,6 @@ void check_deadline(const RunOptions& options, std::size_t first_exit) {
 
 Stopping::Stopping(const Manifest& manifest, const RunOptions& options, std::size_t first_exit)
     : manifest_(manifest), options_(options) {
-  if (options.policy != nullptr) {
-    options.policy->check_network(manifest.num_exits(), manifest.num_classes());
-  }
   check_exit("forced_exit", options.forced_exit, first_exit, manifest.end_exit());
   check_exit("max_exit", options.max_exit, first_exit, manifest.end_exit());
   if (options.forced_exit && (options.max_exit || options.deadline_ms)) {

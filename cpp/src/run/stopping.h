@@ -15,8 +15,8 @@ class Stopping {
  public:
   /// @param manifest,options Outlive it.
   /// @param first_exit That the call begins with.
-  /// @throws Error(kInput) if the options contradict each other or the policy is made for another
-  ///   network, Error(kBudget) if not even the first exit would keep the deadline.
+  /// @throws Error(kInput) if the options contradict each other, Error(kBudget) if not even the
+  ///   first exit would keep the deadline.
   Stopping(const Manifest& manifest, const RunOptions& options, std::size_t first_exit);
 
   /// Why they leave at this exit, if they do.

@@ -11,7 +11,6 @@
 #include "bundle/format.h"
 #include "util/bytes.h"
 #include "util/crc32.h"
-#include "util/finite.h"
 #include "util/float16.h"
 #include "util/hex.h"
 #include "util/text.h"
@@ -22,7 +21,7 @@ namespace {
 constexpr std::string_view kMagic = "EENET-HO";
 constexpr std::uint32_t kVersion = 1;
 constexpr std::size_t kHash = 32;
-constexpr std::size_t kHeader = 100;
+constexpr std::size_t kHeader = 96;
 constexpr std::size_t kChecksum = sizeof(std::uint32_t);
 // As a manifest's.
 constexpr std::size_t kLongestName = 256;
@@ -30,8 +29,8 @@ constexpr std::size_t kMostDims = 7;
 
 std::size_t encoded_size(const Handoff& handoff) {
   std::size_t size = kHeader + kChecksum + handoff.thresholds.size() * sizeof(double);
-  size += handoff.labels.size() * (sizeof(std::uint32_t) + sizeof(float));
-  size += handoff.logits.size() * sizeof(float);
+  size += handoff.scores.size() * sizeof(float);
+  size += sizeof(std::uint32_t) + handoff.readout.size();
   for (const HandoffTensor& tensor : handoff.tensors) {
     size += 4 + tensor.name.size() + tensor.shape.size() * sizeof(std::uint32_t);
     size += tensor.data.size();
@@ -46,7 +45,6 @@ void write_header(const Handoff& handoff, std::size_t size, ByteWriter& out) {
   out.append(from_hex(handoff.network));
   out.append(handoff.policy.empty() ? std::vector<std::byte>(kHash) : from_hex(handoff.policy));
   out.number(static_cast<std::uint32_t>(handoff.num_exits));
-  out.number(static_cast<std::uint32_t>(handoff.num_classes));
   out.number(static_cast<std::uint32_t>(handoff.next_exit));
   out.number(static_cast<std::uint32_t>(handoff.tensors.size()));
 }
@@ -135,7 +133,6 @@ void HandoffReader::read_header() {
   if (!full_depth) out_.policy = to_hex(policy);
   const std::uint32_t exits = bounded("exits", 2, format::kMostExits);
   out_.num_exits = exits;
-  out_.num_classes = bounded("classes", 2, format::kMostClasses);
   out_.next_exit = bounded("next exit", 1, exits - 1);
   num_tensors_ = bounded("tensors", 1, format::kMostTensors);
 }
@@ -146,18 +143,10 @@ void HandoffReader::read_exits() {
   for (const double threshold : out_.thresholds) {
     if (std::isnan(threshold)) in_.fail("thresholds: NaN came, numbers expected");
   }
-  out_.labels = in_.numbers<std::uint32_t>(out_.next_exit, "labels");
   out_.scores = in_.numbers<float>(out_.next_exit, "scores");
-  out_.logits = in_.numbers<float>(out_.next_exit * out_.num_classes, "logits");
-  for (const std::uint32_t label : out_.labels) {
-    if (label >= out_.num_classes) {
-      in_.fail(cat("labels: ", label, " came, 0 to ", out_.num_classes - 1, " expected"));
-    }
-  }
-  // At full depth nobody looks at the exits on the way.
-  if (!full_depth && !all_finite(out_.logits)) {
-    in_.fail("logits: NaN or infinity came, finite numbers expected");
-  }
+  const auto size = in_.number<std::uint32_t>("size of the readout");
+  const std::span<const std::byte> readout = in_.take(size, "readout");
+  out_.readout.assign(readout.begin(), readout.end());
 }
 
 void HandoffReader::read_tensors() {
@@ -210,32 +199,26 @@ Transport HandoffReader::read_transport(const std::string& what) {
 }  // namespace
 
 Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const ExitPolicy* policy,
-                     const ExitState& state, std::span<const float> logits) {
+                     const ExitState& state, std::span<const float> outputs) {
   Handoff out;
   out.network = manifest.network();
   out.next_exit = next_exit;
   out.num_exits = manifest.num_exits();
-  out.num_classes = manifest.num_classes();
-  out.labels.resize(next_exit);
   out.scores.resize(next_exit);
-  out.logits.assign(logits.begin(), logits.end());
+  ByteWriter readout;
+  state.readout().save(next_exit, outputs, readout);
+  out.readout = readout.finish();
   if (policy == nullptr) return out;
   out.policy = policy->digest();
   out.thresholds.assign(policy->thresholds().begin(), policy->thresholds().end());
-  for (std::size_t k = 0; k < next_exit; ++k) {
-    out.labels[k] = static_cast<std::uint32_t>(state.readout().label(k));
-  }
   std::ranges::copy(state.scores(next_exit - 1), out.scores.begin());
   return out;
 }
 
-void restore(const Handoff& handoff, ExitState& state) {
-  if (handoff.policy.empty()) return;
-  const std::span<const float> logits(handoff.logits);
-  for (std::size_t k = 0; k < handoff.next_exit; ++k) {
-    state.restore(k, logits.subspan(k * handoff.num_classes, handoff.num_classes),
-                  handoff.labels[k], handoff.scores[k]);
-  }
+void restore(const Handoff& handoff, ExitState& state, std::span<float> outputs) {
+  ByteReader in(handoff.readout, "hand-off", ErrorCode::kInput);
+  state.restore(handoff.scores, in, outputs);
+  if (in.left() > 0) in.fail(cat("readout: ", in.left(), " bytes too many came"));
 }
 
 std::vector<std::byte> encode_handoff(const Handoff& handoff) {
@@ -244,9 +227,9 @@ std::vector<std::byte> encode_handoff(const Handoff& handoff) {
   out.reserve(size);
   write_header(handoff, size, out);
   out.numbers<double>(handoff.thresholds);
-  out.numbers<std::uint32_t>(handoff.labels);
   out.numbers<float>(handoff.scores);
-  out.numbers<float>(handoff.logits);
+  out.number(static_cast<std::uint32_t>(handoff.readout.size()));
+  out.append(handoff.readout);
   for (const HandoffTensor& tensor : handoff.tensors) write_tensor(tensor, out);
   out.number(crc32(out.bytes()));
   return out.finish();
@@ -261,10 +244,9 @@ void check_handoff(const Manifest& manifest, const Handoff& handoff) {
     throw Error(ErrorCode::kInput, cat("hand-off: one of network ", handoff.network, " came, of ",
                                        manifest.network(), " expected"));
   }
-  if (handoff.num_exits != manifest.num_exits() || handoff.num_classes != manifest.num_classes()) {
-    throw Error(ErrorCode::kInput, cat("hand-off: ", handoff.num_exits, " exits and ",
-                                       handoff.num_classes, " classes came, ", manifest.num_exits(),
-                                       " and ", manifest.num_classes(), " expected"));
+  if (handoff.num_exits != manifest.num_exits()) {
+    throw Error(ErrorCode::kInput, cat("hand-off: ", handoff.num_exits, " exits came, ",
+                                       manifest.num_exits(), " expected"));
   }
   if (handoff.next_exit < manifest.first_exit() || handoff.next_exit >= manifest.end_exit()) {
     throw Error(ErrorCode::kConfiguration,

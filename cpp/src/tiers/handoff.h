@@ -39,12 +39,10 @@ struct Handoff {
   std::string network;  ///< Id of the whole network's bundle.
   std::size_t next_exit = 0;
   std::size_t num_exits = 0;           ///< Of the network.
-  std::size_t num_classes = 0;         ///< C
   std::string policy;                  ///< ExitPolicy::digest() of the policy; empty: full depth.
   std::vector<double> thresholds;      ///< Of every exit of the network; none at full depth.
-  std::vector<std::uint32_t> labels;   ///< Answers of the exits passed; 0 at full depth.
-  std::vector<float> scores;           ///< Theirs, as emitted; 0 at full depth.
-  std::vector<float> logits;           ///< Theirs, (next_exit, C) row-major.
+  std::vector<float> scores;           ///< Of the exits passed, as emitted; 0 at full depth.
+  std::vector<std::byte> readout;      ///< Of the exits passed, as Readout::save() wrote it.
   std::vector<HandoffTensor> tensors;  ///< In ascending order of their names.
 };
 
@@ -52,14 +50,16 @@ struct Handoff {
 /// add.
 /// @param next_exit That it goes on with.
 /// @param policy That it is under; null: full depth.
-/// @param state After the step of the exit before; not looked at without a policy.
-/// @param logits Of the exits passed, (next_exit, C).
+/// @param state After the step of the exit before, which full depth does without.
+/// @param outputs Of the exits passed, one after the other.
 Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const ExitPolicy* policy,
-                     const ExitState& state, std::span<const float> logits);
+                     const ExitState& state, std::span<const float> outputs);
 
-/// Puts a sample where it was when it was handed on. Does nothing at full depth.
+/// Puts a sample where it was when it was handed on.
 /// @param state Begun under the hand-off's policy.
-void restore(const Handoff& handoff, ExitState& state);
+/// @param outputs Takes those of the exits passed; may be empty.
+/// @throws Error(kInput) if the readout cannot be where the hand-off says.
+void restore(const Handoff& handoff, ExitState& state, std::span<float> outputs);
 
 /// The bytes that travel. Equal samples give equal bytes.
 /// @param handoff As decode_handoff() would return it.

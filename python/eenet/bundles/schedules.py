@@ -35,17 +35,17 @@ def save_schedules(
             that has no calibration predictions beside it.
 
     Raises:
-        UserError: no schedules, or they differ in exits, classes or unit, or ``active`` is out of range; safetensors is
-            not installed.
+        UserError: no schedules, or they differ in features or unit, or ``active`` is out of range; safetensors is not
+            installed.
     """
     with extra("refit"):
         import safetensors.numpy
     if not schedules:
         raise UserError("schedules: got none, expected at least one")
     ordered = sorted(schedules, key=lambda schedule: schedule.budget)
-    shapes = {(len(s.costs), s.exit_policy.num_classes, s.unit) for s in ordered}
-    if len(shapes) > 1:
-        raise UserError(f"schedules: differ in (exits, classes, unit): {sorted(shapes)}")
+    kinds = {(s.exit_policy.num_features, s.unit) for s in ordered}
+    if len(kinds) > 1:
+        raise UserError(f"schedules: differ in (features of each exit, unit): {sorted(kinds)}")
     if active is not None and not 0 <= active < len(ordered):
         raise UserError(f"active: got {active}, expected 0 to {len(ordered) - 1}")
     pool = _TensorPool()
@@ -55,13 +55,11 @@ def save_schedules(
         known = {f"schedule.{i}.{name}": tensor for name, tensor in _reference_tensors(schedule).items()}
         pool.tensors.update({name: tensor for name, tensor in known.items() if tensor is not None})
         entries.append(_entry(schedule, pool))
-    exits, classes, _ = shapes.pop()
     description = {
         "format_version": 1,
         "feature_spec": 1,
         "network": network,
-        "num_exits": exits,
-        "num_classes": classes,
+        "num_features": list(ordered[0].exit_policy.num_features),
         "active": active,
         "schedules": entries,
     }

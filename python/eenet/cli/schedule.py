@@ -224,10 +224,11 @@ def _print_fitted(
 def _evaluate(arguments: argparse.Namespace) -> None:
     predictions = Predictions.load(arguments.predictions)
     file, networks, fitted = _read_schedules(arguments.schedule)
-    expected = {(s.exit_policy.num_exits, s.exit_policy.num_classes) for s in file.schedules}
-    came = (predictions.num_exits, predictions.num_classes)
-    if expected != {came}:
-        raise UserError(f"{arguments.schedule}: for (exits, classes) = {expected.pop()}, the predictions have {came}")
+    if tuple(file.num_features) != predictions.num_features:
+        raise UserError(
+            f"{arguments.schedule}: for exits of {file.num_features} features, those of {arguments.predictions} have "
+            f"{list(predictions.num_features)}: {predictions.num_exits} exits, {predictions.num_classes} classes"
+        )
     check_network(predictions, networks, str(arguments.predictions), f"that of {arguments.schedule}")
     if fitted:
         check_apart(predictions, fitted, str(arguments.predictions), str(arguments.schedule))

@@ -98,7 +98,7 @@ def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) ->
     Raises:
         UserError: it does not.
     """
-    exits = eenet_rt.replay(calibration_set.logits, schedule.exit_policy).exits
+    exits = calibration_set.replay(schedule.exit_policy).exits
     shares = np.bincount(exits, minlength=calibration_set.num_exits) / len(exits)
     if not np.allclose(shares, schedule.calibration_shares, atol=1e-12):
         raise UserError(

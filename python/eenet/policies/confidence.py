@@ -56,4 +56,4 @@ def confidence_policy(
         weight = np.zeros((1, num_features + k), np.float32)
         weight[0, num_classes:num_features] = weights
         scorers.append((weight, np.zeros(1, np.float32)))
-    return eenet_rt.ExitPolicy(num_classes, scorers, [math.inf] * num_exits, combiner=combiner)
+    return eenet_rt.ExitPolicy([num_features] * num_exits, scorers, [math.inf] * num_exits, combiner=combiner)

@@ -87,9 +87,9 @@ class EENetScheduler(Scheduler):
         with extra("export"):
             from eenet.policies.eenet_training import Training
         training = Training(self, fit_set, costs, budget)
-        exits, classes = fit_set.num_exits, fit_set.num_classes
+        thresholds = [math.inf] * fit_set.num_exits
         policy = eenet_rt.ExitPolicy(
-            classes, training.scorers(), [math.inf] * exits, combiner=self.combiner, clamp=True
+            fit_set.num_features, training.scorers(), thresholds, combiner=self.combiner, clamp=True
         )
         shares = training.planned_shares(calibration_set)
         self.planned_shares_ = shares if self.learn_shares else None

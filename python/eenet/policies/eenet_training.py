@@ -16,7 +16,6 @@ from torch.nn import functional as F
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
-from eenet.tasks.classification import qualities
 from eenet.threads import one_thread
 
 _EPSILON = 1e-6  # keeps logarithms and the normalisation of Eq. 8 finite where a score is clamped to 0 or 1
@@ -124,7 +123,7 @@ class Training:
     def _optimise(self, fit_set: Predictions, costs: Tensor, budget: float) -> None:
         settings, g, h = self._settings, self._g, self._h
         features = self._features(fit_set)
-        correct = torch.from_numpy(qualities(fit_set, settings.combiner).astype(np.float32))
+        correct = torch.from_numpy(fit_set.qualities(settings.combiner).astype(np.float32))
         with torch.no_grad():
             scores = g(features)
             shares = torch.full_like(scores, 1 / scores.shape[1])
@@ -145,7 +144,7 @@ class Training:
             h_turn.take(settings.steps, settings.share_learning_rate)
 
     def _features(self, predictions: Predictions) -> list[Tensor]:
-        return [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits, self._settings.combiner)]
+        return [torch.from_numpy(x) for x in predictions.features(self._settings.combiner)]
 
     def _assignment_loss(self, log_shares: Tensor, scores: Tensor, costs: Tensor, budget: float) -> Tensor:
         """L_h: KL from the target of Eq. 8 to the shares (Eq. 9), and the budget loss (Eq. 10)."""

@@ -18,7 +18,7 @@ import eenet_rt
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
 from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner, answer_qualities
+from eenet.tasks.classification import Combiner
 
 # Penalties to choose from, times the number of samples. The confidence measures vary more than the class
 # probabilities and there are few of them: theirs is lighter.
@@ -67,16 +67,16 @@ class _StoppingRules:
         self._costs = costs
         self._combiner = scheduler.combiner
         self._num_classes = fit_set.num_classes
-        features = eenet_rt.features(fit_set.logits, self._combiner)
-        answers = eenet_rt.answers(fit_set.logits, self._combiner)
+        features = fit_set.features(self._combiner)
+        answers = fit_set.answers(self._combiner)
         believed = features[-1][np.arange(len(answers))[:, None], answers]
         soft = scheduler.soft_targets
-        self._value = (1 - soft) * answer_qualities(answers, fit_set.labels) + soft * believed
+        self._value = (1 - soft) * fit_set.qualities(self._combiner) + soft * believed
         self._inputs = [_Inputs(x, self._num_classes, scheduler.knots) for x in features[:-1]]
         self._regressions = [
             _Ridge(inputs(x), self._num_classes) for inputs, x in zip(self._inputs, features[:-1], strict=True)
         ]
-        calibration = eenet_rt.features(calibration_set.logits, self._combiner)
+        calibration = calibration_set.features(self._combiner)
         self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
         steps = np.diff(costs)
         # At a price of 1 for the smallest step not even certainty is worth going on.
@@ -98,7 +98,7 @@ class _StoppingRules:
         if tilt <= self.low:
             thresholds[:], left[:] = -math.inf, 0
         scorers = [self._inputs[k].scorer(k, weight, bias) for k, (weight, bias) in enumerate(rules)]
-        policy = eenet_rt.ExitPolicy(self._num_classes, scorers, thresholds.tolist(), combiner=self._combiner)
+        policy = eenet_rt.ExitPolicy(self._sets[0].num_features, scorers, thresholds.tolist(), combiner=self._combiner)
         return policy, np.bincount(left, minlength=exits) / len(left)
 
     def _rules_at(self, price: float) -> list[tuple[Floats, float]]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
-from eenet.tasks.classification import qualities
 
 _FIRST_STEP, _LAST_STEP = 1.0, 0.1
 
@@ -109,7 +108,7 @@ def tuned_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: F
         budget: between the first and the last of them.
     """
     quota = Quota(predictions.logits, policy)
-    right = qualities(predictions, policy.combiner)
+    right = predictions.qualities(policy.combiner)
     rows = np.arange(len(predictions))
 
     def accuracy(log_shares: Floats) -> float:

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-import eenet_rt
 from eenet.errors import UserError, counted
 from eenet.predictions import Predictions
-from eenet.tasks.classification import answer_qualities, qualities
+from eenet.tasks.classification import answer_qualities
 
 # Deviations beyond which a difference is none of chance: some dozen tests a command, no false alarm in thousands.
 _SIGNIFICANT = 4.0
@@ -41,7 +40,7 @@ def check_predictions(predictions: Predictions, name: str) -> None:
     _check_logits(predictions, name)
     _check_classes(predictions, name)
     _check_repeats(predictions, name)
-    right = qualities(predictions)
+    right = predictions.qualities()
     if not _check_numbering(predictions, right, name):
         _check_chance(predictions, right, name)
     _check_fall(right, name)
@@ -74,7 +73,7 @@ def check_report(predictions: Predictions, name: str) -> None:
         UserError: as `check_predictions`.
     """
     check_predictions(predictions, name)
-    accuracy = float(qualities(predictions)[:, -1].mean())
+    accuracy = float(predictions.qualities()[:, -1].mean())
     # Agresti and Coull's interval: no share of few samples is certain, not even all of them.
     samples = len(predictions) + 4
     middle = (accuracy * len(predictions) + 2) / samples
@@ -231,7 +230,7 @@ def _check_chance(predictions: Predictions, right: NDArray[np.bool_], name: str)
     labels = np.bincount(predictions.labels, minlength=classes) / samples
     if labels.max() == 1:
         return  # every answer is right or wrong as a whole
-    answers = eenet_rt.answers(predictions.logits)
+    answers = predictions.answers()
     at_chance = []
     for k in range(predictions.num_exits):
         chance, most = highest_by_luck(answers[:, k], predictions.labels, classes)

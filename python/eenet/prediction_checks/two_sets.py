@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.errors import UserError
 from eenet.predictions import Predictions, of_another_network
-from eenet.tasks.classification import qualities
 
 _SIGNIFICANT = 4.0  # deviations beyond which a difference is none of chance
 _PERMUTATIONS = 999
@@ -173,7 +172,7 @@ def _were_float16(logits: NDArray[np.float32]) -> bool:
 
 def _check_same_network(report: Predictions, fitted: Predictions, name: str, fitted_name: str) -> None:
     """Accuracies that differ too far between sets are of other networks, or of images that were trained on."""
-    here, there = (qualities(p)[:, -1].mean() for p in (report, fitted))
+    here, there = (p.qualities()[:, -1].mean() for p in (report, fitted))
     both = (here * len(report) + there * len(fitted)) / (len(report) + len(fitted))
     noise = np.sqrt(both * (1 - both) * (1 / len(report) + 1 / len(fitted)))
     if abs(here - there) > max(_SIGNIFICANT * noise, 0.05):

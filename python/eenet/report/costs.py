@@ -56,8 +56,8 @@ def cost_section(inputs: Inputs) -> Section:
 def scheduler_parameters(inputs: Inputs) -> list[int]:
     """Numbers of scorers and combiner that a sample has met up to each exit."""
     scorers = [sum(tensor.size for tensor in scorer) for scorer in inputs.policy.scorers]
-    exits, classes = inputs.policy.num_exits, inputs.policy.num_classes
-    combiner = [k + 1 + classes if inputs.policy.combiner is not None else 0 for k in range(exits)]
+    biases = 0 if inputs.policy.combiner is None else inputs.policy.combiner[1].shape[1]
+    combiner = [k + 1 + biases if biases else 0 for k in range(inputs.policy.num_exits)]
     return [int(n) for n in np.cumsum(np.array([*scorers, 0]) + combiner)]
 
 

@@ -81,11 +81,11 @@ def read_bundle(path: Path) -> ReportBundle:
         )
     if schedules.network != files.network:
         raise UserError(f"{path}: schedules were fitted for {schedules.network!r}, expected {files.network!r}")
-    expected = (schedules.num_exits, schedules.num_exits, schedules.num_classes)
-    if (files.num_exits, len(bundle.parameters), len(files.class_names)) != expected:
+    num_features = [eenet_rt.num_features(len(files.class_names))] * files.num_exits
+    if schedules.num_features != num_features or len(bundle.parameters) != files.num_exits:
         raise UserError(
-            f"{path}: schedules have {schedules.num_exits} exits and {schedules.num_classes} classes, the manifest "
-            f"{files.num_exits} exits, {len(bundle.parameters)} parameters and {len(files.class_names)} classes"
+            f"{path}: exits of schedules have {schedules.num_features} features, the manifest's {num_features}, and "
+            f"{len(bundle.parameters)} numbers of parameters"
         )
     return bundle
 

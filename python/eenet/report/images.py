@@ -17,7 +17,6 @@ from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import WIDTH, Scheme, new_figure, short_name
-from eenet.tasks.classification import qualities
 from eenet.text import of_many
 from eenet.workflows.evaluate import Evaluation
 
@@ -117,14 +116,14 @@ def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
 
 def _kinds(inputs: Inputs) -> NDArray[np.int64]:
     """Of each sample, an index into `_KINDS`: the last exit answers as the schedule has it answer."""
-    last = qualities(inputs.report, inputs.policy.combiner)[:, -1]
+    last = inputs.report.qualities(inputs.policy.combiner)[:, -1]
     return np.where(inputs.outcome.qualities, 0, np.where(last, 1, 2))
 
 
 def example_classes(inputs: Inputs) -> list[int]:
     """A few classes, from the one that full depth knows worst to the one that it knows best."""
     labels = inputs.report.labels
-    right = qualities(inputs.report)[:, -1]
+    right = inputs.report.qualities()[:, -1]
     present = np.unique(labels)
     accuracy = np.array([right[labels == label].mean() for label in present])
     ordered = present[np.argsort(accuracy, kind="stable")]

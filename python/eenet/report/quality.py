@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-import eenet_rt
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure
-from eenet.tasks.classification import qualities
 from eenet.workflows.evaluate import CALIBRATION_BINS, evaluate_exit_quality, expected_calibration_error
 
 if TYPE_CHECKING:
@@ -35,8 +33,8 @@ def quality_section(inputs: Inputs) -> Section:
         for k in exits
     ]
     if combined:
-        right = qualities(inputs.report)[:, -1]
-        confidence = eenet_rt.features(inputs.report.logits)[-1][:, inputs.report.num_classes]
+        right = inputs.report.qualities()[:, -1]
+        confidence = inputs.report.features()[-1][:, inputs.report.num_classes]
         error = expected_calibration_error(confidence, right)
         rows.append(("full depth alone", f"{100 * right.mean():.2f} %", f"{100 * error:.2f} %", "-"))
     return Section(
@@ -70,8 +68,8 @@ def _auroc(value: float) -> str:
 
 def _picture(inputs: Inputs) -> Picture:
     classes, combiner = inputs.report.num_classes, inputs.policy.combiner
-    confidence = [x[:, classes] for x in eenet_rt.features(inputs.report.logits, combiner)]
-    right = qualities(inputs.report, combiner)
+    confidence = [x[:, classes] for x in inputs.report.features(combiner)]
+    right = inputs.report.qualities(combiner)
     quality = evaluate_exit_quality(inputs.report, inputs.policy)
     gap = [float(c.mean() - r.mean()) for c, r in zip(confidence, right.T, strict=True)]
     worst = int(np.argmax(np.abs(gap)))

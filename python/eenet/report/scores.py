@@ -15,7 +15,6 @@ from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
-from eenet.tasks.classification import qualities
 from eenet.workflows.evaluate import area_under_roc
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def score_section(inputs: Inputs) -> Section:
 def shown_classes(inputs: Inputs) -> list[int]:
     """Classes of the pictures, from the worst to the best known at full depth: all, or the first and last few."""
     labels = inputs.report.labels
-    right = qualities(inputs.report)[:, -1]
+    right = inputs.report.qualities()[:, -1]
     present = np.unique(labels)
     accuracy = np.array([right[labels == label].mean() for label in present])
     ordered = [int(label) for label in present[np.argsort(accuracy, kind="stable")]]
@@ -57,9 +56,9 @@ def _score_picture(inputs: Inputs) -> Picture:
     # Were exit k disabled, it would score nothing.
     policy = inputs.policy if len(enabled) else inputs.policy.with_thresholds([0.0] * len(thresholds))
     combiner = policy.combiner
-    right = qualities(inputs.report, combiner)[:, k]
-    ours = eenet_rt.scores(inputs.report.logits, policy)[:, k]
-    plain = eenet_rt.features(inputs.report.logits, combiner)[k][:, inputs.report.num_classes]
+    right = inputs.report.qualities(combiner)[:, k]
+    ours = inputs.report.scores(policy)[:, k]
+    plain = inputs.report.features(combiner)[k][:, inputs.report.num_classes]
     classes, name = shown_classes(inputs), policy_name(inputs.schedule.policy)
     names = [short_name(inputs.bundle.class_names[label]) for label in classes]
     auroc = (area_under_roc(plain, right), area_under_roc(ours, right))
@@ -131,8 +130,8 @@ class ScorerWeights:
 def scorer_weights(inputs: Inputs) -> list[ScorerWeights]:
     """Of every exit but the last."""
     classes = inputs.report.num_classes
-    features = eenet_rt.features(inputs.report.logits, inputs.policy.combiner)
-    scores = eenet_rt.scores(inputs.report.logits, inputs.policy)
+    features = inputs.report.features(inputs.policy.combiner)
+    scores = inputs.report.scores(inputs.policy)
     result = []
     for k, tensors in enumerate(inputs.policy.scorers):
         x = np.concatenate([features[k], scores[:, :k]], axis=1).astype(np.float64)

@@ -14,7 +14,7 @@ from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import policy_name
 from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
-from eenet.tasks.classification import answer_qualities, qualities
+from eenet.tasks.classification import answer_qualities
 from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
 
@@ -44,7 +44,7 @@ class Verdict:
     @property
     def to_full_depth(self) -> Difference:
         """Accuracy against full depth, which is that of the same network without exits as well."""
-        return Difference.of(self.inputs.outcome.qualities, qualities(self.inputs.report)[:, -1])
+        return Difference.of(self.inputs.outcome.qualities, self.inputs.report.qualities()[:, -1])
 
     @property
     def to_simple(self) -> Difference:
@@ -66,7 +66,7 @@ class Verdict:
             float(answer_qualities(answers, report.labels).mean())
             <= highest_by_luck(answers, report.labels, report.num_classes)[1]
             < 1
-            for answers in (self.inputs.outcome.labels, report.logits[:, -1].argmax(axis=1))
+            for answers in (self.inputs.outcome.answers, report.logits[:, -1].argmax(axis=1))
         )
 
     @property

@@ -25,7 +25,6 @@ from eenet.models import ChainNetwork, MultiExitNetwork
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.progress import Progress, duration
-from eenet.tasks.classification import qualities
 from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
 from eenet.training.state import Position, code_identity, image_identity, load_state, save_state, weights_identity
@@ -200,7 +199,7 @@ class Trainer:
 
     def _accuracy(self) -> list[float]:
         predictions = predict(self.result, self.validation, self.preprocessing)
-        return [round(float(a), 4) for a in qualities(predictions).mean(axis=0)]
+        return [round(float(a), 4) for a in predictions.qualities().mean(axis=0)]
 
     def _log(self, line: dict[str, Any], left: float) -> None:
         with naming(self.folder / LOG_FILE), open(self.folder / LOG_FILE, "a") as file:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.base import check_budget, check_costs
 from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner, answer_qualities, qualities
+from eenet.tasks.classification import Combiner
 
 CALIBRATION_BINS = 15
 _SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
@@ -31,7 +31,7 @@ class Evaluation:
         exit_shares: K shares of samples that left at each exit.
         exit_accuracy: K accuracies among those; NaN where nobody left.
         exits: int64 ``(N,)``, where each sample left.
-        labels: int64 ``(N,)``, the answers.
+        answers: int64 ``(N,)``, those of the exits taken.
         qualities: bool ``(N,)``, whether they are right.
     """
 
@@ -40,7 +40,7 @@ class Evaluation:
     exit_shares: NDArray[np.float64]
     exit_accuracy: NDArray[np.float64]
     exits: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    answers: NDArray[np.int64]
     qualities: NDArray[np.bool_]
 
 
@@ -52,21 +52,19 @@ def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Seque
         eenet_rt.InputError: the policy is for other exits or classes.
     """
     table = check_costs(costs, predictions.num_exits)
-    replay = eenet_rt.replay(predictions.logits, policy)
-    return evaluate_exits(replay.exits, replay.labels, predictions.labels, table)
+    replay = predictions.replay(policy)
+    return evaluate_exits(replay.exits, replay.answers, replay.qualities, table)
 
 
 def evaluate_exits(
-    exits: NDArray[np.int64], answers: NDArray[np.int64], labels: NDArray[np.int64], costs: NDArray[np.float64]
+    exits: NDArray[np.int64], answers: NDArray[np.int64], qualities: NDArray[np.bool_], costs: NDArray[np.float64]
 ) -> Evaluation:
     """The same for exits and answers that are known, as those of a live runtime."""
-    correct = answer_qualities(answers, labels)
     taken = np.bincount(exits, minlength=len(costs))
-    right = np.bincount(exits[correct], minlength=len(costs))
     with np.errstate(invalid="ignore"):
-        exit_accuracy = right / taken
+        exit_accuracy = np.bincount(exits, weights=qualities, minlength=len(costs)) / taken
     shares = taken / len(exits)
-    return Evaluation(float(correct.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers, correct)
+    return Evaluation(float(qualities.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers, qualities)
 
 
 def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -> None:
@@ -106,8 +104,7 @@ def evaluate_oracle(
     """
     table = check_costs(costs, predictions.num_exits)
     allowed = (check_budget(budget, table) - table[0]) * len(predictions)
-    answers = eenet_rt.answers(predictions.logits, combiner)
-    right = answer_qualities(answers, predictions.labels)
+    answers, right = predictions.answers(combiner), predictions.qualities(combiner)
     first = np.where(right.any(axis=1), right.argmax(axis=1), 0)
     extra = table[first] - table[0]
     cheapest = np.argsort(extra, kind="stable")
@@ -115,7 +112,8 @@ def evaluate_oracle(
     bought = cheapest[np.cumsum(extra[cheapest]) <= allowed * (1 + 1e-12)]
     exits = np.zeros(len(predictions), np.int64)
     exits[bought] = first[bought]
-    return evaluate_exits(exits, answers[np.arange(len(exits)), exits], predictions.labels, table)
+    rows = np.arange(len(exits))
+    return evaluate_exits(exits, answers[rows, exits], right[rows, exits], table)
 
 
 @dataclass(frozen=True)
@@ -140,9 +138,9 @@ def evaluate_exit_quality(predictions: Predictions, policy: eenet_rt.ExitPolicy)
     Raises:
         eenet_rt.InputError: the policy is for other exits or classes.
     """
-    features = eenet_rt.features(predictions.logits, policy.combiner)
-    right = qualities(predictions, policy.combiner)
-    scores = eenet_rt.scores(predictions.logits, policy)
+    features = predictions.features(policy.combiner)
+    right = predictions.qualities(policy.combiner)
+    scores = predictions.scores(policy)
     confidence = [x[:, predictions.num_classes] for x in features]
     return ExitQuality(
         right.mean(axis=0),

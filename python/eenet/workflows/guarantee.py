@@ -28,7 +28,6 @@ from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, combiner_of
 from eenet.policies.registry import create_scheduler
 from eenet.predictions import Predictions
-from eenet.tasks.classification import answer_qualities
 
 CANDIDATES = 40
 _SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
@@ -92,14 +91,13 @@ def fit_within_accuracy_drop(
     combiner = combiner_of(combine, scorer_set)
     scheduler = create_scheduler(policy, seed, combiner)
     order = np.random.default_rng(seed).permutation(len(calibration_set))
-    labels = calibration_set.labels
-    full_depth = answer_qualities(eenet_rt.replay(calibration_set.logits, None).labels, labels).astype(np.float64)
+    full_depth = calibration_set.replay(None).qualities.astype(np.float64)
 
     best, best_drop, tested = _full_depth(table, len(calibration_set), calibration_set.num_classes, unit), 0.0, 0
     for budget in np.linspace(table[-1], table[0], CANDIDATES):
         candidate = scheduler.fit(scorer_set, threshold_set, table, float(budget)).schedule(unit)
-        replay = eenet_rt.replay(calibration_set.logits, candidate.exit_policy)
-        drop = full_depth - answer_qualities(replay.labels, labels)
+        replay = calibration_set.replay(candidate.exit_policy)
+        drop = full_depth - replay.qualities
         tested += 1
         if drop_p_value(drop[order], max_accuracy_drop, delta) > delta:
             break

@@ -128,12 +128,11 @@ def _refit_undisturbed(
 
 def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
     file = eenet_rt.parse_schedules(bundle.read(SCHEDULES))
-    expected = (bundle.id, bundle.num_exits, len(bundle.class_names))
-    if (file.network, file.num_exits, file.num_classes) != expected or not file.schedules:
+    expected = [eenet_rt.num_features(len(bundle.class_names))] * bundle.num_exits
+    if (file.network, file.num_features) != (bundle.id, expected) or not file.schedules:
         raise UserError(
-            f"{bundle.folder}: {SCHEDULES}: {len(file.schedules)} schedules of network {file.network} with "
-            f"{file.num_exits} exits and {file.num_classes} classes came, at least one of {expected[0]} with "
-            f"{expected[1]} and {expected[2]} expected"
+            f"{bundle.folder}: {SCHEDULES}: {len(file.schedules)} schedules of network {file.network} for exits of "
+            f"{file.num_features} features came, at least one of {bundle.id} for {expected} expected"
         )
     return file.schedules
 

@@ -11,7 +11,6 @@ import numpy as np
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
-from eenet.tasks.classification import qualities
 from eenet.workflows.evaluate import evaluate
 
 _LARGE_MARGIN = 0.05  # of a budget
@@ -23,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 def exit_accuracies(predictions: Predictions) -> Floats:
     """K shares of right answers of the exits as they are, each on all samples; the last is that of full depth."""
-    accuracy: Floats = qualities(predictions).mean(axis=0)
+    accuracy: Floats = predictions.qualities().mean(axis=0)
     return accuracy
 
 
@@ -89,7 +88,7 @@ def _worth(saved: float, loss: float) -> str:
 
 def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> None:
     """Says which schedules an exit by itself, which costs no more than the budget, would do better than."""
-    right = qualities(calibration_set)
+    right = calibration_set.qualities()
     for schedule in schedules:
         affordable = sum(cost <= schedule.budget - schedule.margin for cost in schedule.costs[1:]) + 1
         exit_ = int(right[:, :affordable].mean(axis=0).argmax())

@@ -21,7 +21,6 @@ from eenet.outputs import Sources, check_replaceable, check_spared
 from eenet.prediction_checks import check_predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.splits import stratified_mask
-from eenet.tasks.classification import qualities
 from eenet.training.config import SuitedSettings, TrainingConfig
 from eenet.training.start import Start, read_start, started_network
 from eenet.training.trainer import LOG_FILE, STATE_FILE, Trainer, predict
@@ -251,7 +250,7 @@ def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, ImageSet]) 
         predictions = replace(predict(network, images, trainer.preprocessing), network=checkpoint.id)
         written[out / f"{name}.npz"] = predictions
         predictions.save(out / f"{name}.npz")
-        accuracy[name] = np.mean(qualities(predictions), axis=0).round(4).tolist()
+        accuracy[name] = np.mean(predictions.qualities(), axis=0).round(4).tolist()
     record = {"config": asdict(config), "validation_accuracy": accuracy["validation"], "data": options.data.name}
     weights = out / "weights.safetensors"
     replace(checkpoint, training=record).save(weights)

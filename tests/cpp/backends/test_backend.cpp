@@ -117,7 +117,7 @@ std::string echo_schedules(const std::string& network,
   SafeTensorsWriter writer;
   json schedules = json::array();
   for (std::size_t k = 0; k + 1 < EchoNetwork::kExits; ++k) {
-    const std::size_t inputs = num_features(EchoNetwork::kClasses) + k;
+    const std::size_t inputs = classification_features(EchoNetwork::kClasses) + k;
     std::vector<float> weight(inputs, 0.0F);
     weight[EchoNetwork::kClasses] = 1;
     writer.add<float>(cat("scorer.0.", k, ".weight"), {1, static_cast<std::int64_t>(inputs)},
@@ -139,9 +139,9 @@ std::string echo_schedules(const std::string& network,
                          {"scorer", "scorer.0"},
                          {"clamp", true}});
   }
-  const json description = {{"format_version", 1},   {"feature_spec", 1}, {"network", network},
-                            {"num_exits", 3},        {"num_classes", 3},  {"active", 0},
-                            {"schedules", schedules}};
+  const json description = {{"format_version", 1}, {"feature_spec", 1},
+                            {"network", network},  {"num_features", {7, 7, 7}},
+                            {"active", 0},         {"schedules", schedules}};
   return writer.metadata("eenet", description.dump()).file();
 }
 

@@ -38,11 +38,10 @@ LogitsView view_of(const std::vector<float>& logits) {
 
 ExitPolicy maximum_policy(std::vector<double> thresholds) {
   ExitPolicy::Parts parts;
-  parts.num_exits = kExits;
-  parts.num_classes = kClasses;
+  parts.num_features.assign(kExits, classification_features(kClasses));
   std::vector<Scorer> scorers;
   for (std::size_t k = 0; k + 1 < kExits; ++k) {
-    scorers.push_back({std::vector<float>(num_features(kClasses) + k), {0}, {}, 0});
+    scorers.push_back({std::vector<float>(classification_features(kClasses) + k), {0}, {}, 0});
     scorers.back().weight[kClasses] = 1;
   }
   parts.scorers = std::make_shared<const std::vector<Scorer>>(scorers);
@@ -101,8 +100,8 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
   const std::vector<float> logits = random_logits();
   const Combiner combiner(kExits, kClasses, {1, 0, 0, 0.5F, 1, 0, 0.2F, 0.3F, 0.9F},
                           std::vector<float>(kExits * kClasses, 0.1F));
-  std::vector<std::vector<float>> arrays(kExits,
-                                         std::vector<float>(kSamples * num_features(kClasses)));
+  std::vector<std::vector<float>> arrays(
+      kExits, std::vector<float>(kSamples * classification_features(kClasses)));
   std::vector<float*> outputs;
   for (auto& array : arrays) outputs.push_back(array.data());
   std::vector<std::int64_t> labels(kSamples * kExits);
@@ -110,8 +109,7 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
   answers(view_of(logits), &combiner, labels.data());
 
   ExitPolicy::Parts parts;
-  parts.num_exits = kExits;
-  parts.num_classes = kClasses;
+  parts.num_features.assign(kExits, classification_features(kClasses));
   parts.combiner = std::make_shared<const Combiner>(combiner);
   parts.thresholds.assign(kExits, std::numeric_limits<double>::infinity());
   const ExitPolicy policy(parts);
@@ -121,8 +119,8 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
     for (std::size_t k = 0; k < kExits; ++k) {
       state.step(k, view_of(logits).at(n, k));
       EXPECT_EQ(labels[n * kExits + k], static_cast<std::int64_t>(state.label()));
-      for (std::size_t i = 0; i < num_features(kClasses); ++i) {
-        EXPECT_EQ(arrays[k][n * num_features(kClasses) + i], state.features()[i]);
+      for (std::size_t i = 0; i < classification_features(kClasses); ++i) {
+        EXPECT_EQ(arrays[k][n * classification_features(kClasses) + i], state.features()[i]);
       }
     }
   }

@@ -23,7 +23,7 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 /// Metadata of two schedules, K = 3 and C = 2, that share a scorer; the second combines.
 json valid_metadata() {
   return json::parse(R"({
-    "format_version": 1, "feature_spec": 1, "network": "abc", "num_exits": 3, "num_classes": 2,
+    "format_version": 1, "feature_spec": 1, "network": "abc", "num_features": [6, 6, 6],
     "active": 1,
     "schedules": [
       {"policy": "maximum", "budget": 1.5, "unit": "ms", "costs": [1, 2, 3], "margin": 0.02,
@@ -180,10 +180,11 @@ TEST(Schedules, RefusesUnknownVersionsAndBadTypes) {
   expect_refused_with("/format_version", 2, {"format_version", "2 came"});
   expect_refused_with("/feature_spec", 2, {"feature_spec", "2 came"});
   expect_refused_with("/network", 3, {"network", "string"});
-  expect_refused_with("/num_exits", 65, {"num_exits", "65"});
-  expect_refused_with("/num_exits", 0, {"num_exits"});
-  expect_refused_with("/num_classes", 1, {"num_classes"});
-  expect_refused_with("/num_classes", 65537, {"num_classes"});
+  expect_refused_with("/num_features", json(std::vector<int>(65, 6)), {"num_features", "65"});
+  expect_refused_with("/num_features", json::array(), {"num_features"});
+  expect_refused_with("/num_features/1", 0, {"num_features[1]", "0 came"});
+  expect_refused_with("/num_features/1", 16'777'217, {"num_features[1]", "16777216"});
+  expect_refused_with("/num_features/1", 9, {"s.1.weight", "F32 (2, 7) came, F32 (2, 10)"});
   expect_refused_with("/active", 2, {"active", "0 to 1"});
   expect_refused_with("/active", -1, {"active"});
   expect_refused_with("/schedules", json::object(), {"schedules", "list"});

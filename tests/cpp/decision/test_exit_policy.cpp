@@ -20,8 +20,7 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 /// K = 3, C = 2: scorers of 6 and 7 inputs.
 ExitPolicy::Parts parts_of(std::vector<Scorer> scorers) {
   ExitPolicy::Parts parts;
-  parts.num_exits = 3;
-  parts.num_classes = 2;
+  parts.num_features.assign(3, classification_features(2));
   parts.scorers = std::make_shared<const std::vector<Scorer>>(std::move(scorers));
   parts.thresholds = {0, 0, 0};
   return parts;
@@ -53,10 +52,18 @@ TEST(ExitPolicy, RefusesWrongSizes) {
   ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
   parts.thresholds = {0, 0};
   expect_refused(parts, {"thresholds", "2 came", "3"});
-  parts.num_classes = 1;
-  expect_refused(parts, {"1 classes", "at least"});
-  parts.num_exits = 0;
-  expect_refused(parts, {"0 exits", "at least"});
+  parts.num_features.clear();
+  expect_refused(parts, {"no exits", "at least"});
+}
+
+TEST(ExitPolicy, ExitsMayHaveDifferentNumbersOfFeatures) {
+  ExitPolicy::Parts parts = parts_of({linear(6), linear(4)});
+  expect_refused(parts, {"exit 1", "weight", "4 numbers came, 7"});
+  parts.num_features = {6, 3, 9};
+  EXPECT_EQ(ExitPolicy(parts).num_features()[1], 3U);
+  // A size that wraps round when it is multiplied.
+  parts.num_features[0] = std::size_t{1} << 63U;
+  expect_refused(parts, {"exit 0: 9223372036854775808 features came, at most 16777216"});
 }
 
 TEST(ExitPolicy, RefusesNumbersThatAreNotFinite) {
@@ -106,10 +113,12 @@ TEST(ExitPolicy, ScorerMayBeAbsentWhereTheExitIsDisabledOnly) {
 
 TEST(ExitPolicy, ChecksTheNetworkItIsUsedOn) {
   const ExitPolicy policy(parts_of({linear(6), linear(7)}));
-  policy.check_network(3, 2);
-  expect_error(ErrorCode::kInput, {"3 exits and 2 classes came", "4 and 2"},
-               [&] { policy.check_network(4, 2); });
-  expect_error(ErrorCode::kInput, {"policy"}, [&] { policy.check_network(3, 10); });
+  policy.check_network(std::vector<std::size_t>{6, 6, 6});
+  expect_error(ErrorCode::kInput,
+               {"policy: one for 3 exits of 6 features came, one for 4 exits of 6 features"},
+               [&] { policy.check_network(std::vector<std::size_t>{6, 6, 6, 6}); });
+  expect_error(ErrorCode::kInput, {"one for 3 exits of 6, 6, 7 features expected"},
+               [&] { policy.check_network(std::vector<std::size_t>{6, 6, 7}); });
 }
 
 TEST(Combiner, RefusesWhatIsMalformed) {
@@ -144,7 +153,7 @@ ExitPolicy::Parts numbered_parts() {
 TEST(ExitPolicy, DigestIsThatOfItsNumbers) {
   // Computed elsewhere, by the definition in docs/spec/handoff.md.
   EXPECT_EQ(ExitPolicy(numbered_parts()).digest(),
-            "256c758bbd7c011582c4ff12f4f6519caefa3384a011630ab1a742f01e59b41f");
+            "c1972bc99b953406e4f39485cd4ab06c296e8852cf184e527c85c88446314e78");
 }
 
 TEST(ExitPolicy, OtherThresholdsAreCheckedLikeTheFirst) {
@@ -178,7 +187,7 @@ TEST(Combiner, MustFitThePolicy) {
   ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
   parts.combiner =
       std::make_shared<const Combiner>(2, 2, std::vector<float>{1, 0, 0, 1}, std::vector<float>(4));
-  expect_refused(parts, {"combiner", "2 exits", "3"});
+  expect_refused(parts, {"combiner", "2 exits and 2 classes", "3 exits of 6 features"});
 }
 
 TEST(ExitRule, HasAnExit) {

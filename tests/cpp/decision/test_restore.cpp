@@ -1,12 +1,15 @@
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "decision/exit_state.h"
 #include "support.h"
+#include "util/bytes.h"
 
 namespace eenet {
 namespace {
@@ -40,10 +43,18 @@ TEST(ExitState, RestoredTakesTheSameNextStepToTheBit) {
       // Something else ran there before.
       for (std::size_t k = 0; k < 4; ++k) there.step(k, std::vector<float>{5, 5, 6});
       there.begin(&policy);
+      std::vector<float> outputs;
       for (std::size_t k = 0; k < cut; ++k) {
-        const ExitState::Step step = here.step(k, logits[k]);
-        there.restore(k, logits[k], here.label(), step.score);
+        here.step(k, logits[k]);
+        outputs.insert(outputs.end(), logits[k].begin(), logits[k].end());
       }
+      ByteWriter out;
+      here.readout().save(cut, outputs, out);
+      ByteReader in(out.bytes(), "readout", ErrorCode::kInput);
+      std::vector<float> read(outputs.size());
+      there.restore(here.scores(cut - 1), in, read);
+      EXPECT_EQ(in.left(), 0U);
+      EXPECT_EQ(read, outputs);
       for (std::size_t k = cut; k < 4; ++k) {
         const ExitState::Step expected = here.step(k, logits[k]);
         const ExitState::Step step = there.step(k, logits[k]);
@@ -61,6 +72,44 @@ TEST(ExitState, RestoredTakesTheSameNextStepToTheBit) {
       }
     }
   }
+}
+
+class RestoredClassification : public ::testing::Test {
+ protected:
+  void expect_refused(const std::vector<std::uint32_t>& labels, const std::vector<float>& logits,
+                      const std::vector<std::string>& message) {
+    ByteWriter out;
+    out.numbers<std::uint32_t>(labels);
+    out.numbers<float>(logits);
+    const std::vector<float> scores = {0.5F};
+    ExitState state = class_state(2, 2);
+    state.begin(&policy_);
+    test::expect_error(ErrorCode::kInput, message, [&] {
+      ByteReader in(out.bytes(), "hand-off", ErrorCode::kInput);
+      state.restore(scores, in, {});
+    });
+  }
+
+  ExitPolicy policy_{zero_policy(2, 2, {9, 0})};
+};
+
+TEST_F(RestoredClassification, ChecksWhatItReads) {
+  expect_refused({2}, {0, 1}, {"hand-off: labels: 2 came, 0 to 1 expected"});
+  expect_refused({1}, {0, std::numeric_limits<float>::infinity()}, {"logits: NaN or infinity"});
+  expect_refused({1}, {0}, {"logits: 4 bytes came, 8 expected"});
+  expect_refused({}, {}, {"labels: 0 bytes came, 4 expected"});
+}
+
+TEST(ExitState, RestoredAtFullDepthTakesAnyLogits) {
+  ByteWriter out;
+  const std::vector<float> logits = {std::numeric_limits<float>::infinity(), 0};
+  ExitState state = class_state(2, 2);
+  state.begin(nullptr);
+  state.readout().save(1, logits, out);
+  ByteReader in(out.bytes(), "hand-off", ErrorCode::kInput);
+  std::vector<float> read(2);
+  state.restore(std::vector<float>{0}, in, read);
+  EXPECT_EQ(read, logits);
 }
 
 }  // namespace

@@ -63,13 +63,5 @@ TEST(Stopping, WhoGoesOnElsewhereCannotLeaveBeforeItsNextExit) {
                [&] { Stopping(network, options, 1); });
 }
 
-TEST(Stopping, RefusesAPolicyOfAnotherNetwork) {
-  const Manifest network = manifest();
-  const ExitPolicy policy(test::maximum_policy(3, 3, {0.9, 0.7, 0}));
-  RunOptions options;
-  options.policy = &policy;
-  expect_error(ErrorCode::kInput, {"3 exits"}, [&] { Stopping(network, options, 0); });
-}
-
 }  // namespace
 }  // namespace eenet

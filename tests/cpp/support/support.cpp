@@ -76,11 +76,10 @@ ExitState class_state(std::size_t exits, std::size_t classes) {
 ExitPolicy::Parts zero_policy(std::size_t exits, std::size_t classes,
                               std::vector<double> thresholds) {
   ExitPolicy::Parts parts;
-  parts.num_exits = exits;
-  parts.num_classes = classes;
+  parts.num_features.assign(exits, classification_features(classes));
   std::vector<Scorer> scorers;
   for (std::size_t k = 0; k + 1 < exits; ++k) {
-    scorers.push_back({std::vector<float>(num_features(classes) + k), {0}, {}, 0});
+    scorers.push_back({std::vector<float>(classification_features(classes) + k), {0}, {}, 0});
   }
   parts.scorers = std::make_shared<const std::vector<Scorer>>(scorers);
   parts.thresholds = std::move(thresholds);

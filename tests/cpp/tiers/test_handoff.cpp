@@ -22,7 +22,7 @@ using Bytes = std::vector<std::byte>;
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kExits = 84;  // Then classes, next exit, tensors.
-constexpr std::size_t kThresholds = 100;
+constexpr std::size_t kThresholds = 96;
 
 const std::int64_t kSeven = 7;
 const std::vector<std::uint16_t> kHalves = {0x3C00, 0xC000};
@@ -34,12 +34,10 @@ Handoff sample() {
   out.network = std::string(64, '1');
   out.next_exit = 1;
   out.num_exits = 2;
-  out.num_classes = 2;
   out.policy = std::string(62, 'a') + "0b";
   out.thresholds = {0.5, std::numeric_limits<double>::infinity()};
-  out.labels = {1};
   out.scores = {0.25F};
-  out.logits = {-1, 2};
+  out.readout = from_hex("01000000000080bf00000040");
   out.tensors = {
       {"a", Transport::kInt64, {}, std::as_bytes(std::span(&kSeven, 1))},
       {"b", Transport::kFloat16, {2}, std::as_bytes(std::span(kHalves))},
@@ -76,15 +74,15 @@ TEST(Handoff, HasTheGoldenBytes) {
       "1111111111111111111111111111111111111111111111111111111111111111"
       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa0b"
       "02000000"
-      "02000000"
       "01000000"
-      "03000000"  // exits, classes, next exit, tensors
+      "03000000"  // exits, next exit, tensors
       "000000000000e03f"
       "000000000000f07f"  // thresholds
+      "0000803e"          // score
+      "0c000000"
       "01000000"
-      "0000803e"
       "000080bf"
-      "00000040"  // label, score, logits
+      "00000040"  // readout: its size, label, logits
       "0100"
       "61"
       "01"
@@ -105,19 +103,17 @@ TEST(Handoff, HasTheGoldenBytes) {
       "02000000"
       "0000003f"
       "000080be";
-  const std::string checksum = "68c28d0c";
+  const std::string checksum = "bbfcc856";
   EXPECT_EQ(to_hex(encode_handoff(sample())), golden + checksum);
   const Bytes bytes = from_hex(golden + checksum);
   const Handoff read = decode_handoff(bytes);
   EXPECT_EQ(read.network, sample().network);
   EXPECT_EQ(read.policy, sample().policy);
   EXPECT_EQ(read.num_exits, 2U);
-  EXPECT_EQ(read.num_classes, 2U);
   EXPECT_EQ(read.next_exit, 1U);
   EXPECT_EQ(read.thresholds, sample().thresholds);
-  EXPECT_EQ(read.labels, sample().labels);
   EXPECT_EQ(read.scores, sample().scores);
-  EXPECT_EQ(read.logits, sample().logits);
+  EXPECT_EQ(read.readout, sample().readout);
   ASSERT_EQ(read.tensors.size(), 3U);
   EXPECT_EQ(read.tensors[2].name, "c");
   EXPECT_EQ(read.tensors[2].shape, (std::vector<std::int64_t>{1, 2}));
@@ -132,15 +128,12 @@ TEST(Handoff, FullDepthHasNoThresholds) {
   Handoff handoff = sample();
   handoff.policy.clear();
   handoff.thresholds.clear();
-  handoff.labels = {0};
   handoff.scores = {0};
-  handoff.logits = {kInf, 0};  // Nobody asked that exit.
   const Bytes bytes = encode_handoff(handoff);
   EXPECT_EQ(bytes.size(), encode_handoff(sample()).size() - 16);
   const Handoff read = decode_handoff(bytes);
   EXPECT_TRUE(read.policy.empty());
   EXPECT_TRUE(read.thresholds.empty());
-  EXPECT_EQ(read.logits[0], kInf);
 }
 
 TEST(Handoff, TensorsHaveUpToSevenDimensions) {
@@ -164,7 +157,7 @@ TEST(Handoff, RefusesEveryTruncation) {
   for (std::size_t size = 0; size < whole.size(); ++size) {
     const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
     expect_refused(part, {"hand-off: ", "bytes came"});
-    if (size >= 104)
+    if (size >= 100)
       expect_error(ErrorCode::kInput, {"hand-off"}, [&] { decode_handoff(sealed(part)); });
   }
   Bytes longer = whole;
@@ -195,18 +188,14 @@ TEST(Handoff, NamesWhatIsWrong) {
   expect_refused(with<std::uint32_t>(kExits, 1), {"exits: 1 came, 2 to 64"});
   expect_refused(with<std::uint32_t>(kExits, 65), {"exits: 65 came"});
   expect_refused(with<std::uint32_t>(kExits, 64), {"bytes came"});
-  expect_refused(with<std::uint32_t>(kExits + 4, 1), {"classes: 1 came"});
-  expect_refused(with<std::uint32_t>(kExits + 4, 65'536), {"logits", "bytes came, 262144"});
-  expect_refused(with<std::uint32_t>(kExits + 4, 65'537), {"classes: 65537 came"});
-  expect_refused(with<std::uint32_t>(kExits + 8, 0), {"next exit: 0 came, 1 to 1"});
-  expect_refused(with<std::uint32_t>(kExits + 8, 2), {"next exit: 2 came"});
-  expect_refused(with<std::uint32_t>(kExits + 12, 0), {"tensors: 0 came"});
-  expect_refused(with<std::uint32_t>(kExits + 12, 4), {"name"});
-  expect_refused(with<std::uint32_t>(kExits + 12, 2), {"21 bytes after the last tensor"});
-  expect_refused(with<std::uint32_t>(kExits + 12, 4097), {"tensors: 4097 came"});
+  expect_refused(with<std::uint32_t>(kExits + 4, 0), {"next exit: 0 came, 1 to 1"});
+  expect_refused(with<std::uint32_t>(kExits + 4, 2), {"next exit: 2 came"});
+  expect_refused(with<std::uint32_t>(kExits + 8, 0), {"tensors: 0 came"});
+  expect_refused(with<std::uint32_t>(kExits + 8, 4), {"name"});
+  expect_refused(with<std::uint32_t>(kExits + 8, 2), {"21 bytes after the last tensor"});
+  expect_refused(with<std::uint32_t>(kExits + 8, 4097), {"tensors: 4097 came"});
   expect_refused(with<double>(kThresholds, kNan), {"thresholds: NaN"});
-  expect_refused(with<std::uint32_t>(kThresholds + 16, 2), {"labels: 2 came, 0 to 1"});
-  expect_refused(with<float>(kThresholds + 24, kInf), {"logits: NaN or infinity"});
+  expect_refused(with<std::uint32_t>(kThresholds + 20, 4096), {"readout: ", "4096 expected"});
 }
 
 TEST(Handoff, NamesWhatIsWrongWithATensor) {
@@ -243,7 +232,7 @@ TEST(Handoff, SurvivesWhateverIsSealed) {
       const Handoff handoff = decode_handoff(sealed(std::move(bytes)));
       ++accepted;
       EXPECT_LT(handoff.next_exit, handoff.num_exits);
-      EXPECT_EQ(handoff.logits.size(), handoff.next_exit * handoff.num_classes);
+      EXPECT_EQ(handoff.scores.size(), handoff.next_exit);
     } catch (const Error& error) {
       EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(ErrorCode::kInput));
     }

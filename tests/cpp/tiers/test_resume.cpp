@@ -92,8 +92,7 @@ const std::vector<std::vector<Range>> kTiers = {{{0, 1}, {0, 3}}, {{0, 2}, {0, 3
 /// Scores of every kind: hidden units, earlier scores, votes; answers that are combined.
 ExitPolicy mixed_policy(bool combined) {
   ExitPolicy::Parts parts;
-  parts.num_exits = 3;
-  parts.num_classes = 3;
+  parts.num_features.assign(3, classification_features(3));
   Scorer first{{1, 0, 0, 0.5F, 0.25F, 0, 0.5F}, {-0.5F}, {}, 0};
   Scorer second{std::vector<float>(16, 0.125F), {0.1F, -0.2F}, {1, -0.5F}, 0.3F};
   second.weight[5] = 2;
@@ -139,7 +138,6 @@ TEST_F(ResumeTest, IncompleteResultIsTheBestSoFar) {
   const Handoff handoff = decode_handoff(result.handoff);
   EXPECT_EQ(handoff.network, whole().manifest().id);
   EXPECT_EQ(handoff.next_exit, 2U);
-  EXPECT_EQ(handoff.labels, (std::vector<std::uint32_t>{2, 1}));
   EXPECT_EQ(handoff.scores, result.scores);
   ASSERT_EQ(handoff.tensors.size(), 1U);
   EXPECT_EQ(handoff.tensors[0].name, "hidden_1");
@@ -246,7 +244,7 @@ TEST_F(ResumeTest, RefusesAnotherNetworksHandoff) {
   other = decode_handoff(bytes);
   other.num_exits = 2;
   other.thresholds.pop_back();
-  expect_error(ErrorCode::kInput, {"2 exits and 3 classes came, 3 and 3"},
+  expect_error(ErrorCode::kInput, {"hand-off: 2 exits came, 3 expected"},
                [&] { whole().resume(encode_handoff(other)); });
 }
 

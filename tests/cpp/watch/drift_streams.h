@@ -20,8 +20,7 @@ inline constexpr double kInf = std::numeric_limits<double>::infinity();
 /// and 42 % of which leave at each, with scores in ten bins.
 inline std::shared_ptr<Schedule> uniform_schedule(std::int64_t samples = 2500) {
   ExitPolicy::Parts parts;
-  parts.num_exits = 3;
-  parts.num_classes = 2;
+  parts.num_features.assign(3, classification_features(2));
   parts.scorers = std::make_shared<const std::vector<Scorer>>(std::vector<Scorer>{
       {std::vector<float>(6), {0}, {}, 0}, {std::vector<float>(7), {0}, {}, 0}});
   parts.thresholds = {0.7, 0.6, 0};

@@ -10,6 +10,7 @@
 #include "eenet/result.h"
 
 #include "decision/exit_policy.h"
+#include "util/bytes.h"
 #include "util/finite.h"
 #include "util/text.h"
 
@@ -23,7 +24,7 @@ Classification::Classification(std::size_t num_exits, std::size_t num_classes)
       labels_(num_exits) {}
 
 std::size_t Classification::num_features(std::size_t /*exit*/) const noexcept {
-  return eenet::num_features(num_classes_);
+  return classification_features(num_classes_);
 }
 
 void Classification::read(std::size_t exit, ExitOutput output, std::span<float> features) {
@@ -38,10 +39,32 @@ void Classification::read(std::size_t exit, ExitOutput output, std::span<float> 
   if (policy_ != nullptr) features[num_classes_ + 2] = vote(exit);
 }
 
-void Classification::restore(std::size_t exit, ExitOutput output, std::size_t label) {
-  keep(exit, output);
-  labels_[exit] = label;
-  vote(exit);
+void Classification::save(std::size_t passed, std::span<const float> outputs,
+                          ByteWriter& out) const {
+  // At full depth nobody looks at the exits on the way: they have logits, but no answers.
+  for (std::size_t exit = 0; exit < passed; ++exit) {
+    out.number(static_cast<std::uint32_t>(policy_ == nullptr ? 0 : labels_[exit]));
+  }
+  out.numbers(outputs);
+}
+
+void Classification::restore(std::size_t passed, ByteReader& in, std::span<float> outputs) {
+  const auto labels = in.numbers<std::uint32_t>(passed, "labels");
+  const auto logits = in.numbers<float>(passed * num_classes_, "logits");
+  for (const std::uint32_t label : labels) {
+    if (label >= num_classes_) {
+      in.fail(cat("labels: ", label, " came, 0 to ", num_classes_ - 1, " expected"));
+    }
+  }
+  if (policy_ != nullptr && !all_finite(logits)) {
+    in.fail("logits: NaN or infinity came, finite numbers expected");
+  }
+  if (!outputs.empty()) std::ranges::copy(logits, outputs.begin());
+  for (std::size_t exit = 0; exit < passed; ++exit) {
+    keep(exit, std::span(logits).subspan(exit * num_classes_, num_classes_));
+    labels_[exit] = labels[exit];
+    vote(exit);
+  }
 }
 
 void Classification::put_answer(std::size_t sample, BatchResult& result) const {

@@ -18,7 +18,8 @@ class Classification final : public Readout {
   std::size_t num_features(std::size_t exit) const noexcept override;
   void begin(const ExitPolicy* policy) noexcept override { policy_ = policy; }
   void read(std::size_t exit, ExitOutput output, std::span<float> features) override;
-  void restore(std::size_t exit, ExitOutput output, std::size_t label) override;
+  void save(std::size_t passed, std::span<const float> outputs, ByteWriter& out) const override;
+  void restore(std::size_t passed, ByteReader& in, std::span<float> outputs) override;
   std::size_t label(std::size_t exit) const noexcept override { return labels_[exit]; }
   void put_answer(std::size_t sample, BatchResult& result) const override;
   void put_audit(std::size_t sample, BatchResult& result) const override;

@@ -26,7 +26,7 @@ std::string logits_in_words(const Manifest& manifest) {
 }
 
 constexpr std::array<Task, 1> kTasks = {
-    {{"classification", &make_classification, &is_logits, &logits_in_words}}};
+    {{"classification", 1, &make_classification, &is_logits, &logits_in_words}}};
 
 }  // namespace
 
@@ -41,6 +41,13 @@ const Task* find_task(std::string_view name) {
 
 std::unique_ptr<Readout> make_readout(const Manifest& manifest) {
   return find_task(manifest.task)->make_readout(manifest);
+}
+
+std::vector<std::size_t> count_features(const Manifest& manifest) {
+  const std::unique_ptr<Readout> readout = make_readout(manifest);
+  std::vector<std::size_t> out(manifest.num_exits());
+  for (std::size_t exit = 0; exit < out.size(); ++exit) out[exit] = readout->num_features(exit);
+  return out;
 }
 
 }  // namespace eenet

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "eenet/manifest.h"
 
@@ -14,6 +17,7 @@ namespace eenet {
 /// A kind of question that networks answer, as the manifest names it: where its readout comes from.
 struct Task {
   std::string_view name;
+  std::int64_t feature_spec;  ///< Of its readout, as schedules name it.
   std::unique_ptr<Readout> (*make_readout)(const Manifest& manifest);
   /// Whether a tensor is what an exit of such a network puts out.
   bool (*is_output)(const Manifest& manifest, const TensorSpec& tensor);
@@ -28,5 +32,7 @@ const Task* find_task(std::string_view name);
 
 /// Of the task of a manifest that was checked.
 std::unique_ptr<Readout> make_readout(const Manifest& manifest);
+/// F_k of each exit, by that readout.
+std::vector<std::size_t> count_features(const Manifest& manifest);
 
 }  // namespace eenet
