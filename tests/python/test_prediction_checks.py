@@ -169,6 +169,23 @@ def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> No
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(("wrong", "told"), [(0, False), (18, False), (45, True)])
+def test_accuracies_may_differ_as_far_as_chance_goes(
+    good: Predictions, wrong: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of 150 samples each, 80 % right in one: four deviations are 18.5 points where the other has 80 %, 21 at 50 %."""
+    right = np.flatnonzero(good.logits[:, -1].argmax(axis=1) == good.labels)
+    fitted, report = good[right[:150]], good[right[150:300]]
+
+    def spoilt(predictions: Predictions, count: int) -> Predictions:
+        logits = predictions.logits.copy()
+        logits[np.arange(count), :, predictions.labels[:count]] -= 99
+        return replace(predictions, logits=logits)
+
+    check_apart(spoilt(report, 30 + wrong), [spoilt(fitted, 30)], "r", "f")
+    assert any("of the same network" in record.getMessage() for record in caplog.records) == told
+
+
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize("stored", ["none", "report", "fitted", "both"])
 def test_twins_of_few_logits(good: Predictions, classes: int, stored: str) -> None:
