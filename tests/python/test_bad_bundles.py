@@ -245,7 +245,7 @@ WRONG_SCHEDULES: list[tuple[str, Callable[[Manifest], None], tuple[str, ...]]] =
     ("another network", lambda d: d.update(network="0" * 64), ("network",)),
     ("version", lambda d: d.update(format_version=9), ("format_version", "9")),
     ("feature spec", lambda d: d.update(feature_spec=2), ("feature_spec", "2")),
-    ("exits", lambda d: d["num_features"].append(14), ("costs", "3 came", "4")),
+    ("exits", lambda d: d["num_features"].append(14), ("3 costs came", "4 exits")),
     ("features", lambda d: d.update(num_features=[15, 14, 14]), ("scorer.0.0.weight",)),
     ("features of the last exit", lambda d: d.update(num_features=[14, 14, 15]), ("[14, 14, 15] came, [14, 14, 14]",)),
     ("no features", lambda d: d.update(num_features=[14, 0, 14]), ("num_features[1]",)),

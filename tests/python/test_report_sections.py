@@ -135,7 +135,7 @@ def test_the_last_exit_is_one_thing_in_the_frames(combined: Inputs, tiny: Traine
     last = outcome.exits == combined.report.num_exits - 1
     alone = combined.report.logits[:, -1].argmax(axis=1) == combined.report.labels
     # Or nothing would tell the two last exits apart.
-    assert (alone & (outcome.labels != combined.report.labels) & last).any()
+    assert (alone & (outcome.answers != combined.report.labels) & last).any()
     section = image_section(combined, tiny.report_images, outcome, sample_groups(outcome, outcome))
     assert "combined with the exits before it" in section.lead
     (_, *by_class) = section.pictures
@@ -175,7 +175,7 @@ def test_a_hundred_classes(densenet121: TrainedBundle, tmp_path: Path) -> None:
 
 def test_one_sample_is_in_the_singular(tiny: TrainedBundle, tmp_path: Path) -> None:
     whole = reporting_on(tiny, read_bundle(tiny.path).schedules[0].exit_policy, tmp_path)
-    right = np.flatnonzero(whole.outcome.labels == whole.report.labels)[:1]
+    right = np.flatnonzero(whole.outcome.answers == whole.report.labels)[:1]
     assert "samples of " in str(provenance_section(replace(whole, sources=SOURCES), None).facts)
     one = replace(whole, report=whole.report[right], sources=SOURCES, repeated=1)
     assert "1 sample of test.npz. Nothing on this page was fitted on them; 1 is, by its logits, among" in str(
@@ -183,8 +183,8 @@ def test_one_sample_is_in_the_singular(tiny: TrainedBundle, tmp_path: Path) -> N
     )
     assert "right answers (1) in the least known class: " in score_section(one).pictures[0].caption
     assert "in the 3 least known classes: " in score_section(whole).pictures[0].caption
-    answers = one.outcome.labels
-    wrong = replace(one.outcome, labels=1 - answers, qualities=~one.outcome.qualities)
+    answers = one.outcome.answers
+    wrong = replace(one.outcome, answers=1 - answers, qualities=~one.outcome.qualities)
     groups = sample_groups(one.outcome, wrong)
     (table,) = assignment_section(one, wrong, groups).tables
     assert " 1 sample is right here and wrong with the " in table.caption

@@ -273,4 +273,5 @@ def test_wrong_schedule(files: tuple[Path, Path], tmp_path: Path, capsys: pytest
     other = zoo_folder("densenet121") / "validation.npz"
     status, _, error = run(capsys, "evaluate", "--predictions", other, "--schedule", tmp_path / "r")
     assert status == 2
-    assert "for (exits, classes) = (3, 10), the predictions have (4, 100)" in error
+    assert "for exits of [14, 14, 14] features, those of" in error
+    assert "4 exits, 100 classes" in error
