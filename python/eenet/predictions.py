@@ -105,6 +105,11 @@ class Predictions:
         """F_k of each exit: the inputs of its scorer before the scores of earlier exits."""
         return (eenet_rt.num_features(self.num_classes),) * self.num_exits
 
+    @property
+    def first_measures(self) -> tuple[int, ...]:
+        """Where in the features of each exit the measures of confidence begin, which lie in [0, 1] and come last."""
+        return (self.num_classes,) * self.num_exits
+
     def features(self, combiner: Combiner | None = None) -> list[NDArray[np.float32]]:
         """What scorers look at: an array ``(N, F_k)`` for every exit k, before the scores of earlier exits.
 
@@ -120,6 +125,11 @@ class Predictions:
     def qualities(self, combiner: Combiner | None = None) -> NDArray[np.bool_]:
         """u(n, k): how good the answer of exit k to sample n is, shape ``(N, K)``."""
         return answer_qualities(self.answers(combiner), self.labels)
+
+    def confidence(self, combiner: Combiner | None = None) -> NDArray[np.float32]:
+        """How likely each exit takes its own answer to be right, shape ``(N, K)``."""
+        columns = zip(self.features(combiner), self.first_measures, strict=True)
+        return np.stack([features[:, first] for features, first in columns], axis=1)
 
     def scores(self, policy: eenet_rt.ExitPolicy) -> NDArray[np.float32]:
         """The score of every exit, nobody having left before it, shape ``(N, K)``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
 from eenet.threads import one_thread
@@ -42,16 +41,16 @@ class Settings(Protocol):
 class _ScoringFunctions(nn.Module):
     """g_k, k = 0 .. K-1: linear with bias, clamped to [0, 1]; inputs end with the earlier scores."""
 
-    def __init__(self, num_exits: int, num_classes: int) -> None:
+    def __init__(self, num_features: Sequence[int], first_measures: Sequence[int]) -> None:
         super().__init__()
-        layers = [nn.Linear(eenet_rt.num_features(num_classes) + k, 1) for k in range(num_exits)]
-        for layer in layers:
+        layers = [nn.Linear(features + k, 1) for k, features in enumerate(num_features)]
+        for layer, first in zip(layers, first_measures, strict=True):
             # Starts as the maximum-score policy: with the usual initialisation half of the scores start clamped,
             # without gradient.
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
             with torch.no_grad():
-                layer.weight[0, num_classes] = 1
+                layer.weight[0, first] = 1
         self.layers = nn.ModuleList(layers)
 
     def forward(self, features: list[Tensor]) -> Tensor:
@@ -65,12 +64,12 @@ class _ScoringFunctions(nn.Module):
 class _AssignmentFunctions(nn.Module):
     """h_k, k = 0 .. K-1: two-layer MLPs on the inputs of g_k, and shares made of their raw outputs."""
 
-    def __init__(self, num_exits: int, num_classes: int, hidden_ratio: float, head: str) -> None:
+    def __init__(self, num_features: Sequence[int], hidden_ratio: float, head: str) -> None:
         super().__init__()
         self.head = head
         self.layers = nn.ModuleList()
-        for k in range(num_exits):
-            inputs = eenet_rt.num_features(num_classes) + k
+        for k, features in enumerate(num_features):
+            inputs = features + k
             hidden = max(1, round(hidden_ratio * inputs))
             self.layers.append(nn.Sequential(nn.Linear(inputs, hidden), nn.ReLU(), nn.Linear(hidden, 1)))
 
@@ -101,11 +100,10 @@ class Training:
 
     def __init__(self, settings: Settings, fit_set: Predictions, costs: Floats, budget: float) -> None:
         self._settings = settings
-        exits, classes = fit_set.num_exits, fit_set.num_classes
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self._g = _ScoringFunctions(exits, classes)
-            self._h = _AssignmentFunctions(exits, classes, settings.hidden_ratio, settings.head)
+            self._g = _ScoringFunctions(fit_set.num_features, fit_set.first_measures)
+            self._h = _AssignmentFunctions(fit_set.num_features, settings.hidden_ratio, settings.head)
         with one_thread():
             self._optimise(fit_set, torch.from_numpy(costs).float(), budget)
 

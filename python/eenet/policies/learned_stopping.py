@@ -66,16 +66,14 @@ class _StoppingRules:
         self._sets = fit_set, calibration_set
         self._costs = costs
         self._combiner = scheduler.combiner
-        self._num_classes = fit_set.num_classes
         features = fit_set.features(self._combiner)
         answers = fit_set.answers(self._combiner)
         believed = features[-1][np.arange(len(answers))[:, None], answers]
         soft = scheduler.soft_targets
         self._value = (1 - soft) * fit_set.qualities(self._combiner) + soft * believed
-        self._inputs = [_Inputs(x, self._num_classes, scheduler.knots) for x in features[:-1]]
-        self._regressions = [
-            _Ridge(inputs(x), self._num_classes) for inputs, x in zip(self._inputs, features[:-1], strict=True)
-        ]
+        exits = list(zip(features[:-1], fit_set.first_measures[:-1], strict=True))
+        self._inputs = [_Inputs(x, first, scheduler.knots) for x, first in exits]
+        self._regressions = [_Ridge(inputs(x), first) for inputs, (x, first) in zip(self._inputs, exits, strict=True)]
         calibration = calibration_set.features(self._combiner)
         self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
         steps = np.diff(costs)
@@ -119,17 +117,17 @@ class _Inputs:
 
     Args:
         features: of the fit set, ``(N, F)``; the knots of a measure are its quantiles.
-        num_classes: C.
+        first: the column with which they begin.
         knots: of each measure.
     """
 
-    def __init__(self, features: NDArray[np.float32], num_classes: int, knots: int) -> None:
-        self._columns = np.repeat(np.arange(num_classes, features.shape[1]), knots)
+    def __init__(self, features: NDArray[np.float32], first: int, knots: int) -> None:
+        self._columns = np.repeat(np.arange(first, features.shape[1]), knots)
         levels = np.arange(1, knots + 1) / (knots + 1)
-        self._knots = np.quantile(features[:, num_classes:], levels, axis=0).T.reshape(-1).astype(np.float32)
+        self._knots = np.quantile(features[:, first:], levels, axis=0).T.reshape(-1).astype(np.float32)
 
     def __call__(self, features: NDArray[np.float32]) -> Floats:
-        """Inputs ``(N, C + 4 + 4 knots)``."""
+        """Inputs ``(N, F + knots of each measure)``."""
         x = features.astype(np.float64)
         return np.concatenate([x, np.maximum(x[:, self._columns] - self._knots, 0)], axis=1)
 
@@ -169,11 +167,11 @@ class _Inputs:
 class _Ridge:
     """Ridge regression of many targets on the same inputs; the penalty is chosen by generalised cross-validation."""
 
-    def __init__(self, inputs: Floats, num_classes: int) -> None:
+    def __init__(self, inputs: Floats, first: int) -> None:
         self._inputs = inputs
         self._mean = self._inputs.mean(axis=0)
         scale = np.ones(inputs.shape[1])
-        scale[num_classes:] = 1 / math.sqrt(_CONFIDENCE_PENALTY)
+        scale[first:] = 1 / math.sqrt(_CONFIDENCE_PENALTY)
         centred = (self._inputs - self._mean) * scale
         self._eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
         self._eigenvalues = np.maximum(self._eigenvalues, 0)

@@ -34,7 +34,7 @@ def quality_section(inputs: Inputs) -> Section:
     ]
     if combined:
         right = inputs.report.qualities()[:, -1]
-        confidence = inputs.report.features()[-1][:, inputs.report.num_classes]
+        confidence = inputs.report.confidence()[:, -1]
         error = expected_calibration_error(confidence, right)
         rows.append(("full depth alone", f"{100 * right.mean():.2f} %", f"{100 * error:.2f} %", "-"))
     return Section(

@@ -58,7 +58,7 @@ def _score_picture(inputs: Inputs) -> Picture:
     combiner = policy.combiner
     right = inputs.report.qualities(combiner)[:, k]
     ours = inputs.report.scores(policy)[:, k]
-    plain = inputs.report.features(combiner)[k][:, inputs.report.num_classes]
+    plain = inputs.report.confidence(combiner)[:, k]
     classes, name = shown_classes(inputs), policy_name(inputs.schedule.policy)
     names = [short_name(inputs.bundle.class_names[label]) for label in classes]
     auroc = (area_under_roc(plain, right), area_under_roc(ours, right))

@@ -138,13 +138,12 @@ def evaluate_exit_quality(predictions: Predictions, policy: eenet_rt.ExitPolicy)
     Raises:
         eenet_rt.InputError: the policy is for other exits or classes.
     """
-    features = predictions.features(policy.combiner)
     right = predictions.qualities(policy.combiner)
     scores = predictions.scores(policy)
-    confidence = [x[:, predictions.num_classes] for x in features]
+    confidence = predictions.confidence(policy.combiner)
     return ExitQuality(
         right.mean(axis=0),
-        np.array([expected_calibration_error(p, r) for p, r in zip(confidence, right.T, strict=True)]),
+        np.array([expected_calibration_error(p, r) for p, r in zip(confidence.T, right.T, strict=True)]),
         np.array([area_under_roc(s, r) for s, r in zip(scores.T[:-1], right.T[:-1], strict=True)]),
     )
 
