@@ -45,6 +45,12 @@ TEST(SegmentTimes, ForgetsWhatIsLongAgo) {
   EXPECT_EQ(times.p95_ms(0), 2);
 }
 
+TEST(SegmentTimes, LooksAtTheLast256) {
+  SegmentTimes times(1);
+  for (int i = 320; i >= 1; --i) times.record(0, i);
+  EXPECT_EQ(times.p95_ms(0), 244);  // Of 1 .. 256; one more would make it 245.
+}
+
 TEST(SegmentTimes, NoticesSlowerRunsWithinSomeDozens) {
   SegmentTimes times(1);
   for (int i = 0; i < 1024; ++i) times.record(0, 2);
