@@ -35,9 +35,12 @@ SOURCES = ("cpp/src", "python/eenet", "export")
 # Python tests that concern what lies below a path; the longest path that fits counts. For Python they run where no test
 # runs the line itself, as of what is set while a module is imported.
 TESTS: dict[str, tuple[str, ...]] = {
-    "cpp/src": ("test_bad_bundles", "test_batch", "test_handoff", "test_live_control", "test_runtime", "test_slices"),
+    "cpp/src": (
+        "test_bad_bundles", "test_batch", "test_handoff", "test_interruption", "test_live_control", "test_runtime",
+        "test_slices",
+    ),
     "cpp/src/watch": ("test_drift",),
-    "cpp/src/backends/ort": ("test_onnxruntime", "test_providers", "test_runtime", "test_threads"),
+    "cpp/src/backends/ort": ("test_interruption", "test_onnxruntime", "test_providers", "test_runtime", "test_threads"),
     "cpp/src/bundle": ("test_bad_bundles", "test_golden", "test_runtime"),
     "cpp/src/inputs": ("test_preprocessing", "test_runtime"),
     "cpp/src/util": ("test_bad_bundles", "test_files", "test_golden", "test_slices"),

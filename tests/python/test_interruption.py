@@ -132,6 +132,17 @@ def test_load_timeout(tmp_path: Path) -> None:
         eenet_rt.load(golden.GOLDEN, load_timeout=1e-6)  # over before anybody looks at the clock beside it
 
 
+def test_load_timeout_ends_the_opening_of_a_segment(tmp_path: Path) -> None:
+    """By the processor's time, which does not depend on what else the machine does."""
+    bundle = hostile.many_operators(tmp_path / "long.eenet", 60_000)
+    begun = time.process_time()
+    with pytest.raises(eenet_rt.LoadTimeoutError, match=r"load_timeout: it was not loaded within 0\.2 s"):
+        eenet_rt.load(bundle, load_timeout=0.2)
+    ended = time.process_time()
+    eenet_rt.load(bundle)
+    assert ended - begun < 0.5 * (time.process_time() - ended)
+
+
 def test_load_timeout_in_another_thread(tmp_path: Path) -> None:
     bundle = hostile.loop_for_ever(tmp_path / "loop.eenet")
     caught: list[BaseException] = []

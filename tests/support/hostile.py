@@ -60,6 +60,22 @@ segment (float[batch, 4] x) => (float[batch, 3] trunk_0, float[batch, 3] logits_
     return _write(folder, text)
 
 
+def many_operators(folder: Path, count: int) -> Path:
+    """A bundle whose first segment is so long that opening it takes its time: some 9 s for 100,000 operators."""
+    chain = "\n".join(f"  x{i + 1} = Sigmoid (x{i})" for i in range(count))
+    text = f"""
+<ir_version: 10, opset_import: ["": 18]>
+segment (float[batch, 4] x) => (float[batch, 3] trunk_0, float[batch, 3] logits_0)
+<float[4, 3] weight = {{1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0}}>
+{{
+  x0 = Neg (x)
+{chain}
+  trunk_0 = MatMul (x{count}, weight)
+  logits_0 = Identity (trunk_0)
+}}"""
+    return _write(folder, text)
+
+
 def unknown_operator(folder: Path, name_length: int) -> Path:
     """A bundle whose first segment has an operator of a very long name, which ONNX Runtime does not know."""
     model = onnx.parser.parse_model(LOOP.format(trips=FOR_EVER))
