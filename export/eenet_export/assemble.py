@@ -17,13 +17,14 @@ from eenet.costs import CostProfile
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import preparing, replacing_folder
 from eenet.locks import all_undisturbed
+from eenet.noise import Inputs
 from eenet.outputs import check_replaceable
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.text import number
-from eenet.workflows.profile import Inputs, measure
+from eenet.workflows.profile import measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
 from eenet_export.options import ExportOptions, ExportResult, wanted_budgets
 from eenet_export.verify import verify_schedules

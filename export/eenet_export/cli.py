@@ -135,11 +135,11 @@ def _checkpoint(sources: dict[str, Path | None], model: str) -> Checkpoint:
         tensors, metadata = read_state_dict(path)
         if CHECKPOINT not in metadata:
             return with_weights(model, tensors, _class_names(sources), f"{path}: weights of {model}")
-        checkpoint = load_checkpoint(path, code=model)
     except ArgumentError:
         raise
     except UserError as error:
         raise UserError(f"--checkpoint: {error}; expected weights of eenet-train or a state dict") from error
+    checkpoint = load_checkpoint(path, code=model)
     name = model_entry(model).name
     if checkpoint.model != name:
         raise UserError(f"--checkpoint: {path} holds {checkpoint.model}, expected {name}")

@@ -12,8 +12,8 @@ from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
 from eenet.models.network import DTYPES
+from eenet.noise import Inputs
 from eenet.preprocessing import described
-from eenet.workflows.profile import Inputs
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.samples import example_of
 from eenet_export.shapes import Shapes, symbolic_shapes

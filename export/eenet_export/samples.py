@@ -16,7 +16,7 @@ from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.models import MultiExitNetwork
-from eenet.workflows.profile import Inputs
+from eenet.noise import Inputs
 
 Samples = NDArray[np.uint8] | Mapping[str, NDArray[Any]]
 

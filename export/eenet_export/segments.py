@@ -16,10 +16,11 @@ from eenet.bundles.bundle import reading
 from eenet.costs import CostProfile
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import open_npz, require_regular
+from eenet.noise import Inputs
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing, described, parsed
 from eenet.segments import BATCH
-from eenet.workflows.profile import Inputs, noise_inputs
+from eenet.workflows.profile import noise_inputs
 from eenet_export.assemble import Comparison, Parts, Say, assemble, check_before
 from eenet_export.board import Board
 from eenet_export.onnx import MAX_BATCH

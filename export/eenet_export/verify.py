@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
+from eenet.noise import Inputs
 from eenet.policies.calibration import check_schedule
 from eenet.predictions import Predictions
-from eenet.workflows.profile import Inputs, ProfileOptions
+from eenet.workflows.profile import ProfileOptions
 
 LOGIT_BOUND = 1e-3
 _LEAST_SCALE = 2.0**-10  # of the largest logit: float32 holds no more of it than 2^-24

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from eenet.bundles.bundle import reading
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, create_model, model_entry
-from eenet.models.code import names_code
+from eenet.models.code import blaming, names_code
+from eenet.models.probe import probe, probe_difference
 from eenet.predictions import WEIGHTS_ID
 from eenet.preprocessing import ImagePreprocessing, described, parsed
 from eenet.weights import load_exactly, read_tensors, save_tensors, weights_digest
@@ -45,13 +47,17 @@ class Checkpoint:
         return WEIGHTS_ID + weights_digest(self.network.state_dict())
 
     def save(self, path: str | Path) -> None:
-        """Writes the weights and, under ``eenet`` in the header, everything else as JSON."""
+        """Writes the weights and, under ``eenet`` in the header, everything else as JSON.
+
+        Code is not written. A probe of what it computes is, by which `load_checkpoint` notices another one.
+        """
         description = {
             "model": self.model,
             "options": self.network.options,
             "class_names": list(self.class_names),
             "preprocessing": described(self.preprocessing),
             "training": self.training,
+            "probe": probe(self.network),
         }
         save_tensors(path, self.network.state_dict(), {CHECKPOINT: json.dumps(description)})
 
@@ -89,7 +95,7 @@ def load_checkpoint(path: str | Path, *, code: str | None = None) -> Checkpoint:
 
     Raises:
         UserError: the file cannot be read, is not a checkpoint, or its weights do not fit the network that it names;
-            it names code that the caller did not name.
+            it names code that the caller did not name; the network answers otherwise than when they were saved.
     """
     tensors, metadata = read_tensors(path)
     if CHECKPOINT not in metadata:
@@ -100,6 +106,8 @@ def load_checkpoint(path: str | Path, *, code: str | None = None) -> Checkpoint:
         preprocessing = parsed(description["preprocessing"])
         training = dict(description["training"])
         options = dict(description["options"])
+        kept = description.get("probe")
+        answers = None if kept is None else np.array(kept, np.float64)
     builder = model
     if names_code(model):
         if code is None or not names_code(code) or model_entry(code).name != model:
@@ -107,4 +115,12 @@ def load_checkpoint(path: str | Path, *, code: str | None = None) -> Checkpoint:
         builder = code
     network = create_model(builder, len(class_names), **options)
     load_exactly(network, tensors, f"{path}: weights of {model}")
+    if answers is not None:
+        with blaming(builder):
+            difference = probe_difference(network, answers)
+        if difference is not None:
+            raise UserError(
+                f"{path}: the network {model} answers otherwise than when these weights were saved ({difference}): was "
+                "its code changed?"
+            )
     return Checkpoint(model, network.eval(), class_names, preprocessing, training)

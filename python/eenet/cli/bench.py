@@ -19,6 +19,7 @@ from eenet.cli.commands import ArgumentParser, check_counts, run_command
 from eenet.cli.option_types import number
 from eenet.errors import UserError
 from eenet.files import open_npz
+from eenet.noise import Inputs
 from eenet.progress import Progress
 from eenet.workflows.bench import (
     BatchTimes,
@@ -28,7 +29,7 @@ from eenet.workflows.bench import (
     measure_exits,
     planned_policy,
 )
-from eenet.workflows.profile import PROVIDERS, Inputs, MachineLoad, noise_inputs
+from eenet.workflows.profile import PROVIDERS, MachineLoad, noise_inputs
 from eenet_rt._core import MANIFEST
 
 _NOISE_SAMPLES = 128

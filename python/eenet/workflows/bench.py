@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.noise import Inputs
 from eenet.progress import Progress
-from eenet.workflows.profile import Inputs
 
 Floats = NDArray[np.float64]
 _WARM_UP = 3

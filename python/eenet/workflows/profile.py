@@ -17,14 +17,11 @@ from typing import Any
 
 import numpy as np
 
-# Not np.random, which is imported when it is first used and swallows a Ctrl-C that comes meanwhile.
-from numpy.random import default_rng
-from numpy.typing import NDArray
-
 import eenet_rt
 from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import naming
+from eenet.noise import Inputs, noise
 
 # What a measured profile may be for: the names that eenet_rt.load takes.
 PROVIDERS = tuple(eenet_rt.provider_names())
@@ -35,8 +32,6 @@ _NOISE_SAMPLES = 8
 _LITTLE_LOAD = 0.3
 
 _log = logging.getLogger(__name__)
-
-Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -136,18 +131,12 @@ def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inp
     Raises:
         KeyError, TypeError, ValueError: the manifest is malformed.
     """
-    random = default_rng(0)
-    inputs: Inputs = {}
-    for name in manifest["inputs"]:
-        tensor = manifest["tensors"][name]
-        dims = [d if isinstance(d, int) else manifest["symbols"][d]["max"] for d in tensor["shape"][1:]]
-        shape = (samples, *dims)
-        if tensor["dtype"] == "int64":
-            # 0 and 1 are tokens of every vocabulary, and what masks consist of.
-            inputs[name] = random.integers(0, 2, shape)
-        else:
-            inputs[name] = random.standard_normal(shape, np.float32)
-    return inputs
+    tensors = {name: manifest["tensors"][name] for name in manifest["inputs"]}
+    shapes = {
+        name: tuple(d if isinstance(d, int) else manifest["symbols"][d]["max"] for d in tensor["shape"][1:])
+        for name, tensor in tensors.items()
+    }
+    return noise(shapes, {name for name, tensor in tensors.items() if tensor["dtype"] == "int64"}, samples)
 
 
 def measure_here(samples: str, threads: int, repeats: int, provider: str, *bundles: str) -> list[list[float]]:

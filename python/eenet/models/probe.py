@@ -1,0 +1,65 @@
+"""What a network answers to a few samples of noise: by that, weights know the code that they were trained with."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from eenet.models.network import MultiExitNetwork
+from eenet.noise import noise
+
+_SAMPLES, _MOST_CLASSES = 2, 8
+_MOST_SIZE = 64  # of dimensions that each call chooses
+# Far above what another machine or number of threads makes of float32, as a share of the deviation and of the largest.
+_APART, _ROUNDING = 1e-2, 1e-5
+
+
+def probe(network: MultiExitNetwork) -> list[Any] | None:
+    """Logits of every exit of seeded noise, of the first classes alone.
+
+    Returns:
+        K lists of a list a sample; None where a network takes no noise, or does not answer alike twice.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]):
+            first, second = _logits(network), _logits(network)
+    except Exception:  # any that its code may raise: who runs it on samples is told
+        return None
+    if not np.isfinite(first).all() or _difference(first, second) is not None:
+        return None
+    return [[[float(f"{z:.6g}") for z in sample] for sample in exit_] for exit_ in first]
+
+
+def probe_difference(network: MultiExitNetwork, kept: NDArray[np.float64]) -> str | None:
+    """What a network answers otherwise than the probe that was kept of it; None: nothing."""
+    with torch.random.fork_rng(devices=[]):
+        return _difference(kept, _logits(network))
+
+
+def _logits(network: MultiExitNetwork) -> NDArray[np.float64]:
+    """Shape ``(K, samples, classes)``; of a copy, so that the network stays as it is."""
+    sizes = {name: min(most, _MOST_SIZE) for name, most in network.symbols.items()}
+    shapes = {
+        name: tuple(sizes[dim] if isinstance(dim, str) else dim for dim in shape)
+        for name, shape in network.input_shapes.items()
+    }
+    whole = {name for name, dtype in network.dtypes.items() if dtype == torch.int64}
+    inputs = [torch.from_numpy(x) for x in noise(shapes, whole, _SAMPLES).values()]
+    with torch.inference_mode():
+        logits = copy.deepcopy(network).eval()(*inputs)
+    found: NDArray[np.float64] = torch.stack(logits)[:, :, :_MOST_CLASSES].double().numpy()
+    return found
+
+
+def _difference(kept: NDArray[np.float64], now: NDArray[np.float64]) -> str | None:
+    if kept.shape != now.shape:
+        return f"logits of shape {now.shape} instead of {kept.shape}"
+    for k, (before, after) in enumerate(zip(kept, now, strict=True)):
+        deviation, apart = float(before.std()), float(np.abs(after - before).max())
+        if not apart <= _APART * deviation + _ROUNDING * float(np.abs(before).max()):
+            return f"exit {k}: its logits are off by {apart:.3g}, with a deviation of {deviation:.3g}"
+    return None
