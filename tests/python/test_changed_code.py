@@ -16,6 +16,7 @@ import eenet_export.cli
 from eenet.checkpoint import CHECKPOINT, Checkpoint, load_checkpoint
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, create_model, registry
+from eenet.training.state import code_identity
 from eenet.weights import read_tensors, save_tensors
 from support import networks, tiny
 from support.pages import blocks
@@ -146,3 +147,25 @@ def test_a_probe_leaves_everything_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), random)
     assert [module.training for module in network.modules()] == modes
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_a_run_knows_the_modules_that_its_network_s_code_imports(here: Path) -> None:
+    code = "from parts.blocks import act\nimport colorsys_of_one_s_own\n" + NET.replace("nn.ReLU()", "act()")
+    helper = "from torch import nn\n\ndef act():\n    return {}\n"
+    activation = "nn.Softplus({})"
+
+    def identity(folder: Path, text: str, *, installed: str = "x = 1\n") -> str:
+        forget(here)
+        (folder / "parts").mkdir(parents=True, exist_ok=True)
+        (folder / "site-packages").mkdir(exist_ok=True)
+        (folder / "net.py").write_text(code)
+        (folder / "parts" / "blocks.py").write_text(text)
+        (folder / "site-packages" / "colorsys_of_one_s_own.py").write_text(installed)
+        sys.path[:0] = [str(folder), str(folder / "site-packages")]
+        return code_identity(create_model(f"{folder / 'net.py'}:Small", 3))
+
+    first = identity(here / "a", helper.format(activation.format("1")))
+    assert identity(here / "a", helper.format(activation.format("1"))) == first
+    # In another folder, beside another version of an installed package.
+    assert identity(here / "b", helper.format(activation.format("1")), installed="x = 2\n") == first
+    assert identity(here / "a", helper.format(activation.format("1") + "  # as it was")) != first

@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -65,6 +65,26 @@ def load_builder(name: str) -> Callable[..., Any]:
         raise UserError(f"model {name!r}: {attribute} does not say its parameters: {error}") from error
     builder: Callable[..., Any] = found
     return builder
+
+
+def code_files(modules: Iterable[str]) -> list[Path]:
+    """Files of modules, and of those that are loaded from the same folders or below: what they import of one's own.
+
+    Args:
+        modules: their names.
+
+    Returns:
+        Files in order, none of which is installed: versions of packages are not part of a network.
+    """
+    files = {name: file for name, module in list(sys.modules.items()) if (file := _file(module)) is not None}
+    own = {files[name] for name in modules if name in files and not _is_installed(files[name])}
+    folders = {Path(file).parent for file in own}
+    beside = {
+        file
+        for file in files.values()
+        if not folders.isdisjoint(Path(file).parents) and not (_is_installed(file) or _is_of_tools(file))
+    }
+    return [Path(file) for file in sorted(own | beside)]
 
 
 @contextmanager
@@ -154,6 +174,13 @@ def _is_of_tools(file: str) -> bool:
 
 def _folder(package: str) -> str:
     return os.path.dirname(str(sys.modules[package].__file__)) + os.sep
+
+
+def _file(module: Any) -> str | None:
+    """Of a module that is loaded; none where it has gone since, or lies in an archive."""
+    # Not getattr, which has lazy modules import what they stand for.
+    file = vars(module).get("__file__") if isinstance(module, ModuleType) else None
+    return os.path.abspath(file) if isinstance(file, str) and os.path.isfile(file) else None
 
 
 def _is_installed(file: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,12 +15,12 @@ from torch import Tensor
 from eenet.bundles.bundle import reading
 from eenet.data import ImageSet
 from eenet.errors import UserError, shorten
+from eenet.models.code import code_files
 from eenet.weights import mismatch, read_tensors, save_tensors
 
 _VERSION = 3
 _ENTRY = "eenet_training"
 _MOST_LISTED = 6
-_INSTALLED = {"site-packages", "dist-packages"}  # folders of packages, whose versions are not part of a run
 
 
 @dataclass(frozen=True)
@@ -46,12 +45,10 @@ def image_identity(images: ImageSet) -> str:
 
 
 def code_identity(network: torch.nn.Module) -> str:
-    """A hash of what a network is made of: its modules as they print, and files of code that are no installed ones."""
+    """A hash of what a network is made of: its modules as they print, and its files of code that are not installed."""
     digest = hashlib.sha256(str(network).encode())
-    modules = {type(module).__module__ for module in network.modules()}
-    for path in sorted(filter(None, (getattr(sys.modules.get(name), "__file__", None) for name in modules))):
-        if not _INSTALLED.intersection(Path(path).parts):
-            digest.update(Path(path).read_bytes())
+    for path in code_files(type(module).__module__ for module in network.modules()):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

@@ -258,10 +258,11 @@ class Trainer:
         return {**tensors, "random": torch.get_rng_state()}
 
     def _restore(self) -> None:
+        make_folder(self.folder)
+        identity = self._identity()  # before a step, which may import more code
         if not self._state_file.exists():
-            make_folder(self.folder)
             return
-        self.position, tensors = load_state(self._state_file, self._identity(), self._tensors())
+        self.position, tensors = load_state(self._state_file, identity, self._tensors())
         self._drop_lines()
         self.network.load_state_dict(_with_prefix("network.", tensors))
         if self._average is not None:
