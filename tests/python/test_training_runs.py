@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -187,6 +188,23 @@ def test_resuming_a_finished_run_writes_the_same(photos: Path, trained: Path) ->
     assert run(photos, trained, "--validation-size", "30%") == 0
     assert (trained / "weights.safetensors").read_bytes() == before
     assert (trained / "log.jsonl").read_text() == log
+
+
+def test_a_torn_log_does_not_stand_in_the_way(
+    photos: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(trained, tmp_path / "run"))
+    log = (folder / "log.jsonl").read_bytes()
+    first, last = log.splitlines(keepends=True)
+    # A line may also be whole but for its end.
+    for torn, lines in ((log + b'{"epoch": 3, "lo', [3]), (first + b"\xff[]\n[]\n{}\n" + last[:-1], [2, 3, 4])):
+        (folder / "log.jsonl").write_bytes(torn)
+        capsys.readouterr()
+        assert run(photos, folder, "--validation-size", "30%") == 0
+        assert (folder / "log.jsonl").read_bytes() == log
+        error = capsys.readouterr().err
+        for i in lines:
+            assert f"eenet-train: warning: {folder / 'log.jsonl'}: line {i} cannot be read and is left out\n" in error
 
 
 def test_other_code_is_another_network(tmp_path: Path) -> None:

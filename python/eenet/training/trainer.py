@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from eenet.bundles.bundle import reading
 from eenet.checkpoint import Checkpoint
 from eenet.data import ImageSet
 from eenet.errors import ArgumentError, UserError, counted
@@ -31,6 +31,8 @@ from eenet.training.state import Position, code_identity, image_identity, load_s
 
 STATE_FILE, LOG_FILE = "state.safetensors", "log.jsonl"
 STORE_S = 120.0  # what a kill may cost within an epoch
+
+_log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -212,16 +214,24 @@ class Trainer:
         )
 
     def _drop_lines(self) -> None:
-        """Takes lines of epochs out of the log that the state does not have."""
+        """Takes lines out of the log that are of epochs that the state does not have, or torn by a kill."""
         path = self.folder / LOG_FILE
         if not path.is_file():
             return
-        with reading(path):
-            lines = path.read_text().splitlines(keepends=True)
-            kept = [line for line in lines if json.loads(line)["epoch"] <= self.position.epoch]
-        if kept != lines:
+        with naming(path):
+            written = path.read_bytes()
+        kept = []
+        for i, line in enumerate(written.splitlines()):
+            try:
+                past = int(json.loads(line)["epoch"]) <= self.position.epoch
+            except (KeyError, TypeError, ValueError, RecursionError):
+                _log.warning("%s: line %d cannot be read and is left out", path, i + 1)
+                continue
+            if past:
+                kept.append(line + b"\n")
+        if b"".join(kept) != written:
             with replacing(path) as temporary:
-                temporary.write_text("".join(kept))
+                temporary.write_bytes(b"".join(kept))
 
     @property
     def _state_file(self) -> Path:
