@@ -41,6 +41,11 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     return (powers / powers.sum(axis=2, keepdims=True)).astype(np.float32)
 
 
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=2, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=2, keepdims=True))
+
+
 def with_logits(change: Callable[[np.ndarray], np.ndarray]) -> Change:
     return lambda p: replace(p, logits=np.ascontiguousarray(change(p.logits)))
 
@@ -95,11 +100,26 @@ def test_logarithms_of_probabilities_are_logits(good: Predictions, caplog: pytes
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("offset", [10.0, 100.0, 1e3, 1e4, 1e5])
+@pytest.mark.parametrize("centred", [False, True])
+def test_logits_far_above_zero_are_no_probabilities(
+    offset: float, centred: bool, good: Predictions, caplog: pytest.LogCaptureFixture
+) -> None:
+    def change(logits: np.ndarray) -> np.ndarray:
+        centre = logits.mean(axis=2, keepdims=True) if centred else 0
+        return np.maximum(logits - centre + np.float32(offset), 0)
+
+    check_predictions(with_logits(change)(good), "p")
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (with_logits(probabilities), r"v: logits of exit 0 are probabilities \(none is negative .* adds up to 1\)"),
         (with_logits(lambda x: 100 * probabilities(x)), "exit 0 are probabilities .* adds up to 100"),
+        (with_logits(lambda x: np.clip(probabilities(x), 1e-3, 1 - 1e-3)), "exit 0 are probabilities .* adds up to 1"),
+        (with_logits(lambda x: np.round(100 * probabilities(x), 1)), "exit 0 are probabilities .* adds up to 100"),
         (with_logits(lambda x: np.concatenate([x[:, :2], probabilities(x)[:, 2:]], 1)), "exit 2 are probabilities"),
         (with_logits(lambda x: -x), "lowest logit of the last exit is that of the label in 9.* which are not negated"),
         (with_labels(lambda y: (y + 1) % 10), r"right on 0\.\d %.* on 9.* renumbered \(label = answer \+ 1\)"),
@@ -157,6 +177,8 @@ def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> No
     noise = np.random.default_rng(0).normal(0, 1e-5, good.logits.shape).astype(np.float32)
     assert check_apart(replace(good, logits=good.logits + noise)[1490:], [fitted], "r", "f") == 10
     caplog.records.pop()
+    assert check_apart(with_logits(log_probabilities)(good)[1490:], [fitted], "r", "f") == 10
+    caplog.records.pop()
     check_apart(report[report.labels < 8], [fitted], "r", "f")
     assert "r: its classes have other shares than those of f: 2" in caplog.records.pop().getMessage()
     worse = report.logits + np.random.default_rng(0).normal(0, 9, report.logits.shape).astype(np.float32)
@@ -196,6 +218,8 @@ def test_twins_of_few_logits(good: Predictions, classes: int, stored: str) -> No
     report, fitted = half if stored in ("report", "both") else few, half if stored in ("fitted", "both") else few
     assert check_apart(report[290:], [fitted[:300]], "r", "f") == 10
     assert check_apart(report[300:], [fitted[:300]], "r", "f") == 0
+    if stored == "none":
+        assert check_apart(with_logits(log_probabilities)(report)[290:], [fitted[:300]], "r", "f") == 10
 
 
 def test_label_shift() -> None:

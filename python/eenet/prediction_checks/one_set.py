@@ -21,6 +21,7 @@ _MOST_FALL = 0.01  # of accuracy from an exit to the next
 _MOST_REPEATED = 0.01  # data sets hold some images twice
 _RENUMBERED = 0.08  # gain in accuracy when answers are renamed
 _LISTED = 5
+_OF_WHOLE = 0.1  # by which sums of probabilities that were clipped differ from 1
 _LARGE_HALF_WIDTH = 0.04  # of the 95 % interval of an accuracy
 LEAST_VALIDATION = 20  # one half fits, and below ten the other says nothing of what a sample costs
 
@@ -130,7 +131,7 @@ def _check_logits(predictions: Predictions, name: str) -> None:
     for k in range(predictions.num_exits):
         logits = predictions.logits[:, k].astype(np.float64)
         sums = logits.sum(axis=1)
-        if logits.min() < 0 or sums.min() <= 0 or np.ptp(sums) > 0.02 * sums.max():
+        if logits.min() < 0 or np.ptp(sums) > 0.02 * sums.max() or not _is_whole(float(sums.mean()), logits.max()):
             continue
         raise UserError(
             f"{name}: logits of exit {k} are probabilities (none is negative and every row adds up to "
@@ -142,6 +143,12 @@ def _check_logits(predictions: Predictions, name: str) -> None:
             "%s: all logits lie between %.3g and %.3g, as the outputs of a sigmoid do; expected what goes into it",
             name, low, high,
         )  # fmt: skip
+
+
+def _is_whole(total: float, largest: float) -> bool:
+    """Whether rows with that sum are probabilities or percents, and not logits far above zero."""
+    # Logits of ten classes around 10 add up to 100, too, but none of them comes near it.
+    return abs(total - 1) <= _OF_WHOLE or (abs(total / 100 - 1) <= _OF_WHOLE and largest > 75)
 
 
 def _check_classes(predictions: Predictions, name: str, *, among: NDArray[np.bool_] | bool = True) -> None:

@@ -136,15 +136,16 @@ def label_shift(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[fl
 
 
 def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int:
-    """Rows that are among the known ones, up to what another engine or storage in float16 does to logits."""
-    rows, others = logits.reshape(len(logits), -1), known.reshape(len(known), -1)
-    scale = float(others.std()) or 1.0
-    tolerance = scale * _SAME_LOGITS
-    if logits.shape[1] * (logits.shape[2] - 1) < _LEAST_FREE:
-        # With next to no logits other samples come close by chance: twins of another engine are not told from them.
-        tolerance = scale * _SAME_FEW_LOGITS
-        if _were_float16(rows) or _were_float16(others):
-            rows, others = _as_float16(rows), _as_float16(others)
+    """Rows that are among the known ones, up to what another engine or storage in float16 does to logits.
+
+    Log-probabilities are logits as well, with another zero.
+    """
+    few = logits.shape[1] * (logits.shape[2] - 1) < _LEAST_FREE
+    if few and (_were_float16(logits) or _were_float16(known)):
+        logits, known = _as_float16(logits), _as_float16(known)
+    rows, others = _from_largest(logits), _from_largest(known)
+    # With next to no logits other samples come close by chance: twins of another engine are not told from them.
+    tolerance = (float(others.std()) or 1.0) * (_SAME_FEW_LOGITS if few else _SAME_LOGITS)
     directions = np.random.default_rng(0).normal(size=(rows.shape[1], _PROJECTIONS)).astype(np.float32)
     directions /= np.linalg.norm(directions, axis=0)
     keys, other_keys = rows @ directions, others @ directions
@@ -159,6 +160,12 @@ def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int
         near = a + np.flatnonzero((np.abs(other_keys[a:b] - key) <= window).all(axis=1))
         count += bool((np.abs(others[near] - row) <= tolerance).all(axis=1).any())
     return count
+
+
+def _from_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What differs from the largest logit of the same exit, float32 ``(N, K * C)``."""
+    shifted: NDArray[np.float32] = logits - logits.max(axis=2, keepdims=True)
+    return shifted.reshape(len(logits), -1)
 
 
 def _as_float16(logits: NDArray[np.float32]) -> NDArray[np.float32]:

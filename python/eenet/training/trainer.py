@@ -152,8 +152,8 @@ class Trainer:
         early_exits = epoch >= int(config.trunk_share * config.epochs)
         distil = epoch >= (1 - config.distillation_share) * config.epochs
         self.network.train()
-        began, first = time.monotonic(), self.position.step
-        for images, labels in self._batches():
+        began = time.monotonic()
+        for done, (images, labels) in enumerate(self._batches(), start=1):
             with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
                 teacher = self._teach(images)
                 logits = [z.float() for z in self._run((_tensor(images, self.preprocessing),), early_exits=early_exits)]
@@ -169,7 +169,7 @@ class Trainer:
             self.position = Position(epoch, self.position.step + 1, self.position.loss + value)
             if time.monotonic() - self._stored >= self.store_every_s:
                 self._store()
-            rate = (self.position.step - first) * config.batch_size / (time.monotonic() - began)
+            rate = done * config.batch_size / (time.monotonic() - began)
             mean = self.position.loss / self.position.step
             progress.advance(note=f"epoch {epoch + 1} of {config.epochs}, loss {mean:.3f}, {rate:.0f} images/s")
         return self.position.loss / self._steps
