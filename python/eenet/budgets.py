@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import eenet_rt
 from eenet.errors import ArgumentError, UserError
+from eenet.text import number
 
 Budget = float | str
 _SHARE_ROUNDING = 1e-9
@@ -80,15 +81,15 @@ def feasible_budgets(budgets: Sequence[Budget], costs: Sequence[float], unit: st
         problem = "is above full cost, so that nothing would leave early" if cost > costs[-1] else "cannot be met"
         hint = "" if isinstance(budget, str) else _share_hint(budget)
         raise UserError(
-            f"budget {describe_budget(budget, unit)} {problem}: feasible are {costs[0]:.6g} {unit} (exit 0, "
-            f"{100 * costs[0] / costs[-1]:.4g}%) to {costs[-1]:.6g} {unit} (full depth, 100%){hint}"
+            f"budget {describe_budget(budget, unit)} {problem}: feasible are {number(costs[0], 4)} {unit} (exit 0, "
+            f"{100 * costs[0] / costs[-1]:.4g}%) to {number(costs[-1], 4)} {unit} (full depth, 100%){hint}"
         )
     return found
 
 
 def describe_budget(budget: Budget, unit: str) -> str:
     """As it was asked for, with its unit."""
-    return budget if isinstance(budget, str) else f"{budget:g} {unit}"
+    return budget if isinstance(budget, str) else f"{budget:,.12g} {unit}"
 
 
 def within_budget(schedules: Sequence[eenet_rt.Schedule], budget: Budget) -> int:
@@ -109,15 +110,15 @@ def within_budget(schedules: Sequence[eenet_rt.Schedule], budget: Budget) -> int
         share = 100 * least.budget / least.costs[-1]
         raise ArgumentError(
             "budget",
-            f"got {describe_budget(budget, least.unit)}, the smallest of the schedules is {least.budget:g} "
+            f"got {describe_budget(budget, least.unit)}, the smallest of the schedules is {number(least.budget, 4)} "
             f"{least.unit}, {share:.4g}% of full cost; `eenet-schedule refit` fits others to a bundle"
             f"{'' if isinstance(budget, str) else _share_hint(budget)}",
         )
     chosen = schedules[met[-1]]
     if not isinstance(budget, str) and budget > chosen.costs[-1]:
         _log.warning(
-            "budget %s is above full cost, %.4g %s: the largest of the schedules, %.4g%% of it, is taken%s",
-            describe_budget(budget, chosen.unit), chosen.costs[-1], chosen.unit,
+            "budget %s is above full cost, %s %s: the largest of the schedules, %.4g%% of it, is taken%s",
+            describe_budget(budget, chosen.unit), number(chosen.costs[-1], 4), chosen.unit,
             100 * chosen.budget / chosen.costs[-1], _share_hint(budget),
         )  # fmt: skip
     return met[-1]
@@ -133,11 +134,11 @@ def _share(text: str) -> float:
     return share
 
 
-def _share_hint(number: float) -> str:
+def _share_hint(budget: float) -> str:
     """What may have been meant by a number that is no cost, where it looks like a share."""
-    if not 0.01 <= number <= 100:
+    if not 0.01 <= budget <= 100:
         return ""
-    percent = 100 * number if number <= 1 else number
+    percent = 100 * budget if budget <= 1 else budget
     return f"; a share of full cost is written {percent:.4g}%"
 
 
@@ -149,7 +150,7 @@ def parse_number(text: str) -> float:
 
 
 def _number(text: str) -> float:
-    number = parse_number(text)
-    if not math.isfinite(number) or number <= 0:
+    value = parse_number(text)
+    if not math.isfinite(value) or value <= 0:
         raise ValueError
-    return number
+    return value

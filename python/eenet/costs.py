@@ -32,6 +32,11 @@ class CostProfile:
         """Whether other work disturbed the measurement."""
         return self.spread is not None and self.spread > self.UNSTEADY
 
+    @property
+    def steady(self) -> bool:
+        """Whether the costs were measured, which those given by hand were not, and no other work disturbed that."""
+        return self.spread is not None and not self.unsteady
+
     @classmethod
     def of_this_device(
         cls, costs: Sequence[float], threads: int, static: float | None = None, provider: str = "cpu"

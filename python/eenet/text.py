@@ -9,8 +9,9 @@ def number(value: float, digits: int = 3) -> str:
     """A positive number to so many significant digits, without exponent."""
     if value <= 0 or not math.isfinite(value):
         return f"{value:g}"
-    decimals = max(0, digits - 1 - math.floor(math.log10(value)))
-    return f"{value:,.{decimals}f}"
+    # Of the rounded value, which may have one digit more before the point.
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
 def of_many(count: int, noun: str) -> str:

@@ -338,10 +338,11 @@ def test_fit_and_evaluate_by_shares(
     assert [row["budget"] for row in json.loads(text)["schedules"]] == [pytest.approx(2.4), 2]
     status, _, error = run(capsys, *evaluate, "--budget", 65)
     assert status == 0
-    assert "65 ms is above full cost, 3 ms: the largest of the schedules, 80% of it, is taken; a share of" in error
+    assert "65 ms is above full cost, 3.000 ms: the largest of the schedules, 80% of it, is taken; a share of" in error
     assert "full cost is written 65%" in error
     status, _, error = run(capsys, *evaluate, "--budget", "60%")
     assert status == 2
     assert (
-        "--budget: got 60%, the smallest of the schedules is 2 ms, 66.67% of full cost; `eenet-schedule refit`" in error
+        "--budget: got 60%, the smallest of the schedules is 2.000 ms, 66.67% of full cost; `eenet-schedule refit`"
+        in error
     )

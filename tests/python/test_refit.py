@@ -332,6 +332,19 @@ def test_full_depth(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "exit shares 0.0 0.0 100.0 %" in text
 
 
+def test_costs_that_were_given_stand_in_the_way_of_no_measurement(
+    spare: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(capsys, "refit", spare, "--costs", listed(COSTS), "--budget", "80%")[0] == 0
+    status, text, _ = run(capsys, "refit", spare, "--budget", "80%")
+    assert status == 0
+    assert "costs: exits at 1.000 2.000 4.000 ms, as given to an earlier refit; --measure measures anew\n" in text
+    answer = subprocess.CompletedProcess([], 0, "[[2, 4, 5], [1, 3, 5]]", "")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: answer)
+    assert run(capsys, "refit", spare, "--measure", "--budget", "80%")[0] == 0
+    assert profiles(spare)[0]["costs"] == [2, 4, 5]
+
+
 def test_noise_has_the_shapes_of_the_manifest() -> None:
     manifest = {
         "inputs": ["ids", "x"],

@@ -134,10 +134,10 @@ def test_a_file_outside_the_folder_is_no_part_of_a_bundle(
     [
         (
             ("--budget-ms", 0.5),
-            "budget 0.5 ms cannot be met: feasible are 1 ms (exit 0, 25%) to 4 ms (full depth, 100%); a share of full "
-            "cost is written 50%",
+            "budget 0.5 ms cannot be met: feasible are 1.000 ms (exit 0, 25%) to 4.000 ms (full depth, 100%); a share "
+            "of full cost is written 50%",
         ),
-        (("--budget", 65), "budget 65 ms is above full cost, so that nothing would leave early: feasible are 1 ms"),
+        (("--budget", 65), "budget 65 ms is above full cost, so that nothing would leave early: feasible are 1.000 ms"),
         (("--budget", 65), "a share of full cost is written 65%"),
         (("--budget", "200%"), "got '200%', expected a share of full cost of at most 100%"),
         (("--budget", "20%"), "budget 20% cannot be met"),

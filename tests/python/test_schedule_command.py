@@ -48,6 +48,17 @@ def test_fit_within_an_accuracy_drop(
     assert "not allowed with" in error
 
 
+@pytest.mark.parametrize("combine", ["none", "temperature", "exits"])
+def test_what_full_depth_is_with_combined_exits(
+    combine: str, files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit = ("fit", "--predictions", files[0], "--costs", COSTS, "--policy", "maximum", "--combine", combine)
+    status, text, _ = run(capsys, *fit, "--budget", "100%", "--out", tmp_path / "s.safetensors")
+    assert status == 0
+    meant = " with all exits combined" if combine == "exits" else ""
+    assert f"(100%), which is full depth{meant}, calibration samples: accuracy " in text
+
+
 @pytest.mark.parametrize("budgets", [("1.2,1.6",), (1.2, 1.6), ("1.2,1.6", "--budget", 1.2)])
 def test_numbers_with_commas_or_blanks(
     budgets: tuple[object, ...], files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -213,7 +224,7 @@ def test_wrong_predictions(
             ("--costs", COSTS, "--budget-ms", "1", "--unit", "flops"),
             "--budget-ms: --unit flops came with it, give --budget",
         ),
-        (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 ms cannot be met: feasible are 0.83 ms (exit 0, 33.74%)"),
+        (("--costs", COSTS, "--budget", "0.5"), "budget 0.5 ms cannot be met: feasible are 0.8300 ms (exit 0, 33.74%)"),
         (("--costs", COSTS, "--budget", "0.65"), "a share of full cost is written 65%"),
         (("--costs", COSTS, "--budget", "65"), "budget 65 ms is above full cost, so that nothing would leave early"),
         (("--costs", COSTS, "--budget", "200%"), "got '200%', expected a share of full cost of at most 100%"),

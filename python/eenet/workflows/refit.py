@@ -188,7 +188,8 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None], 
         known = next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
     if known is not None and not options.measure:
         listed = _listed(known.costs)
-        say(f"costs: exits at {listed} ms, by the bundle's profile of this device; --measure measures anew")
+        source = "as given to an earlier refit" if known.spread is None else "by the bundle's profile of this device"
+        say(f"costs: exits at {listed} ms, {source}; --measure measures anew")
         warn_if_unsteady(known, "costs of the bundle's profile")
         return known
     repeats = options.profile.repeats
@@ -197,7 +198,7 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None], 
         inputs = noise_inputs(bundle.manifest)
     measured = measure(bundle.folder, inputs, options.profile)
     say(f"costs: exits at {_listed(measured.costs)} ms ({provider}, {threads} thread(s), median of {repeats})")
-    if known is not None and not known.unsteady and measured.unsteady and target == bundle.folder:
+    if known is not None and known.steady and measured.unsteady and target == bundle.folder:
         raise UserError(
             f"{bundle.folder}: costs of {_listed(known.costs)} ms are known of this device, measured steadily, and "
             f"other work disturbed this measurement: {_listed(measured.costs)} ms; nothing was changed: measure when "

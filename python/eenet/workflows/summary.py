@@ -46,6 +46,8 @@ def schedule_line(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> 
     shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
     accuracy = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
     full = "" if schedule.budget < schedule.costs[-1] else ", which is full depth"
+    if full and schedule.exit_policy.combiner is not None and schedule.exit_policy.combiner[0][-1, :-1].any():
+        full += " with all exits combined"  # and so no accuracy of the last one alone
     return (
         f"{schedule.policy}: {budget_text(schedule)}{full}, calibration samples: accuracy {100 * accuracy:.1f} %, exit "
         f"shares {shares} %"
