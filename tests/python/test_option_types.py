@@ -69,6 +69,15 @@ def test_what_people_write_is_taken(kind: type, text: str, value: object) -> Non
     assert STRICT[kind](text) == value
 
 
+@pytest.mark.parametrize("length", [60, 61, 5000])
+def test_long_texts_are_told_by_both_ends(length: int) -> None:
+    text = f"begin{'x' * (length - 8)}end"
+    with pytest.raises(argparse.ArgumentTypeError) as caught:
+        STRICT[int](text)
+    came = str(caught.value).removeprefix("got '").removesuffix("', expected a whole number")
+    assert came == (text if length <= 60 else f"begin{'x' * 23}...{'x' * 25}end")
+
+
 def test_an_empty_output_is_not_the_current_folder(tmp_path: Path) -> None:
     command = Path(sys.executable).with_name("eenet-schedule")
     arguments = ("fit", "--predictions", "v.npz", "--costs", "1,2", "--budget", "65%", "--out", "")

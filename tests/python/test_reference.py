@@ -77,6 +77,11 @@ def test_exits_that_nobody_reaches_or_takes() -> None:
     nobody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [2.0, 0]), logits)
     assert nobody.agreement.tolist() == [1, 1]
     assert nobody.score_shares.sum() == 1
+    # Of an exit that no sample reaches, nothing is said, though its threshold is one.
+    three = np.concatenate([logits, logits[:, 1:]], axis=1)
+    policy = eenet_rt.ExitPolicy([7, 7, 7], confidence_policy(3, 3, (1, 0, 0, 0)).scorers, [-np.inf, 0.5, 0])
+    first, second = reference_of(policy, three).score_shares.sum(axis=1)
+    assert (first, second) == (1, 0)
 
 
 @pytest.fixture(scope="module")

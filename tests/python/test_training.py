@@ -24,7 +24,7 @@ from eenet.models.resnet import MultiExitResNet, ResNetConfig
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
-from eenet.training.trainer import augment
+from eenet.training.trainer import augment, predict
 from support import tiny
 from support.networks import TwoInputs
 
@@ -136,6 +136,14 @@ def test_interrupted_run_ends_with_the_same_weights(cifar10: ImageSet, tmp_path:
             train(cifar10, folder, stop_after=epoch)
         resumed = train(cifar10, folder)
         assert same_weights(whole.network, resumed.network)
+
+
+def test_accuracies_of_the_log_are_of_the_network_to_a_hundredth_of_a_point(cifar10: ImageSet, tmp_path: Path) -> None:
+    images = cifar10[:630]
+    made = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), CONFIG, tmp_path)
+    right = predict(made.network, made.validation, made.preprocessing).qualities().sum(axis=0)
+    assert made._accuracy() == [round(count / 130, 4) for count in right.tolist()]
+    assert any(round(count / 130, 4) != round(count / 130, 3) for count in right.tolist())
 
 
 def test_averaged_weights_are_kept_and_resumed(cifar10: ImageSet, tmp_path: Path) -> None:
