@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 # Not np.random, which is imported when it is first used and swallows a Ctrl-C that comes meanwhile.
-from numpy.random import default_rng
+from numpy.random import RandomState
 from numpy.typing import NDArray
 
 Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
@@ -24,11 +24,11 @@ def noise(shapes: Mapping[str, tuple[int, ...]], whole: set[str], samples: int) 
     Returns:
         ``{name: (samples, ...)}``.
     """
-    random = default_rng(0)
+    random = RandomState(0)  # whose numbers no version of numpy changes, for probes are kept
     return {
         # 0 and 1 are tokens of every vocabulary, and what masks consist of.
-        name: random.integers(0, 2, (samples, *shape))
+        name: random.randint(0, 2, (samples, *shape), np.int64)
         if name in whole
-        else random.standard_normal((samples, *shape), np.float32)
+        else random.standard_normal((samples, *shape)).astype(np.float32)
         for name, shape in shapes.items()
     }
