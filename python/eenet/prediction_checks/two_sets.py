@@ -19,6 +19,7 @@ _MOST_CONFIDENCE_APART = 0.15  # between mean probabilities of answers
 # Logits of the same sample, as a share of their deviation: float16 keeps 11 bits.
 _SAME_LOGITS, _SAME_FEW_LOGITS, _LEAST_FREE = 4e-3, 1e-5, 24
 _PROJECTIONS = 8
+_ROUNDED_SUM = 0.05  # of log-probabilities, stored in float16 or clipped, the logarithm of the sum at most
 
 _log = logging.getLogger(__name__)
 
@@ -138,12 +139,15 @@ def label_shift(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[fl
 def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int:
     """Rows that are among the known ones, up to what another engine or storage in float16 does to logits.
 
-    Log-probabilities are logits as well, with another zero.
+    Where one of the two has log-probabilities, which are logits with another zero, so has the other. Else the zero is
+    part of what tells samples apart.
     """
+    if _are_log_probabilities(logits) != _are_log_probabilities(known):
+        logits, known = _log_probabilities(logits), _log_probabilities(known)
     few = logits.shape[1] * (logits.shape[2] - 1) < _LEAST_FREE
     if few and (_were_float16(logits) or _were_float16(known)):
         logits, known = _as_float16(logits), _as_float16(known)
-    rows, others = _from_largest(logits), _from_largest(known)
+    rows, others = logits.reshape(len(logits), -1), known.reshape(len(known), -1)
     # With next to no logits other samples come close by chance: twins of another engine are not told from them.
     tolerance = (float(others.std()) or 1.0) * (_SAME_FEW_LOGITS if few else _SAME_LOGITS)
     directions = np.random.default_rng(0).normal(size=(rows.shape[1], _PROJECTIONS)).astype(np.float32)
@@ -162,10 +166,19 @@ def _count_twins(logits: NDArray[np.float32], known: NDArray[np.float32]) -> int
     return count
 
 
-def _from_largest(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What differs from the largest logit of the same exit, float32 ``(N, K * C)``."""
-    shifted: NDArray[np.float32] = logits - logits.max(axis=2, keepdims=True)
-    return shifted.reshape(len(logits), -1)
+def _log_sums(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Logarithm of the sum of exponentials, ``(N, K, 1)``: 0 where they are log-probabilities."""
+    largest = logits.max(axis=2, keepdims=True).astype(np.float64)
+    sums: NDArray[np.float64] = largest + np.log(np.exp(logits - largest).sum(axis=2, keepdims=True))
+    return sums
+
+
+def _are_log_probabilities(logits: NDArray[np.float32]) -> bool:
+    return float(np.abs(_log_sums(logits)).max()) < _ROUNDED_SUM
+
+
+def _log_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return (logits - _log_sums(logits)).astype(np.float32)
 
 
 def _as_float16(logits: NDArray[np.float32]) -> NDArray[np.float32]:
