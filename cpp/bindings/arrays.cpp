@@ -55,12 +55,15 @@ CheckedArray check_array(py::handle object, DType dtype) {
   const py::array& array = checked.array;
   if (!has_dtype(array, dtype)) refuse(py::str(array.dtype()), std::string(dtype_name(dtype)));
   checked.shape.assign(array.shape(), array.shape() + array.ndim());
-  if ((array.flags() & py::array::c_style) == 0) {
-    const std::span<const std::int64_t> strides(array.strides(), checked.shape.size());
-    refuse(cat("strides (", join(strides), ") for ", shape_text(checked.shape)),
-           "a C-contiguous array (see numpy.ascontiguousarray)");
-  }
+  checked.contiguous = (array.flags() & py::array::c_style) != 0;
   return checked;
+}
+
+void check_contiguous(const CheckedArray& checked) {
+  if (checked.contiguous) return;
+  const std::span<const std::int64_t> strides(checked.array.strides(), checked.shape.size());
+  refuse(cat("strides (", join(strides), ") for ", shape_text(checked.shape)),
+         "a C-contiguous array (see numpy.ascontiguousarray)");
 }
 
 CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what) {
@@ -69,6 +72,7 @@ CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string
     if (checked.shape.size() != ndim) {
       refuse(shape_text(checked.shape), cat(ndim, " dimensions"));
     }
+    check_contiguous(checked);
     return checked;
   });
 }
@@ -93,6 +97,10 @@ std::span<const std::uint8_t> CheckedImages::image(std::size_t index) const {
 
 CheckedImages check_images(const ImagesArgument& images, std::size_t channels) {
   return in_context("images", [&] {
+    if (py::isinstance<py::list>(images) || py::isinstance<py::tuple>(images)) {
+      refuse(type_name(images),
+             "a numpy array (images of one size by numpy.stack, of different sizes one by one)");
+    }
     check_is_array(images);
     const auto array = py::reinterpret_borrow<py::array>(images);
     if (!array.dtype().equal(py::dtype::of<std::uint8_t>())) {

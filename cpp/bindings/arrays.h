@@ -68,16 +68,20 @@ struct CheckedArray {
   DType dtype = DType::kFloat32;
   // Copied, since another thread may reshape the array while the GIL is released.
   std::vector<std::int64_t> shape;
+  bool contiguous = false;  ///< As C has arrays.
 
   TensorView view() const { return {dtype, shape, array.data()}; }
   std::span<const float> floats() const;
 };
 
-/// @throws Error(kInput) unless it is a C-contiguous numpy array of this dtype in native byte
-/// order.
+/// @throws Error(kInput) unless it is a numpy array of this dtype in native byte order.
 CheckedArray check_array(py::handle object, DType dtype);
 
-/// As check_array, for float32 and `ndim` dimensions.
+/// Comes after any check of the shape: that of a transposed array is the better complaint.
+/// @throws Error(kInput) unless the array is contiguous.
+void check_contiguous(const CheckedArray& checked);
+
+/// As check_array, for a C-contiguous array of float32 and `ndim` dimensions.
 /// @param what Names the array in messages.
 CheckedArray check_floats(py::handle object, std::size_t ndim, const std::string& what);
 

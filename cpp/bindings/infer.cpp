@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "bindings.h"
 #include "decision/exit_policy.h"
 #include "gil.h"
+#include "inputs/inputs.h"
 #include "interrupts.h"
 #include "result.h"
 #include "tiers/handoff.h"
@@ -26,11 +28,24 @@ namespace {
 
 using namespace pybind11::literals;
 
+CheckedArray check_input(const Manifest& manifest, const TensorSpec& spec, py::handle object,
+                         InputLayout layout) {
+  const auto what = [&spec] { return cat("input ", quote_name(spec.name)); };
+  CheckedArray array = in_context(what, [&] { return check_array(object, spec.dtype); });
+  if (!array.contiguous) {
+    // A transposed array has the wrong shape as well, which says more.
+    std::vector<std::int64_t> symbols(manifest.symbols.size());
+    match_input(manifest, spec, array.view(), layout, symbols);
+    in_context(what, [&] { check_contiguous(array); });
+  }
+  return array;
+}
+
 /// The caller's arrays in the manifest's order.
-std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgument& x) {
-  const auto check = [](const TensorSpec& spec, py::handle array) {
-    return in_context([&] { return cat("input ", quote_name(spec.name)); },
-                      [&] { return check_array(array, spec.dtype); });
+std::vector<CheckedArray> check_inputs(const Manifest& manifest, const InputArgument& x,
+                                       InputLayout layout) {
+  const auto check = [&](const TensorSpec& spec, py::handle object) {
+    return check_input(manifest, spec, object, layout);
   };
   check_begins(manifest);
   const std::size_t count = manifest.inputs.size();
@@ -118,8 +133,8 @@ py::bytes check_handoff(const HandoffArgument& handoff) {
 
 /// The inputs of a call, checked; keeps the caller's arrays.
 struct Inputs {
-  Inputs(const Runtime& runtime, const InputArgument& x)
-      : arrays(check_inputs(runtime.manifest(), x)) {
+  Inputs(const Runtime& runtime, const InputArgument& x, InputLayout layout)
+      : arrays(check_inputs(runtime.manifest(), x, layout)) {
     views.reserve(arrays.size());
     for (const CheckedArray& array : arrays) views.push_back(array.view());
   }
@@ -147,7 +162,7 @@ BatchAnswers named(const Runtime& runtime, BatchResult result) {
 }
 
 Answer infer(Runtime& runtime, const InputArgument& x, InferOptions& options) {
-  const Inputs inputs(runtime, x);
+  const Inputs inputs(runtime, x, InputLayout::kSample);
   Result result = interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
     return runtime.infer(inputs.views, options);
@@ -166,7 +181,7 @@ Answer resume(Runtime& runtime, const HandoffArgument& handoff, InferOptions& op
 }
 
 BatchAnswers infer_batch(Runtime& runtime, const InputArgument& x, InferOptions& options) {
-  const Inputs inputs(runtime, x);
+  const Inputs inputs(runtime, x, InputLayout::kBatch);
   BatchResult result = interruptible([&](const std::stop_token& stop) {
     options.stop = stop;
     return runtime.infer_batch(inputs.views, options);

@@ -82,6 +82,11 @@ def bundle_segments(
     halves = check_before(predictions, shape, (content.model, None), out, options)
     inputs = _inputs(content, samples)
     say(f"segments: {counted(shape[0], 'exit')}, inputs {', '.join(content.inputs)}")
+    if preprocessing is None and _takes_images(content):
+        say(
+            "no preprocessing is declared (--preprocessing): `rt.preprocess`, eenet-predict and eenet-report --data "
+            "will take no images"
+        )
 
     def compare(bundle: Path) -> Comparison:
         seen = runtime_logits(bundle, inputs, options.profile)
@@ -147,6 +152,12 @@ def _content(
         max_batch=max_sizes.get(BATCH, MAX_BATCH),
         symbols=board.symbols(max_sizes),
     )
+
+
+def _takes_images(content: BundleContent) -> bool:
+    """Whether the only input has the shape of images in colour, [3, H, W]."""
+    tensors = [content.tensors[name] for name in content.inputs]
+    return len(tensors) == 1 and len(tensors[0].shape) == 3 and tensors[0].shape[0] == 3
 
 
 def _counted(content: BundleContent) -> list[CostProfile]:

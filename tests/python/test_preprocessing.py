@@ -77,7 +77,8 @@ def test_any_strides(runtime: eenet_rt.Runtime) -> None:
             "images: shape (1099511627776, 12, 20, 3) came, what there is memory for expected",
         ),
         (np.ma.zeros((12, 20, 3), np.uint8), "images: MaskedArray, of which not all values count, came"),
-        ([[[0, 0, 0]]], "images: list came, a numpy array expected"),
+        ([[[0, 0, 0]]], "images: list came, a numpy array (images of one size by numpy.stack, of different sizes one"),
+        ((noise(12, 20, 3), noise(9, 9, 3)), "images: tuple came, a numpy array (images of one size by numpy.stack"),
         (None, "images: NoneType came, a numpy array expected"),
     ],
 )
@@ -90,7 +91,8 @@ def test_refused_images(runtime: eenet_rt.Runtime, images: Any, words: str) -> N
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"kind": "none"}, "preprocessing.kind: 'none' came, 'image' expected"),
+        ({"kind": "none"}, "'none' came, 'image' expected: eenet-export --segments declares it where it gets --prepro"),
+        ({"kind": "text"}, "preprocessing.kind: 'text' came, 'image' expected"),
         ({"color": "BGR"}, "preprocessing.color: 'BGR' came, 'RGB' expected"),
         ({"layout": "HWC"}, "preprocessing.layout: 'HWC' came, 'CHW' expected"),
         ({"size": [12]}, "preprocessing.size"),

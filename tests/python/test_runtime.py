@@ -80,6 +80,7 @@ def test_read_only_input(runtime: eenet_rt.Runtime, x: np.ndarray) -> None:
         (lambda x: np.asfortranarray(x), ("image", "contiguous")),
         (lambda x: np.repeat(x, 2, axis=2)[:, :, ::2], ("image", "contiguous")),
         (lambda x: x[:, ::-1], ("image", "contiguous")),
+        (lambda x: x.transpose(1, 2, 0), ("image", "shape (32, 32, 3) came, (3, 32, 32) expected")),
         (lambda x: x.astype(">f4"), ("image", ">f4", "float32")),
         (lambda x: x.astype(object), ("image", "object", "float32")),
         (lambda x: x.ravel()[0], ("image", "float32 came, a numpy array expected")),

@@ -18,6 +18,8 @@ import eenet_rt
 from eenet.bundles import Tensor
 from eenet.errors import UserError
 from eenet.predictions import Predictions
+from eenet.preprocessing import ImagePreprocessing
+from eenet.workflows.predict import bundle_images
 from eenet.workflows.profile import ProfileOptions
 from eenet_export import ExportOptions, bundle_segments
 from eenet_export.board import Board
@@ -284,6 +286,41 @@ def test_two_outputs_that_could_be_logits(validation: Predictions, tmp_path: Pat
 def test_the_writer_needs_no_pytorch() -> None:
     code = "import sys, eenet.bundles; print([m for m in ('torch', 'onnx') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(("shape", "images"), [((3, 8, 8), True), ((4, 8, 8), False), ((3, 8), False)])
+def test_images_without_a_preprocessing_are_told(tmp_path: Path, shape: tuple[int, ...], images: bool) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", *shape])
+    files, reads = [], x
+    for k in range(2):
+        out = helper.make_tensor_value_info(f"logits_{k}", TensorProto.FLOAT, ["n", 3])
+        kept = helper.make_tensor_value_info(f"kept_{k}", TensorProto.FLOAT, ["n", *shape])
+        weight = numpy_helper.from_array(np.eye(int(np.prod(shape)), 3, dtype=np.float32), f"w_{k}")
+        nodes = [
+            helper.make_node("Flatten", [reads.name], [f"flat_{k}"]),
+            helper.make_node("MatMul", [f"flat_{k}", f"w_{k}"], [out.name]),
+            helper.make_node("Relu", [reads.name], [kept.name]),
+        ]
+        graph = helper.make_graph(nodes, "g", [reads], [out, kept] if k == 0 else [out], [weight])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+        files.append(tmp_path / f"part_{k}.onnx")
+        onnx.save(model, files[-1])
+        reads = kept
+    said: list[str] = []
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 3, 300)
+    noisy = (2 * np.eye(3)[labels][:, None] + random.normal(size=(300, 2, 3))).astype(np.float32)
+    validation = Predictions(noisy, labels, np.arange(300), tuple("abc"))
+    out_folder = tmp_path / "mine.eenet"
+    bundle_segments(files, validation, out_folder, options=QUICK, say=said.append)
+    assert any("no preprocessing is declared (--preprocessing)" in line for line in said) == images
+    with pytest.raises(UserError, match="'image': eenet-export --segments declares it where it gets --preprocessing"):
+        bundle_images(out_folder, tmp_path / "photos")
+    declared = ImagePreprocessing((8, 8), (0.5,) * 3, (0.5,) * 3)
+    if images:
+        said.clear()
+        bundle_segments(files, validation, out_folder, preprocessing=declared, options=QUICK, say=said.append)
+        assert not any("no preprocessing" in line for line in said)
 
 
 def test_no_model_at_all(validation: Predictions, tmp_path: Path) -> None:

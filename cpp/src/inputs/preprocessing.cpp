@@ -21,6 +21,15 @@ void expect_text(const JsonNode& node, std::string_view expected) {
   if (came != expected) node.fail(quote_name(came), quote_name(expected));
 }
 
+void expect_image(const JsonNode& kind) {
+  if (kind.string() == "none") {
+    kind.fail(
+        "'none' came, 'image' expected: eenet-export --segments declares it where it gets "
+        "--preprocessing");
+  }
+  expect_text(kind, "image");
+}
+
 /// @return Whether images are resized: there is one way so far.
 bool read_resize(const JsonNode& declared) {
   const std::optional<JsonNode> resize = declared.find("resize");
@@ -45,7 +54,7 @@ std::vector<double> read_channels(const JsonNode& node, std::size_t count) {
 ImagePreprocessing ImagePreprocessing::parse(std::string_view declared) {
   const nlohmann::json document = parse_json(declared, "preprocessing", ErrorCode::kInput);
   const JsonNode root(document, "preprocessing", ErrorCode::kInput);
-  expect_text(root.at("kind"), "image");
+  expect_image(root.at("kind"));
   expect_text(root.at("color"), "RGB");
   expect_text(root.at("layout"), "CHW");
   ImagePreprocessing out;

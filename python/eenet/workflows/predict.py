@@ -75,7 +75,10 @@ def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider
 def _preprocessing(bundle: Bundle) -> ImagePreprocessing:
     declared = bundle.manifest.get("preprocessing")
     if not isinstance(declared, dict) or declared.get("kind") != "image" or len(bundle.manifest["inputs"]) != 1:
-        raise UserError(f"{bundle.folder}: its manifest declares no preprocessing of images, expected kind 'image'")
+        raise UserError(
+            f"{bundle.folder}: its manifest declares no preprocessing of images, expected kind 'image': eenet-export "
+            "--segments declares it where it gets --preprocessing"
+        )
     try:
         return ImagePreprocessing.from_json(declared)
     except UserError as error:
