@@ -2,26 +2,31 @@
 
 Run: python examples/demo.py densenet121.eenet
 
-Needs ``eenet_rt`` and numpy at run time; ``eenet`` only for the sample images and their preprocessing.
+Needs ``eenet_rt`` and numpy at run time; ``eenet`` only for the sample images and what the bundle's costs are worth.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+from pathlib import Path
 
 import numpy as np
 
 import eenet_rt
+from eenet.bundles.bundle import Bundle
+from eenet.costs import CostProfile
 from eenet.data import load_images
 from eenet.preprocessing import ImagePreprocessing
+from eenet.workflows.profile import doubt
 from eenet.zoo import zoo_folder
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle")
-    runtime = eenet_rt.load(parser.parse_args().bundle)
+    bundle = parser.parse_args().bundle
+    runtime = eenet_rt.load(bundle)
     samples = load_images(zoo_folder(runtime.model) / "samples.npz")
     inputs = ImagePreprocessing.from_json(runtime.preprocessing)(samples.images)
 
@@ -34,6 +39,7 @@ def main() -> None:
 
     print_table(runtime, samples.labels, early, full)
     print_budget(runtime, early)
+    print_doubt(bundle, runtime, full)
 
 
 def print_table(
@@ -84,6 +90,15 @@ def print_budget(runtime: eenet_rt.Runtime, early: list[eenet_rt.Result]) -> Non
     if runtime.static_cost is not None:
         share = runtime.static_cost / spent.mean()
         print(f"  network without exits {runtime.static_cost:.3f} ms: early exits are {share:.2f} times as fast")
+
+
+def print_doubt(bundle: str, runtime: eenet_rt.Runtime, full: list[eenet_rt.Result]) -> None:
+    """Where the costs of the bundle are not what is measured here: a line that says so, and how to measure anew."""
+    here = CostProfile.of_this_device((), runtime.threads, provider=runtime.provider)
+    profile = here.found_in(Bundle.open(Path(bundle)).profiles)
+    reason = None if profile is None else doubt(profile, float(np.median([result.latency_ms for result in full])))
+    if reason is not None:
+        print(f"\n{reason}")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,10 @@ class CostProfile:
         """Whether a profile of a manifest is for the same unit, device, provider, precision, threads and batch."""
         return all(entry.get(name) == getattr(self, name) for name in ("unit", *_KEY))
 
+    def found_in(self, entries: Sequence[dict[str, Any]]) -> CostProfile | None:
+        """The profile of a manifest that has the same key as this one, if there is one; raises as `from_json`."""
+        return next((self.from_json(entry) for entry in entries if self.same_key(entry)), None)
+
     def to_json(self) -> dict[str, Any]:
         """The object of the manifest; a profile that holds everywhere has no key."""
         value: dict[str, Any] = {"unit": self.unit, "costs": list(self.costs), "static": self.static}

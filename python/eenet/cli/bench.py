@@ -17,6 +17,7 @@ from eenet.bundles.bundle import Bundle, reading
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, run_command
 from eenet.cli.option_types import number
+from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.noise import Inputs
@@ -27,9 +28,10 @@ from eenet.workflows.bench import (
     ExitTimes,
     measure_batches,
     measure_exits,
+    pays_from,
     planned_policy,
 )
-from eenet.workflows.profile import PROVIDERS, MachineLoad, noise_inputs
+from eenet.workflows.profile import PROVIDERS, MachineLoad, doubt, noise_inputs
 from eenet_rt._core import MANIFEST
 
 _NOISE_SAMPLES = 128
@@ -101,10 +103,20 @@ def _bench(arguments: argparse.Namespace) -> None:
     with Progress("time", Effort.STEPS * (1 + len(sizes)), "steps") as progress:
         exits = measure_exits(runtime, inputs, effort, progress)
         batches = measure_batches(runtime, inputs, policy, sizes, effort, progress)
+    _compare_with_profile(bundle, arguments, exits)
     if arguments.json:
         print_json(_as_json(arguments.bundle, runtime, schedule, exits, batches) | {"machine": vars(machine)})
     else:
         _print(arguments.bundle, runtime, schedule, exits, batches)
+
+
+def _compare_with_profile(bundle: Bundle, arguments: argparse.Namespace, exits: ExitTimes) -> None:
+    with reading(bundle.folder / MANIFEST):
+        here = CostProfile.of_this_device((), arguments.threads, provider=arguments.provider)
+        profile = here.found_in(bundle.profiles)
+    reason = None if profile is None else doubt(profile, exits.p50_ms[-1])
+    if reason is not None:
+        _log.warning("%s", reason)
 
 
 def _schedule(runtime: eenet_rt.Runtime, budget: Budget | None) -> eenet_rt.Schedule:
@@ -133,16 +145,6 @@ def _read_inputs(path: Path, runtime: eenet_rt.Runtime) -> Inputs:
     return inputs
 
 
-def pays_from(batches: Sequence[BatchTimes], segment: int) -> int | None:
-    """The batch size from which on deciding before a segment saves more in it than it takes; None: no measured one."""
-    found = None
-    for batch in reversed(batches):
-        if not batch.pays(segment):
-            break
-        found = batch.size
-    return found
-
-
 def _as_json(
     path: Path,
     runtime: eenet_rt.Runtime,
@@ -160,7 +162,7 @@ def _as_json(
         "unit": schedule.unit,
         "exits": asdict(exits),
         "batches": [asdict(batch) for batch in batches],
-        "pays_from_batch": [pays_from(batches, k) for k in range(1, runtime.num_exits)],
+        "pays_from_batch": pays_from(batches),
     }
 
 
@@ -176,20 +178,33 @@ def _print(
     for k, times in enumerate(zip(exits.p50_ms, exits.p90_ms, exits.p99_ms, strict=True)):
         print(f"{k:>4}", *(f"{ms:>9.3f}" for ms in times))
     print(f"outside the inference library: {exits.outside_us:.1f} us per exit")
-    print(f"batches, schedule for {schedule.budget:.4g} {schedule.unit}; ms per sample, and what each segment saves")
+    print(
+        f"batches, schedule for {schedule.budget:.4g} {schedule.unit}; ms per sample, what deciding after an exit "
+        "takes, and what each segment saves"
+    )
     segments = range(1, runtime.num_exits)
-    print("batch  runs     early      full  speed-up ", *(f"segment {k}" for k in segments))
+    print("batch  runs     early      full  speed-up   deciding ", *(f"segment {k}" for k in segments))
     for b in batches:
         saved = (f"{b.saved_ms[k] / b.size:>9.4f}" for k in segments)
         print(
             f"{b.size:>5} {b.runs:>5} {b.early_ms / b.size:>9.3f} {b.full_ms / b.size:>9.3f}"
-            f" {b.full_ms / b.early_ms:>8.2f}x ",
+            f" {b.speed_up:>8.2f}x {b.decision_ms / b.size:>10.4f} ",
             *saved,
         )
-    for k in segments:
-        size = pays_from(batches, k)
-        verdict = "pays at none of these sizes" if size is None else f"pays from batch {size} on"
-        print(f"deciding at exit {k - 1}, before segment {k}, {verdict}")
+    print(f"exiting early {_verdict(batches)}")
+
+
+def _verdict(batches: Sequence[BatchTimes]) -> str:
+    """Where exiting early pays, by the speed-ups of the table."""
+    size = pays_from(batches)
+    if size is not None:
+        return f"pays from batches of {size} on" if size > batches[0].size else "pays at all of these sizes"
+    paying = [str(batch.size) for batch in batches if batch.pays]
+    if paying:
+        return f"pays at batches of {', '.join(paying)}, and not at larger ones"
+    longer = sorted({max(0, round(100 * (batch.early_ms / batch.full_ms - 1))) for batch in batches})
+    by = f"{longer[0]} to {longer[-1]} %" if len(longer) > 1 else f"{longer[0]} %"
+    return f"pays at none of these sizes: it takes {by} longer than full depth"
 
 
 if __name__ == "__main__":

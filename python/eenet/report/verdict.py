@@ -17,13 +17,13 @@ from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
 from eenet.tasks.classification import answer_qualities
 from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
+from eenet.workflows.profile import MOST_APART
 
 RULE = (
     f"It pays where the upper end of the 95 % interval of the loss of accuracy is at most {MOST_LOSS:.0f} point, cost "
     "is saved, the budget is kept and the best simple policy is not better; near these bounds other images of the "
     "same kind can bring another verdict."
 )
-_MOST_APART = 1.5  # times, of the costs by the clock and by the table on the machine of the table
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
 
 
@@ -242,7 +242,7 @@ class Verdict:
         if profile.provider not in (None, CLOCK_PROVIDER):
             return []
         ratios = (wall.mean_ms / self.inputs.outcome.mean_cost, wall.full_ms / float(self.inputs.costs[-1]))
-        if min(ratios) >= 1 / _MOST_APART and (max(ratios) <= _MOST_APART or wall.disturbed):
+        if min(ratios) >= 1 / MOST_APART and (max(ratios) <= MOST_APART or wall.disturbed):
             return []
         text = (
             f"The costs of the bundle are not those of this machine as it is now, where a sample takes "

@@ -60,9 +60,15 @@ class BatchTimes:
     decision_ms: float
     runs: int
 
-    def pays(self, segment: int) -> bool:
-        """Whether deciding before this segment saves more in it than it takes."""
-        return self.saved_ms[segment] > self.decision_ms
+    @property
+    def speed_up(self) -> float:
+        """Full depth's time by that with early exits, to the hundredth: less is within what such times vary by."""
+        return round(self.full_ms / self.early_ms, 2)
+
+    @property
+    def pays(self) -> bool:
+        """Whether exiting early saves time."""
+        return self.speed_up > 1
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,16 @@ def _trimmed_mean(times: Floats) -> Floats:
     slowest = np.percentile(times.sum(axis=1), 95)
     mean: Floats = times[times.sum(axis=1) <= slowest].mean(axis=0)
     return mean
+
+
+def pays_from(batches: Sequence[BatchTimes]) -> int | None:
+    """The batch size from which on exiting early pays, by ascending sizes; None: not at the largest."""
+    found = None
+    for batch in reversed(batches):
+        if not batch.pays:
+            break
+        found = batch.size
+    return found
 
 
 def planned_policy(runtime: eenet_rt.Runtime, inputs: Inputs, schedule: eenet_rt.Schedule) -> eenet_rt.ExitPolicy:

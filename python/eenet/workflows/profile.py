@@ -22,6 +22,7 @@ from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import naming
 from eenet.noise import Inputs, noise
+from eenet.text import number
 
 # What a measured profile may be for: the names that eenet_rt.load takes.
 PROVIDERS = tuple(eenet_rt.provider_names())
@@ -30,6 +31,8 @@ _ERROR = "measure: error: "  # how the measuring process begins its message
 _WARM_UP = 20
 _NOISE_SAMPLES = 8
 _LITTLE_LOAD = 0.3
+MOST_APART = 1.5  # times, of the costs by the clock and by a table on the machine of the table
+_ANEW = "`eenet-schedule refit BUNDLE --measure --budget 65%`, with the budgets of yours"
 
 _log = logging.getLogger(__name__)
 
@@ -118,9 +121,26 @@ def warn_if_unsteady(profile: CostProfile, what: str) -> None:
     if profile.unsteady:
         _log.warning(
             "%s: medians are up to %.2f times the fastest tenth of the same runs: other work ran beside them; costs "
-            "and budgets in ms are those of a busy machine, measure again on a quiet one: `eenet-schedule refit BUNDLE "
-            "--measure --budget 65%%`, with the budgets of yours", what, profile.spread,
+            "and budgets in ms are those of a busy machine, measure again on a quiet one: %s",
+            what, profile.spread, _ANEW,
         )  # fmt: skip
+
+
+def doubt(profile: CostProfile, full_ms: float) -> str | None:
+    """What speaks against the costs of a bundle's profile, and how to measure them anew; None: nothing.
+
+    Args:
+        profile: of this device, in ms.
+        full_ms: median time of full depth, measured now.
+    """
+    costs = f"full depth costs {number(profile.costs[-1])} ms by the bundle's profile of this device"
+    if not profile.costs[-1] / MOST_APART <= full_ms <= profile.costs[-1] * MOST_APART:
+        costs += f", and takes {number(full_ms)} ms now"
+    elif profile.unsteady:
+        costs += ", which was measured while other work ran"
+    else:
+        return None
+    return f"{costs}: its budgets in ms may not hold; measure again on a quiet machine: {_ANEW}"
 
 
 def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inputs:

@@ -185,7 +185,7 @@ def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None], 
         say(f"costs: exits at {_listed(here.costs)} ms, as given")
         return here
     with reading(bundle.folder / MANIFEST):
-        known = next((CostProfile.from_json(entry) for entry in bundle.profiles if here.same_key(entry)), None)
+        known = here.found_in(bundle.profiles)
     if known is not None and not options.measure:
         listed = _listed(known.costs)
         source = "as given to an earlier refit" if known.spread is None else "by the bundle's profile of this device"
