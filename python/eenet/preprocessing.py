@@ -175,10 +175,22 @@ def resize(image: Image, size: tuple[int, int]) -> NDArray[np.uint8]:
     from PIL.Image import Resampling
 
     height, width = size
-    scale = min(image.width / width, image.height / height)
+    scale = _scale(image, size)
     left, top = (image.width - scale * width) / 2, (image.height - scale * height) / 2
     # Rounding must not lead outside.
     box = (max(left, 0), max(top, 0), min(left + scale * width, image.width), min(top + scale * height, image.height))
     # One axis after the other: which comes first in one call depends on the version of Pillow.
     wide = image.resize((width, image.height), Resampling.BILINEAR, box=(box[0], 0, box[2], image.height))
     return np.asarray(wide.resize((width, height), Resampling.BILINEAR, box=(0, box[1], width, box[3])))
+
+
+def cut_off(image: Image, size: tuple[int, int]) -> float:
+    """Share of an image's pixels that `resize` leaves out."""
+    height, width = size
+    return 1 - _scale(image, size) ** 2 * height * width / (image.height * image.width)
+
+
+def _scale(image: Image, size: tuple[int, int]) -> float:
+    """Pixels of the image to one of ``size``."""
+    height, width = size
+    return min(image.width / width, image.height / height)

@@ -47,6 +47,19 @@ def test_resizing_is_what_is_documented() -> None:
         assert resize(Image.new("RGB", (width, height), (9, 8, 7)), (13, 7)).reshape(-1, 3).tolist() == [[9, 8, 7]] * 91
 
 
+def test_what_is_cut_off_is_known(tmp_path: Path) -> None:
+    save(tmp_path / "a" / "square.png", np.zeros((40, 40, 3), np.uint8))
+    save(tmp_path / "a" / "wide.png", np.zeros((40, 80, 3), np.uint8))
+    save(tmp_path / "b" / "high.png", np.zeros((50, 40, 3), np.uint8))
+    (tmp_path / "b" / "broken.png").touch()
+    found = load_images(tmp_path, (8, 8))
+    assert found.cut_off == pytest.approx([0, 0.5, 0.2])
+    assert found[found.labels == 1].cut_off == pytest.approx([0.2])
+    np.savez(tmp_path / "wide.npz", images=np.zeros((2, 30, 40, 3), np.uint8), labels=np.array([0, 1]))
+    assert load_images(tmp_path / "wide.npz", (8, 8)).cut_off == pytest.approx([0.25, 0.25])
+    assert load_images(tmp_path / "wide.npz").cut_off.tolist() == [0, 0]
+
+
 def test_kinds_of_images(tmp_path: Path) -> None:
     grey = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
     save(tmp_path / "a" / "grey.png", grey)

@@ -145,7 +145,10 @@ def test_folder_to_checkpoint(photos: Path, tmp_path: Path, capsys: pytest.Captu
 def test_other_size_and_own_validation_images(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = write_folder(pattern(30, 3, size=60, seed=2), tmp_path / "own")
     assert run(photos, tmp_path / "run", "--image-size", "24", "40", "--validation", str(own)) == 0
-    assert "on 120 images of 24 x 40 in 3 classes, 30 for validation" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    cut = "40 % of the pixels are cut off on average: images are scaled to cover 24 x 40 and cropped at the centre"
+    assert cut in out
+    assert "on 120 images of 24 x 40 in 3 classes, 30 for validation" in out
     assert load_checkpoint(tmp_path / "run" / "weights.safetensors").preprocessing.size == (24, 40)
     assert run(photos, tmp_path / "small", "--image-size", "32", "--model", "resnet56", "--heads", "mlp") == 0
     assert run(photos, tmp_path / "other", "--image-size", "24", "--model", "resnet56", "--heads", "mlp") == 2

@@ -53,7 +53,8 @@ def _parser() -> ArgumentParser:
         nargs="+",
         action="extend",
         metavar="N",
-        help="side, or height and width, that images are resized to (default: the network's)",
+        help="side, or height and width: images are scaled to cover it and cropped at the centre (default: the "
+        "network's)",
     )
     sources = parser.add_mutually_exclusive_group()
     sources.add_argument("--validation", type=Path, help="validation images, as --data (default: some of --data)")

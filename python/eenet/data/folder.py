@@ -22,7 +22,7 @@ from eenet.data.image_set import ImageSet
 from eenet.data.memory import check_memory
 from eenet.errors import UserError, counted, shorten
 from eenet.extras import extra
-from eenet.preprocessing import resize
+from eenet.preprocessing import cut_off, resize
 from eenet.progress import Progress
 
 if TYPE_CHECKING:
@@ -52,6 +52,14 @@ class _Listing:
     others: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Read:
+    """Where images go as they are read, a row each, with the share of them that was cut off."""
+
+    images: NDArray[np.uint8]
+    cut_off: NDArray[np.float64]
+
+
 class _OtherSize(str):
     """What is wrong with an image that may not be resized."""
 
@@ -76,7 +84,8 @@ def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False)
     listing = _list(root)
     check_memory(str(root), len(listing.files), size)
     images = np.empty((len(listing.files), *size, 3), np.uint8)
-    failed = _read_all(root, listing.files, images, exact)
+    cut = np.zeros(len(listing.files))
+    failed = _read_all(root, listing.files, _Read(images, cut), exact)
     sizes = [f"{file}: {problem}" for file, problem in failed.items() if isinstance(problem, _OtherSize)]
     if sizes:
         have = f"{len(sizes)} of {len(listing.files)} images {'has' if len(sizes) == 1 else 'have'} another size"
@@ -85,7 +94,8 @@ def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False)
         _tell_unreadable(root, failed, len(listing.files))
     whole = np.array([file not in failed for file in listing.files], bool)
     files = tuple(file for file in listing.files if file not in failed)
-    found = ImageSet(images if whole.all() else images[whole], listing.labels[whole], listing.class_names, files=files)
+    kept = images if whole.all() else images[whole]
+    found = ImageSet(kept, listing.labels[whole], listing.class_names, files=files, cut_off=cut[whole])
     _require_images(root, found)
     return found
 
@@ -153,7 +163,7 @@ def _waits(file: str) -> bool:
     return False
 
 
-def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8], exact: bool) -> dict[str, str]:
+def _read_all(root: Path, files: Sequence[str], out: _Read, exact: bool) -> dict[str, str]:
     """Fills ``out``; what went wrong with which file."""
     from PIL import Image
 
@@ -173,17 +183,18 @@ def _read_all(root: Path, files: Sequence[str], out: NDArray[np.uint8], exact: b
     return failed
 
 
-def _read(root: Path, out: NDArray[np.uint8], exact: bool, row: int, file: str) -> str | None:
+def _read(root: Path, out: _Read, exact: bool, row: int, file: str) -> str | None:
     from PIL import Image, ImageOps
 
     try:
         with Image.open(root / file, formats=_FORMATS) as image:
             image.load()
             upright = ImageOps.exif_transpose(image)
-            height, width = out.shape[1:3]
+            height, width = out.images.shape[1:3]
             if exact and upright.size != (width, height):
                 return _OtherSize(f"{upright.width} x {upright.height} came, {width} x {height} expected")
-            out[row] = resize(_as_rgb(upright), (height, width))
+            out.images[row] = resize(_as_rgb(upright), (height, width))
+            out.cut_off[row] = cut_off(upright, (height, width))
     except Exception as error:  # decoders raise whatever they please on damaged files
         return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return None

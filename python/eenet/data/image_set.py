@@ -24,6 +24,8 @@ class ImageSet:
         class_names: C names.
         index: int64, shape ``(N,)``: which image of its source each row is; 0 to N - 1 when not given.
         files: name of each image's file below its folder; empty where images do not come from files of their own.
+        cut_off: float64, shape ``(N,)``: share of each image's pixels that are not here, for it had another shape; 0
+            when not given.
     """
 
     images: NDArray[np.uint8]
@@ -31,10 +33,13 @@ class ImageSet:
     class_names: tuple[str, ...]
     index: NDArray[np.int64] = None  # type: ignore[assignment]  # set below
     files: tuple[str, ...] = ()
+    cut_off: NDArray[np.float64] = None  # type: ignore[assignment]  # set below
 
     def __post_init__(self) -> None:
         if self.index is None:
             object.__setattr__(self, "index", np.arange(len(self.labels), dtype=np.int64))
+        if self.cut_off is None:
+            object.__setattr__(self, "cut_off", np.zeros(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -42,7 +47,7 @@ class ImageSet:
     def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> ImageSet:
         index = self.index[rows]
         files = tuple(np.array(self.files, object)[rows]) if self.files else ()
-        return ImageSet(self.images[rows], self.labels[rows], self.class_names, index, files)
+        return ImageSet(self.images[rows], self.labels[rows], self.class_names, index, files, self.cut_off[rows])
 
     def digests(self) -> NDArray[np.uint64]:
         """A hash of the pixels of each image, shape ``(N,)``: equal where images are."""

@@ -14,7 +14,7 @@ from eenet.data.memory import check_memory
 from eenet.data.npz import read_npz
 from eenet.errors import UserError
 from eenet.extras import extra
-from eenet.preprocessing import resize
+from eenet.preprocessing import cut_off, resize
 from eenet.progress import Progress
 
 
@@ -70,4 +70,4 @@ def _resized(images: ImageSet, size: tuple[int, int], name: str, exact: bool) ->
         for row, pixels in enumerate(images.images):
             out[row] = resize(Image.fromarray(pixels), size)
             progress.advance()
-    return replace(images, images=out)
+    return replace(images, images=out, cut_off=np.full(len(images), cut_off(Image.fromarray(images.images[0]), size)))

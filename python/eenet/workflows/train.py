@@ -25,6 +25,7 @@ from eenet.training.config import SuitedSettings, TrainingConfig
 from eenet.training.start import Start, read_start, started_network
 from eenet.training.trainer import LOG_FILE, STATE_FILE, Trainer, predict
 
+_MUCH_CUT_OFF = 0.05  # of the pixels, that people should know of
 _SAMPLES = 400  # real images that go with the weights, to measure and verify an export with
 
 
@@ -146,6 +147,12 @@ def _sets(
 ) -> tuple[ImageSet, dict[str, ImageSet]]:
     images = load_images(options.data, size)
     say(f"{options.data}: {counted(len(images), 'image')} in {counted(len(images.class_names), 'class')}")
+    cut_off = float(images.cut_off.mean())
+    if cut_off > _MUCH_CUT_OFF:
+        say(
+            f"{100 * cut_off:.0f} % of the pixels are cut off on average: images are scaled to cover {size[0]} x "
+            f"{size[1]} and cropped at the centre"
+        )
     names = images.class_names
     if len(names) < 2:
         raise UserError(f"{options.data}: has 1 class, expected at least 2")
