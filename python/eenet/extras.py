@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
+from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -31,6 +31,21 @@ def extra(name: str) -> Iterator[None]:
         if package in ("", "eenet", "eenet_export", "eenet_rt"):
             raise
         raise UserError(f"{package} is not installed; it comes by: {install_command(name)}") from error
+
+
+def require(name: str, *packages: str) -> None:
+    """For work that takes long before it needs what an extra brings.
+
+    Args:
+        name: of the extra.
+        packages: to be there.
+
+    Raises:
+        UserError: as `extra`.
+    """
+    with extra(name):
+        for package in packages:
+            import_module(package)
 
 
 def install_command(name: str) -> str:

@@ -23,11 +23,13 @@ class Progress:
         total: steps of it.
         unit: what a step is, in the plural.
         done: steps that are behind when it begins.
+        even_after: steps that differ much; no time left is told by these alone.
     """
 
-    def __init__(self, what: str, total: int, unit: str, *, done: int = 0) -> None:
+    def __init__(self, what: str, total: int, unit: str, *, done: int = 0, even_after: int = 0) -> None:
         self.what, self.total, self.unit = what, total, unit
         self._done = self._start = done
+        self._even_after = even_after
         self._began = time.monotonic()
         self._interval = _FIRST_S
         self._next = self._began + _FIRST_S
@@ -41,7 +43,7 @@ class Progress:
 
                 self._bar = tqdm(
                     total=self.total, desc=self.what, unit=f" {self.unit}", initial=self._done, leave=False,
-                    dynamic_ncols=True,
+                    dynamic_ncols=True, smoothing=0,
                 )  # fmt: skip
         return self
 
@@ -63,7 +65,9 @@ class Progress:
             return
         self._interval = min(2 * self._interval, _LONGEST_S)
         self._next = now + self._interval
-        parts = [f"{self.what}: {self._done} of {self.total} {self.unit}", note, f"about {duration(self.left())} left"]
+        even = self._done - self._start >= self._even_after
+        left = f"about {duration(self.left())} left" if even else ""
+        parts = [f"{self.what}: {self._done} of {self.total} {self.unit}", note, left]
         write_line(", ".join(part for part in parts if part))
 
     def left(self) -> float:

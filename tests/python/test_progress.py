@@ -39,6 +39,18 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
     assert lines[0].startswith("train: 6 of 10 steps, loss 1.5, about ")
 
 
+def test_no_time_left_by_steps_that_differ(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eenet.progress._FIRST_S", 0.0)
+    monkeypatch.setattr("eenet.progress._LONGEST_S", 0.0)
+    with Progress("compare", 6, "fits", done=1, even_after=2) as progress:
+        for _ in range(3):
+            progress.advance()
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first == "compare: 2 of 6 fits"
+    assert all("about 0 s left" in line for line in rest)
+    assert len(rest) == 2
+
+
 @pytest.mark.parametrize(("rows", "columns", "bar"), [(40, 100, True), (0, 0, False)])
 def test_a_bar_on_a_terminal(rows: int, columns: int, bar: bool) -> None:
     leader, follower = pty.openpty()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -173,6 +174,33 @@ def test_text_of_compare(
     assert "±" in text
     assert f"wrote {tmp_path / 'comparison.csv'} and {tmp_path / 'comparison.png'}" in text
     assert "compare: 1 of 2 fits, entropy, about " in error
+
+
+def test_policies_of_compare_take_turns(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eenet.progress._FIRST_S", 0.0)
+    monkeypatch.setattr("eenet.progress._LONGEST_S", 0.0)
+    arguments = ("--costs", COSTS, "--budget", 1.5, "--repeats", 2, "--combine", "none", "--out", tmp_path)
+    policies = ("--policies", "maximum", "oracle", "entropy")
+    status, text, error = run(capsys, "compare", "--val", files[0], "--report", files[1], *arguments, *policies)
+    assert status == 0
+    assert [line.split()[0] for line in text.splitlines()[2:5]] == ["maximum", "oracle", "entropy"]
+    lines = [line for line in error.splitlines() if line.startswith("compare: ")]
+    assert lines[:2] == ["compare: 1 of 6 fits, maximum", "compare: 2 of 6 fits, oracle"]
+    assert lines[2].startswith("compare: 3 of 6 fits, entropy, about ")
+    assert lines[3].startswith("compare: 4 of 6 fits, maximum, about ")
+
+
+def test_compare_asks_for_matplotlib_before_it_fits(
+    files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    arguments = ("--val", files[0], "--report", files[1], "--costs", COSTS, "--out", tmp_path / "new")
+    status, text, error = run(capsys, "compare", *arguments)
+    assert (status, text) == (2, "")
+    assert error.startswith("eenet-schedule: error: matplotlib is not installed; it comes by: pip install ")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from eenet.cli.option_types import number
 from eenet.cli.output import say
 from eenet.cli.refit import REFIT, add_refit
 from eenet.errors import UserError, counted
+from eenet.extras import require
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
@@ -304,6 +305,7 @@ def _or_none(values: NDArray[np.float64]) -> list[float | None]:
 
 
 def _compare(arguments: argparse.Namespace) -> None:
+    require("report", "matplotlib")
     table, figure = arguments.out / "comparison.csv", arguments.out / "comparison.png"
     for path in (table, figure):
         check_replaceable(path, folder=False, inputs={"val": arguments.val, "report": arguments.report})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from eenet.extras import extra
+from eenet.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,9 +94,7 @@ def require_libraries() -> None:
     Raises:
         UserError: one of them is not installed.
     """
-    with extra("report"):
-        for library in ("jinja2", "matplotlib"):
-            importlib.import_module(library)
+    require("report", "jinja2", "matplotlib")
 
 
 @contextmanager

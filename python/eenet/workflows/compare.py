@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.errors import Argument, UserError
-from eenet.extras import extra
 from eenet.files import replacing
 from eenet.policies.base import check_budget, check_costs
 from eenet.policies.grid import FIT_SHARE, combiner_of, fit_schedules
@@ -92,19 +91,25 @@ def compare_policies(
     table = check_costs(costs, validation.num_exits)
     for budget in budgets:
         check_budget(budget, table)
-    compared = []
-    with Progress("compare", len(policies) * repeats, "fits") as progress:
-        for policy, combine in policies:
-            rows = []
-            for seed in range(repeats):
-                rows.append(_evaluate(policy, combine, seed, validation, report, costs, budgets))
+    compared: list[ComparedPolicy] = []
+    rows: list[list[list[Evaluation]]] = [[] for _ in policies]
+    # In turns, for some policies take many times as long as others: after a turn of all, the time left can be told.
+    with Progress("compare", len(policies) * repeats, "fits", even_after=len(policies)) as progress:
+        for seed in range(repeats):
+            for i, (policy, combine) in enumerate(policies):
+                rows[i].append(_evaluate(policy, combine, seed, validation, report, costs, budgets))
                 progress.advance(note=policy)
-            accuracy = np.array([[cell.accuracy for cell in row] for row in rows])
-            mean_cost = np.array([[cell.mean_cost for cell in row] for row in rows])
-            compared.append(ComparedPolicy(policy, combine, accuracy, mean_cost))
-            progress.clear()
-            say(compared[-1])
+                if seed == repeats - 1:
+                    compared.append(_compared(policy, combine, rows[i]))
+                    progress.clear()
+                    say(compared[-1])
     return compared
+
+
+def _compared(policy: str, combine: str, rows: Sequence[Sequence[Evaluation]]) -> ComparedPolicy:
+    accuracy = np.array([[cell.accuracy for cell in row] for row in rows])
+    mean_cost = np.array([[cell.mean_cost for cell in row] for row in rows])
+    return ComparedPolicy(policy, combine, accuracy, mean_cost)
 
 
 def _evaluate(
@@ -135,13 +140,9 @@ def write_csv(path: Path, compared: Sequence[ComparedPolicy], budgets: Sequence[
 
 
 def write_figure(path: Path, compared: Sequence[ComparedPolicy], unit: str) -> None:
-    """Accuracy against realised cost, mean and deviation over the repeats, as PNG.
+    """Accuracy against realised cost, mean and deviation over the repeats, as PNG; needs matplotlib."""
+    from matplotlib.figure import Figure
 
-    Raises:
-        UserError: matplotlib is not installed.
-    """
-    with extra("report"):
-        from matplotlib.figure import Figure
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(xlabel=f"mean cost ({unit})", ylabel="accuracy (%)")
     for one in compared:
