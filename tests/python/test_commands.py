@@ -22,7 +22,7 @@ import eenet.cli.train
 import eenet_export.cli
 import eenet_rt
 from eenet.budgets import budget_cost
-from eenet.cli.commands import ArgumentParser, ExtendFlat, add_budgets, given_budgets, guarded
+from eenet.cli.commands import ArgumentParser, ExtendFlat, _HelpFormatter, add_budgets, given_budgets, guarded
 from eenet.errors import UserError
 from eenet.extras import install_command
 from support.environments import site
@@ -162,7 +162,8 @@ def test_sigterm_is_no_fault_of_a_network(tmp_path: Path) -> None:
     assert process.stdout.readline() == "begun\n"
     process.terminate()
     _, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (143, "")
+    kept = "at most two minutes of work are lost; the same command goes on from there"
+    assert (process.returncode, error) == (143, f"eenet-train: terminated; {kept}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -285,6 +286,17 @@ def test_options_of_several_values_take_them_in_one_go_and_repeated(parser: Call
             assert option.default is None, "a default would be extended"
         else:
             assert not isinstance(option, argparse._AppendAction), option.option_strings
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_every_option_says_what_it_is_and_its_default(parser: Callable[[], ArgumentParser]) -> None:
+    for option in options(parser()):
+        if isinstance(option, argparse._SubParsersAction):
+            continue
+        assert option.help, option.option_strings or option.dest
+        if isinstance(option.default, int | float) and option.default is not False:
+            shown = _HelpFormatter("test")._expand_help(option)
+            assert "(default: " in shown, option.option_strings
 
 
 def test_budgets_come_in_one_go_and_repeated() -> None:

@@ -160,6 +160,26 @@ def test_warned_of(good: Predictions, change: Change, message: str, caplog: pyte
     assert re.search(message, record.getMessage()), record.getMessage()
 
 
+@pytest.mark.parametrize(
+    ("exits", "meaning"),
+    [
+        ([0], r"\); its head does not help, for the last exit is right on 9\d\.\d %$"),
+        ([0, 1], r"exit 1 is .*\); their heads do not help, for the last exit is right on 9\d\.\d %$"),
+        ([2], r"tell: exit 2 is .*\); is the network trained, long enough"),
+    ],
+)
+def test_which_exits_are_at_chance(
+    good: Predictions, exits: list[int], meaning: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    logits = good.logits.copy()
+    for k in exits:
+        logits[:, k] = np.random.default_rng(k).permutation(logits[:, k])
+    check_validation(replace(good, logits=logits), (), "v")
+    (message,) = (record.getMessage() for record in caplog.records if "at chance" in record.getMessage())
+    assert message.count(" is right on ") == len(exits) + (2 not in exits)
+    assert re.search(meaning, message), message
+
+
 def test_parts_lack_what_the_whole_has(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
     order = np.argsort(good.labels, kind="stable")
     check_validation(good, [("fit", good[order[:2500]]), ("calibration", good[order[2500:]])], "v")
@@ -278,6 +298,17 @@ def test_margins_of_small_sets(good: Predictions, caplog: pytest.LogCaptureFixtu
     enough = int(record.getMessage().split("some ")[1].split(" ")[0])
     (schedule,) = fit_schedules("maximum", good[:enough], costs, [1.6], unit="ms")
     assert schedule.margin / 1.6 < 0.055
+
+
+def test_a_margin_that_reads_as_what_is_offered_is_not_warned_of(
+    good: Predictions, caplog: pytest.LogCaptureFixture
+) -> None:
+    (fitted,) = fit_schedules("maximum", good[:400], [0.83, 1.69, 2.46], [1.6], unit="ms")
+    for share, warned in ((0.0504, False), (0.0506, True)):
+        caplog.clear()
+        warn_of_margins([fitted.replace(margin=share * fitted.budget)])
+        assert bool(caplog.records) == warned
+    assert "5.1 % is held back" in caplog.text
 
 
 def test_commands_say_it_on_standard_error_and_in_json(

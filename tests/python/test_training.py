@@ -301,6 +301,17 @@ def test_command_refuses(
     assert error.count("\n") == 1
 
 
+def test_a_busy_machine_is_told_by_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (99.0, 99.0, 99.0))
+    monkeypatch.setattr("torch.get_num_threads", lambda: 2)
+    assert main(["--model", "tiny", "--data", str(tmp_path / "none"), "--out", str(tmp_path / "run")]) == 2
+    warning, _ = capsys.readouterr().err.splitlines()
+    assert warning.startswith("eenet-train: warning: the machine is busy (load 99.0): ")
+    assert warning.endswith("; give --threads 1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,4 +1,4 @@
-"""What all commands share: one line for a user's mistake, status 2, 130 after Ctrl-C."""
+"""What all commands share: one line for a user's mistake, status 2, 130 after Ctrl-C, 143 after SIGTERM."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Shows defaults, but for those that say nothing and where the help has them."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default in (None, False, ()) or "(default:" in (action.help or ""):
+        says_nothing = action.default is None or action.default is False or action.default == ()
+        if says_nothing or "(default:" in (action.help or ""):
             return action.help
         return super()._get_help_string(action)
 
@@ -121,7 +122,7 @@ def run_command(
         parser: whose program's name is before each message.
         command: the work.
         argv: the arguments; None: those of the process.
-        interrupted: what to say after Ctrl-C, of what is left and how to go on.
+        interrupted: what to say after Ctrl-C or SIGTERM, of what is left and how to go on.
     """
 
     def work() -> None:
@@ -161,6 +162,9 @@ def guarded(name: str, work: Callable[[], None], *, interrupted: str) -> int:
     except KeyboardInterrupt:
         fail(name, f"interrupted; {interrupted}", begin="\n", kind="")
         return 130
+    except TerminatedError:
+        fail(name, f"terminated; {interrupted}", kind="")
+        return 128 + signal.SIGTERM
     return 0
 
 

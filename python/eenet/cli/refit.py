@@ -18,7 +18,7 @@ REFIT = "fit the schedules of a bundle anew, for this device and other budgets"
 def add_refit(parser: ArgumentParser) -> None:
     """Adds the options, and what to run."""
     options = ProfileOptions()
-    parser.add_argument("bundle", type=Path, metavar="BUNDLE")
+    parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder written by eenet-export")
     add_budgets(parser, what="mean cost per sample, the first one active", required=True, of_bundle=True)
     parser.add_argument(
         "--unit", choices=UNITS,

@@ -82,21 +82,33 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--epochs", type=int, help=f"passes over the images {by_count}")
     parser.add_argument("--batch-size", type=int, help=f"images a step {by_count}")
     parser.add_argument("--learning-rate", type=float, help="peak of one cycle (default: by the batch size)")
-    parser.add_argument("--weight-decay", type=float, default=defaults.weight_decay)
+    parser.add_argument(
+        "--weight-decay", type=float, default=defaults.weight_decay, help="of matrices and convolutions"
+    )
     parser.add_argument("--warmup", type=float, default=defaults.warmup, help="share of the steps before the peak")
     parser.add_argument(
         "--trunk-share",
         type=float,
         help=f"first share without exits (default: {defaults.trunk_share:g}, with --start 0)",
     )
-    parser.add_argument("--distillation", type=float, default=defaults.distillation)
+    parser.add_argument(
+        "--distillation",
+        type=float,
+        default=defaults.distillation,
+        help="weight of imitating the last exit, in the last quarter of the epochs",
+    )
     parser.add_argument(
         "--loss-weights", type=float, nargs="+", action="extend", help="of the exits (default: 1 2 .. K)"
     )
     parser.add_argument(
         "--full-heads", action="store_true", help="weights of the loss are for the trunk alone: heads learn in full"
     )
-    parser.add_argument("--averaging", type=float, default=defaults.averaging, help="decay of averaged weights")
+    parser.add_argument(
+        "--averaging",
+        type=float,
+        default=defaults.averaging,
+        help="decay a step of the average of the weights that is kept, 0 for none",
+    )
     parser.add_argument(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
@@ -104,8 +116,10 @@ def _parser() -> ArgumentParser:
         help="auto: bfloat16 where the processor has it",
     )
     parser.add_argument("--compile", action="store_true", help="use torch.compile")
-    parser.add_argument("--seed", type=int, default=defaults.seed)
-    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument(
+        "--seed", type=int, default=defaults.seed, help="of weights, splits, the order of images and their augmentation"
+    )
+    parser.add_argument("--threads", type=int, help="of PyTorch (default: its own choice, one a core)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     return parser
 
@@ -117,8 +131,8 @@ def _train(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
     elif os.getloadavg()[0] > _BUSY * len(os.sched_getaffinity(0)) and torch.get_num_threads() > 1:
         _log.warning(
-            "the machine is busy (load %.1f): threads that wait for each other may be many times slower than one, "
-            "--threads 1", os.getloadavg()[0],
+            "the machine is busy (load %.1f): threads that wait for each other may be many times slower than one; "
+            "give --threads 1", os.getloadavg()[0],
         )  # fmt: skip
     result = train_run(_options(arguments), say)
     if arguments.json:

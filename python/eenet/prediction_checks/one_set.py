@@ -238,20 +238,28 @@ def _check_chance(predictions: Predictions, right: NDArray[np.bool_], name: str)
     if labels.max() == 1:
         return  # every answer is right or wrong as a whole
     answers = predictions.answers()
-    at_chance = []
+    exits, at_chance = [], []
     for k in range(predictions.num_exits):
         chance, most = highest_by_luck(answers[:, k], predictions.labels, classes)
         if right[:, k].mean() < most < 1:
+            exits.append(k)
             at_chance.append(
                 f"exit {k} is right on {100 * right[:, k].mean():.1f} % (chance {100 * chance:.1f} %, by luck up to "
                 f"{100 * most:.1f} %)"
             )
-    if at_chance:
-        _log.warning(
-            "%s: accuracy at chance, as far as %d samples tell: %s; is the network trained, long enough and at a "
-            "learning rate that suits it, and are labels and logits of the same samples?",
-            name, samples, "; ".join(at_chance[:_LISTED]),
-        )  # fmt: skip
+    if not exits:
+        return
+    meaning = (
+        "is the network trained, long enough and at a learning rate that suits it, and are labels and logits of the "
+        "same samples?"
+    )
+    if exits[-1] < predictions.num_exits - 1:
+        heads = "its head does not help" if len(exits) == 1 else "their heads do not help"
+        meaning = f"{heads}, for the last exit is right on {100 * right[:, -1].mean():.1f} %"
+    _log.warning(
+        "%s: accuracy at chance, as far as %d samples tell: %s; %s",
+        name, samples, "; ".join(at_chance[:_LISTED]), meaning,
+    )  # fmt: skip
 
 
 def _check_fall(right: NDArray[np.bool_], name: str) -> None:

@@ -128,7 +128,7 @@ def warn_of_margins(schedules: Sequence[eenet_rt.Schedule]) -> None:
     """Says how much of the budgets few calibration samples cost, and how many would do."""
     worst = max(schedules, key=lambda schedule: schedule.margin / schedule.budget)
     share = worst.margin / worst.budget
-    if share <= _LARGE_MARGIN:
+    if round(share, 3) <= _LARGE_MARGIN:  # as it is said below
         return
     needed = 2 * math.ceil(worst.calibration_samples * (share / _LARGE_MARGIN) ** 2)
     rounded = int(np.ceil(needed / 10 ** (len(str(needed)) - 2))) * 10 ** (len(str(needed)) - 2)
