@@ -19,6 +19,7 @@ from eenet.outputs import check_spared
 from eenet.policies import POLICIES
 from eenet.policies.grid import COMBINE, UNITS
 from eenet.predictions import Predictions
+from eenet.text import file_size
 from eenet.weights import read_state_dict
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
 from eenet.workflows.summary import budget_text, exit_accuracies, schedule_rows
@@ -96,7 +97,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument("--provider", choices=PROVIDERS, default=profile.provider, help="to measure (default: cpu)")
     parser.add_argument("--threads", type=int, default=profile.threads, help="of the runtime")
     parser.add_argument("--repeats", type=int, default=profile.repeats, help="timed runs of each exit")
-    parser.add_argument("--seed", type=int, default=options.seed)
+    parser.add_argument("--seed", type=int, default=options.seed, help="of the split into fit and calibration set")
     parser.add_argument(
         "--out", type=Path, default=Path(), help="folder in which NAME.eenet is written (--name gives NAME)"
     )
@@ -235,13 +236,13 @@ def _print_result(result: ExportResult, paper_parameters: Sequence[float]) -> No
     active = result.schedules[result.active]
     for budget in result.skipped:
         print(f"left out: budget {budget:.4g} {active.unit} is below the first exit's cost, {result.costs[0]:.4g}")
-    say(f"wrote {result.bundle} ({_megabytes(result.bundle)}), active {budget_text(active)}")
+    say(f"wrote {result.bundle} ({_size(result.bundle)}), active {budget_text(active)}")
     for path in result.slices:
-        say(f"wrote {path} ({_megabytes(path)})")
+        say(f"wrote {path} ({_size(path)})")
 
 
-def _megabytes(bundle: Path) -> str:
-    return f"{sum(path.stat().st_size for path in bundle.iterdir()) / 1e6:.1f} MB"
+def _size(bundle: Path) -> str:
+    return file_size(sum(path.stat().st_size for path in bundle.iterdir()))
 
 
 def _as_json(result: ExportResult) -> dict[str, object]:

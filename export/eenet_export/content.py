@@ -14,6 +14,7 @@ from eenet.models import MultiExitNetwork
 from eenet.models.network import DTYPES
 from eenet.noise import Inputs
 from eenet.preprocessing import described
+from eenet.text import file_size
 from eenet_export.onnx import MAX_BATCH, export_onnx
 from eenet_export.samples import example_of
 from eenet_export.shapes import Shapes, symbolic_shapes
@@ -38,7 +39,7 @@ def bundle_content(checkpoint: Checkpoint, inputs: Inputs, say: Callable[[str], 
     for traced in trace_segments(network, example):
         segments.append(_segment(traced, shapes, network))
         tensors.update(_tensors(traced, shapes))
-        say(f"export: segment {len(segments) - 1}, {len(segments[-1].onnx) / 1e6:.2f} MB of ONNX")
+        say(f"export: segment {len(segments) - 1}, {file_size(len(segments[-1].onnx))} of ONNX")
     return _content(checkpoint, segments, tensors, network.parameters_to_exit())
 
 

@@ -14,6 +14,20 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
 
 
+def signed(value: float, whole: float) -> str:
+    """A difference with its sign, to about a thousandth of what it is a part of; ``0`` below that."""
+    decimals = max(0, 3 - math.floor(math.log10(whole)))
+    text = f"{value:+,.{decimals}f}"
+    return text if text.strip("+-0.,") else "0"
+
+
+def file_size(size: int) -> str:
+    """Bytes in the unit that suits them: ``85 bytes``, ``12.3 kB``, ``1.40 MB``."""
+    if size < 1000:
+        return of_many(size, "byte")
+    return f"{number(size / 1e3)} kB" if size < 1_000_000 else f"{number(size / 1e6)} MB"
+
+
 def of_many(count: int, noun: str) -> str:
     """A number, with commas, and what is counted, by a noun whose plural has an s: ``1 sample``, ``2,000 samples``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

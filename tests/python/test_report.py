@@ -23,6 +23,7 @@ from eenet.errors import UserError
 from eenet.predictions import Predictions
 from eenet.report import ReportSources, make_report
 from eenet.report.described import read_bundle
+from eenet.report.page import Clause, Page, write_page
 from eenet.report.style import short_name
 from eenet.report.verdict import RULE
 from eenet.text import number
@@ -155,7 +156,7 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.mark.parametrize("width", [375, 1280])
+@pytest.mark.parametrize("width", [375, 1100, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
@@ -194,8 +195,12 @@ def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) ->
     # Wide tables scroll within their own box, which the keyboard reaches; a shadow shows that there is more.
     boxes = page.locator(".scroll[tabindex='0']")
     assert boxes.count() == 4
-    wider = page.evaluate("[...document.querySelectorAll('.scroll')].filter(b => b.scrollWidth > b.clientWidth).length")
-    assert wider > 0
+    wider = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].filter(box => box.scrollWidth > box.clientWidth)"
+        ".map(box => box.getAttribute('aria-labelledby'))"
+    )
+    assert "trade-off-table-1" in wider
+    assert ("exits-table-1" in wider) == (width == 375)  # words take more lines where there is room for numbers
     if width == 375:  # where scroll bars hide until one scrolls, and a cut table looks like a whole one
         told = page.evaluate(
             "[...document.querySelectorAll('.scroll')].map(box => [box.scrollWidth > box.clientWidth,"
@@ -206,6 +211,15 @@ def test_page_in_a_browser(made: Made, browser: Any, scheme: str, width: int) ->
     attachment = boxes.first.evaluate("box => getComputedStyle(box).backgroundAttachment")
     assert attachment.startswith("local, local, scroll, scroll")
     context.close()
+
+
+def test_commands_are_code(tmp_path: Path) -> None:
+    text = 'Go on: `eenet-schedule refit <b> --measure`, "then" `x`.'
+    page = Page("t", Clause("headline", text, bad=False), text, [Clause("cost", text, bad=True)], [])
+    assert write_page(page, tmp_path / "report.html") == []
+    html = (tmp_path / "report.html").read_text()
+    assert html.count("Go on: <code>eenet-schedule refit &lt;b&gt; --measure</code>, ") == 3
+    assert "`" not in html
 
 
 def test_without_images(tiny: TrainedBundle, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure, policy_name
-from eenet.text import number, of_many
+from eenet.text import number, of_many, signed
 from eenet.workflows.evaluate import Evaluation
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> 
         saved = float((inputs.costs[rival.exits[group.rows]] - inputs.costs[inputs.outcome.exits[group.rows]]).sum())
         rows.append(
             (f"{group.letter}: {group.meaning}" if group.letter else group.meaning, f"{len(group.rows):,}",
-             f"{100 * len(group.rows) / total:.1f} %", f"{saved / total:+.3f}")
+             f"{100 * len(group.rows) / total:.1f} %", signed(saved / total, inputs.costs[-1]))
         )  # fmt: skip
     gained = sum(len(g.rows) for g in groups if g.meaning.startswith("right here"))
     lost = sum(len(g.rows) for g in groups if g.meaning.startswith("wrong here"))
@@ -136,5 +136,5 @@ def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> 
         rows,
         f"Groups A to E are the paper's. {of_many(gained, 'sample')} {'is' if gained == 1 else 'are'} right here and "
         f"wrong with the {SIMPLE_NAME}, {lost:,} the other way round. What a group saves is spread over all samples: "
-        f"{net:+.3f} {inputs.unit} in all.",
+        f"{signed(net, inputs.costs[-1])} {inputs.unit} in all.",
     )

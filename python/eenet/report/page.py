@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from eenet.outputs import Sources, check_replaceable
 from eenet.report.style import DARK, LIGHT, Scheme, render
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
 
@@ -159,6 +161,7 @@ def write_page(page: Page, out: Path) -> list[str]:
         loader=PackageLoader("eenet.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
+    environment.filters["code"] = _with_code
     pictures_folder = replacing_folder(figures_folder(out), ours=lambda name: name.endswith(".png"))
     with pictures_folder as folder, replacing(out) as file:
         folder.mkdir()
@@ -171,6 +174,13 @@ def write_page(page: Page, out: Path) -> list[str]:
         html = environment.get_template("report.html").render(page=page, drawn=drawn, light=LIGHT, dark=DARK)
         file.write_text(html, encoding="utf-8")
     return [f"{name}.png" for name in drawn]
+
+
+def _with_code(text: str) -> Markup:
+    """HTML of a text that has commands in backquotes."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _data_url(png: bytes) -> str:
