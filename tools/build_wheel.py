@@ -55,6 +55,7 @@ def main() -> int:
     shutil.rmtree(out, ignore_errors=True)
     try:
         unpack(build(ROOT, "sdist", out), tree)
+        print("== compile the wheel, which takes some minutes; the next time only what changed", flush=True)
         build(tree, "wheel", out)
     except BuildBackendException as error:
         if isinstance(error.exception, subprocess.CalledProcessError):

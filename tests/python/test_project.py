@@ -35,6 +35,13 @@ def test_pages_lead_where_they_say() -> None:
     assert check("check_docs.py", ROOT) == (0, "")
 
 
+def test_pages_of_the_docs_are_led_to() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    texts = {page: page.read_text("utf-8") for page in pages}
+    for page in pages[1:]:
+        assert any(f"{page.name})" in text or f"{page.name}#" in text for other, text in texts.items() if other != page)
+
+
 @pytest.mark.parametrize(
     ("page", "problem"),
     [
