@@ -13,8 +13,10 @@ import eenet_rt
 from conftest import TrainedBundle
 from eenet.cli.bench import _verdict, main
 from eenet.costs import CostProfile
-from eenet.workflows.bench import BatchTimes, pays_from, planned_policy
+from eenet.progress import Progress
+from eenet.workflows.bench import BatchTimes, Effort, measure_batches, pays_from, planned_policy
 from eenet.workflows.profile import doubt, noise_inputs
+from support import golden
 from support.bundles import edit_manifest
 
 QUICK = ["--repeats", "8", "--batch", "1", "4", "32"]
@@ -116,6 +118,27 @@ def test_the_verdict_is_that_of_the_speed_ups(early_ms: tuple[float, ...], size:
     ]
     assert pays_from(batches) == size
     assert _verdict(batches) == words
+
+
+class Recorder:
+    """A runtime that notes which of its calls have a policy."""
+
+    def __init__(self, runtime: eenet_rt.Runtime) -> None:
+        self.runtime, self.num_exits, self.early = runtime, runtime.num_exits, []
+
+    def infer_batch(self, batch: object, policy: eenet_rt.ExitPolicy | None) -> eenet_rt.BatchResult:
+        self.early.append(policy is not None)
+        return self.runtime.infer_batch(batch, policy=policy)
+
+
+def test_either_comes_first_as_often_as_the_other() -> None:
+    runtime = eenet_rt.load(golden.GOLDEN)
+    recorder = Recorder(runtime)
+    with Progress("time", Effort.STEPS, "steps") as progress:
+        policy, inputs = runtime.schedules[0].exit_policy, {"x": golden.INPUTS}
+        (times,) = measure_batches(recorder, inputs, policy, [2], Effort(4, 60.0), progress)
+    timed = recorder.early[-8:]
+    assert (times.runs, sum(timed), sum(timed[::2])) == (4, 4, 2)
 
 
 def test_costs_of_the_bundle_that_are_far_off(spare: Path, capsys: pytest.CaptureFixture[str]) -> None:

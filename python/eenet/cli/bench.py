@@ -22,6 +22,7 @@ from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.noise import Inputs
 from eenet.progress import Progress
+from eenet.text import signed
 from eenet.workflows.bench import (
     BatchTimes,
     Effort,
@@ -176,7 +177,7 @@ def _print(
     print(f"{path.name}: {runtime.provider_version}, {runtime.threads} thread(s), {eenet_rt.device_name()}")
     print(f"exit    p50 ms    p90 ms    p99 ms   of {exits.runs} runs")
     for k, times in enumerate(zip(exits.p50_ms, exits.p90_ms, exits.p99_ms, strict=True)):
-        print(f"{k:>4}", *(f"{ms:>9.3f}" for ms in times))
+        print(f"{k:>4}", *(f"{ms:>9.4g}" for ms in times))
     print(f"outside the inference library: {exits.outside_us:.1f} us per exit")
     print(
         f"batches, schedule for {schedule.budget:.4g} {schedule.unit}; ms per sample, what deciding after an exit "
@@ -185,10 +186,10 @@ def _print(
     segments = range(1, runtime.num_exits)
     print("batch  runs     early      full  speed-up   deciding ", *(f"segment {k}" for k in segments))
     for b in batches:
-        saved = (f"{b.saved_ms[k] / b.size:>9.4f}" for k in segments)
+        saved = (f"{signed(b.saved_ms[k] / b.size, b.full_ms / b.size):>9}" for k in segments)
         print(
-            f"{b.size:>5} {b.runs:>5} {b.early_ms / b.size:>9.3f} {b.full_ms / b.size:>9.3f}"
-            f" {b.speed_up:>8.2f}x {b.decision_ms / b.size:>10.4f} ",
+            f"{b.size:>5} {b.runs:>5} {b.early_ms / b.size:>9.4g} {b.full_ms / b.size:>9.4g}"
+            f" {b.speed_up:>8.2f}x {b.decision_ms / b.size:>10.4g} ",
             *saved,
         )
     print(f"exiting early {_verdict(batches)}")
