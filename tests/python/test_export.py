@@ -96,7 +96,7 @@ def test_command(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     before = (tmp_path / "tiny.eenet" / "manifest.json").read_bytes()
     # Far above what any machine takes, for costs are measured anew.
     assert main(arguments(run, tmp_path, "--budget-ms", "2000")) == 2
-    assert "budget 2000 ms is above full cost, so that nothing would leave early" in capsys.readouterr().err
+    assert "budget 2,000 ms is above full cost, so that nothing would leave early" in capsys.readouterr().err
     assert (tmp_path / "tiny.eenet" / "manifest.json").read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run", "tiny.eenet"]
 
