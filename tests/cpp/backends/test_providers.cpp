@@ -70,11 +70,15 @@ std::size_t slot_of(Function function) {
 
 // The sanitizers watch that nothing is read past the end of the smaller table.
 TEST(Functions, OfNewerInterfacesAreNotReadFromOlderTables) {
-  const std::vector<const void*> old = numbered_table(280);
-  const ort::Functions functions = ort::read_functions(old.data(), ort::kPluginApi - 1);
+  const std::vector<const void*> older = numbered_table(280);
+  ort::Functions functions = ort::read_functions(older.data(), ort::kCancellableLoadApi - 1);
+  EXPECT_EQ(functions.SessionOptionsSetLoadCancellationFlag, nullptr);
+  EXPECT_EQ(slot_of(functions.SessionOptionsAppendExecutionProvider_CUDA_V2), 204U);
+  const std::vector<const void*> old = numbered_table(294);
+  functions = ort::read_functions(old.data(), ort::kPluginApi - 1);
+  EXPECT_EQ(slot_of(functions.SessionOptionsSetLoadCancellationFlag), 293U);
   EXPECT_EQ(functions.RegisterExecutionProviderLibrary, nullptr);
   EXPECT_EQ(functions.EpDevice_MemoryInfo, nullptr);
-  EXPECT_EQ(slot_of(functions.SessionOptionsAppendExecutionProvider_CUDA_V2), 204U);
 }
 
 TEST(Functions, ForPluginsAreWhereTheyBelong) {
