@@ -193,6 +193,18 @@ def test_resuming_a_finished_run_writes_the_same(photos: Path, trained: Path) ->
     assert (trained / "log.jsonl").read_text() == log
 
 
+def test_a_log_without_a_state_is_begun_anew(photos: Path, trained: Path, tmp_path: Path) -> None:
+    """As of a run that was killed before it stored the state of its first epoch."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.jsonl").write_text(json.dumps({"epoch": 1}) + "\n")
+    assert run(photos, tmp_path / "run", "--validation-size", "30%") == 0
+    whole, again = (
+        [{**json.loads(line), "s": 0} for line in (folder / "log.jsonl").read_text().splitlines()]
+        for folder in (trained, tmp_path / "run")
+    )
+    assert again == whole
+
+
 def test_a_torn_log_does_not_stand_in_the_way(
     photos: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -271,6 +271,7 @@ class Trainer:
         make_folder(self.folder)
         identity = self._identity()  # before a step, which may import more code
         if not self._state_file.exists():
+            self._drop_lines()  # of a first epoch whose state was not stored any more
             return
         self.position, tensors = load_state(self._state_file, identity, self._tensors())
         self._drop_lines()
