@@ -133,9 +133,14 @@ class Dice(tiny.TinyNetwork):
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_networks_that_tell_nothing_have_none(fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_that_tell_nothing_have_none(
+    fails: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(Dice, "fails", fails)
     assert probe_of(saved(tmp_path / "w.safetensors", Dice(10), "x")) is None
+    (record,) = caplog.records
+    assert "nothing will tell whether its code was changed since these weights: " in record.getMessage()
+    assert ("ValueError: not today" if fails else "it does not answer alike twice") in record.getMessage()
 
 
 def test_a_probe_leaves_everything_as_it_was(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from eenet.errors import UserError
+from eenet.models.code import blaming
 from eenet.models.network import MultiExitNetwork
 from eenet.noise import noise
 
@@ -17,19 +20,29 @@ _MOST_SIZE = 64  # of dimensions that each call chooses
 # Far above what another machine or number of threads makes of float32, as a share of the deviation and of the largest.
 _APART, _ROUNDING = 1e-2, 1e-5
 
+_log = logging.getLogger(__name__)
+
 
 def probe(network: MultiExitNetwork) -> list[Any] | None:
     """Logits of every exit of seeded noise, of the first classes alone.
 
     Returns:
-        K lists of a list a sample; None where a network takes no noise, or does not answer alike twice.
+        K lists of a list a sample; None, with a warning, where a network takes no noise or does not answer alike twice.
     """
+    name = network.name or type(network).__name__
+    reason = None
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), blaming(name):
             first, second = _logits(network), _logits(network)
-    except Exception:  # any that its code may raise: who runs it on samples is told
-        return None
-    if not np.isfinite(first).all() or _difference(first, second) is not None:
+    except UserError as error:
+        reason = str(error)
+    else:
+        if not np.isfinite(first).all():
+            reason = "its logits of noise are not finite"
+        elif _difference(first, second) is not None:
+            reason = "it does not answer alike twice"
+    if reason is not None:
+        _log.warning("%s: nothing will tell whether its code was changed since these weights: %s", name, reason)
         return None
     return [[[float(f"{z:.6g}") for z in sample] for sample in exit_] for exit_ in first]
 
