@@ -172,8 +172,9 @@ def test_inputs_that_do_not_go_together(
 
 
 def test_a_list_is_no_dict_of_arrays(masked_runtime: eenet_rt.Runtime) -> None:
+    samples: Any = [{"x": np.zeros((4, 3), np.float32), "mask": np.zeros(4, np.int64)}]
     with pytest.raises(eenet_rt.InputError, match="x: list came, a dict of 2 arrays by name expected"):
-        masked_runtime.infer_batch([{"x": np.zeros((4, 3), np.float32), "mask": np.zeros(4, np.int64)}])  # type: ignore[arg-type]
+        masked_runtime.infer_batch(samples)
 
 
 # --- statistics, threads, memory ---

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import eenet_rt
 from eenet.errors import UserError
 from eenet_rt._core import FORMAT_VERSION, LARGEST_MANIFEST, MANIFEST, BundleError, check_manifest, put_back
 
@@ -169,6 +170,11 @@ class Bundle:
         except BundleError as error:
             raise UserError(f"{folder}: {error}") from error
         return bundle
+
+    @property
+    def num_features(self) -> list[int]:
+        """F_k of each exit, which its schedules must have."""
+        return [eenet_rt.num_features(len(self.class_names))] * self.num_exits
 
     def require_whole(self) -> None:
         """For work that needs all exits of the network.

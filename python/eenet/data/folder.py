@@ -95,7 +95,7 @@ def read_folder(path: str | Path, size: tuple[int, int], *, exact: bool = False)
     whole = np.array([file not in failed for file in listing.files], bool)
     files = tuple(file for file in listing.files if file not in failed)
     kept = images if whole.all() else images[whole]
-    found = ImageSet(kept, listing.labels[whole], listing.class_names, files=files, cut_off=cut[whole])
+    found = ImageSet(kept, listing.labels[whole], listing.class_names, files=files, cut_off=tuple(cut[whole].tolist()))
     _require_images(root, found)
     return found
 

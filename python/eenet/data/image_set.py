@@ -24,8 +24,7 @@ class ImageSet:
         class_names: C names.
         index: int64, shape ``(N,)``: which image of its source each row is; 0 to N - 1 when not given.
         files: name of each image's file below its folder; empty where images do not come from files of their own.
-        cut_off: float64, shape ``(N,)``: share of each image's pixels that are not here, for it had another shape; 0
-            when not given.
+        cut_off: share of each image's pixels that are not here, for it had another shape; empty: none is known of.
     """
 
     images: NDArray[np.uint8]
@@ -33,13 +32,11 @@ class ImageSet:
     class_names: tuple[str, ...]
     index: NDArray[np.int64] = None  # type: ignore[assignment]  # set below
     files: tuple[str, ...] = ()
-    cut_off: NDArray[np.float64] = None  # type: ignore[assignment]  # set below
+    cut_off: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.index is None:
             object.__setattr__(self, "index", np.arange(len(self.labels), dtype=np.int64))
-        if self.cut_off is None:
-            object.__setattr__(self, "cut_off", np.zeros(len(self.labels)))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -47,7 +44,8 @@ class ImageSet:
     def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> ImageSet:
         index = self.index[rows]
         files = tuple(np.array(self.files, object)[rows]) if self.files else ()
-        return ImageSet(self.images[rows], self.labels[rows], self.class_names, index, files, self.cut_off[rows])
+        cut_off = tuple(np.array(self.cut_off)[rows].tolist()) if self.cut_off else ()
+        return ImageSet(self.images[rows], self.labels[rows], self.class_names, index, files, cut_off)
 
     def digests(self) -> NDArray[np.uint64]:
         """A hash of the pixels of each image, shape ``(N,)``: equal where images are."""

@@ -70,4 +70,4 @@ def _resized(images: ImageSet, size: tuple[int, int], name: str, exact: bool) ->
         for row, pixels in enumerate(images.images):
             out[row] = resize(Image.fromarray(pixels), size)
             progress.advance()
-    return replace(images, images=out, cut_off=np.full(len(images), cut_off(Image.fromarray(images.images[0]), size)))
+    return replace(images, images=out, cut_off=(cut_off(Image.fromarray(images.images[0]), size),) * len(images))

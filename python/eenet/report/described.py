@@ -81,11 +81,10 @@ def read_bundle(path: Path) -> ReportBundle:
         )
     if schedules.network != files.network:
         raise UserError(f"{path}: schedules were fitted for {schedules.network!r}, expected {files.network!r}")
-    num_features = [eenet_rt.num_features(len(files.class_names))] * files.num_exits
-    if schedules.num_features != num_features or len(bundle.parameters) != files.num_exits:
+    if schedules.num_features != files.num_features or len(bundle.parameters) != files.num_exits:
         raise UserError(
-            f"{path}: exits of schedules have {schedules.num_features} features, the manifest's {num_features}, and "
-            f"{len(bundle.parameters)} numbers of parameters"
+            f"{path}: exits of schedules have {schedules.num_features} features, the manifest's {files.num_features}, "
+            f"and {len(bundle.parameters)} numbers of parameters"
         )
     return bundle
 

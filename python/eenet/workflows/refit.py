@@ -128,11 +128,10 @@ def _refit_undisturbed(
 
 def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
     file = eenet_rt.parse_schedules(bundle.read(SCHEDULES))
-    expected = [eenet_rt.num_features(len(bundle.class_names))] * bundle.num_exits
-    if (file.network, file.num_features) != (bundle.id, expected) or not file.schedules:
+    if (file.network, file.num_features) != (bundle.id, bundle.num_features) or not file.schedules:
         raise UserError(
             f"{bundle.folder}: {SCHEDULES}: {len(file.schedules)} schedules of network {file.network} for exits of "
-            f"{file.num_features} features came, at least one of {bundle.id} for {expected} expected"
+            f"{file.num_features} features came, at least one of {bundle.id} for {bundle.num_features} expected"
         )
     return file.schedules
 

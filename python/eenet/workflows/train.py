@@ -147,7 +147,7 @@ def _sets(
 ) -> tuple[ImageSet, dict[str, ImageSet]]:
     images = load_images(options.data, size)
     say(f"{options.data}: {counted(len(images), 'image')} in {counted(len(images.class_names), 'class')}")
-    cut_off = float(images.cut_off.mean())
+    cut_off = float(np.mean(images.cut_off)) if images.cut_off else 0.0
     if cut_off > _MUCH_CUT_OFF:
         say(
             f"{100 * cut_off:.0f} % of the pixels are cut off on average: images are scaled to cover {size[0]} x "
