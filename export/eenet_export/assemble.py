@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.bundles import BundleContent, write_bundle
 from eenet.bundles.bundle import listed_files
+from eenet.bundles.writer import complete_bundle
 from eenet.costs import CostProfile
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import preparing, replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.noise import Inputs
 from eenet.outputs import check_replaceable
-from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, fit_schedules
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
@@ -148,43 +148,43 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
     content, calibration_set = parts.content, halves.calibration_set
     count = len(next(iter(inputs.values())))
     # Beside the output: what a killed run leaves there, the next one removes.
-    with preparing(out, folder=True) as (_, scratch):
-        scratch.mkdir()
-        exits, static = write_stand_ins(content, parts.static, scratch, combined=options.combine != "none")
-        compared = parts.compare(exits)
+    with preparing(out, folder=True) as (_, measured):
+        write_bundle(measured, content)
+        compared = parts.compare(measured)
         say(f"verify: {counted(count, 'sample')}, {_difference(compared)}")
         if parts.real:
             check_source(halves.validation, compared.logits, "validation predictions", counted(count, "sample"))
-        profile = measure(exits, inputs, options.profile, static_bundle=static)
-    without = "" if profile.static is None else f", without early exits {number(profile.static, 4)} ms"
-    say(
-        f"measure: exits at {' '.join(number(c, 4) for c in profile.costs)} ms{without} "
-        f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
-    )
-    profiles = [profile, *parts.counted]
-    chosen = _chosen(profiles, options.unit)
-    costs = chosen.costs
-    say(exits_line(calibration_set))
-    schedules, active, skipped = _fit(halves, costs, options, say)
-    for line in worth_lines(schedules, calibration_set, chosen.static):
-        say(line)
-    if chosen.static is None:
-        say("what exits save is known against full depth alone: there was no network without exits to measure")
-    slices = _slices(out, options)
-    with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
+        profile = measure_bundle(measured, parts.static, inputs, options)
+        without = "" if profile.static is None else f", without early exits {number(profile.static, 4)} ms"
+        say(
+            f"measure: exits at {' '.join(number(c, 4) for c in profile.costs)} ms{without} "
+            f"({profile.provider}, {profile.threads} thread(s), median of {options.profile.repeats})"
+        )
+        profiles = [profile, *parts.counted]
+        chosen = _chosen(profiles, options.unit)
+        say(exits_line(calibration_set))
+        schedules, active, skipped = _fit(halves, chosen.costs, options, say)
+        for line in worth_lines(schedules, calibration_set, chosen.static):
+            say(line)
+        if chosen.static is None:
+            say("what exits save is known against full depth alone: there was no network without exits to measure")
+        slices = _slices(out, options)
+        with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
 
-        def replaced(path: Path) -> Path:
-            ours = listed_files(path).__contains__
-            return stack.enter_context(replacing_folder(path, ours=ours, unchanged=unchanged[path]))
+            def replaced(path: Path) -> Path:
+                ours = listed_files(path).__contains__
+                return stack.enter_context(replacing_folder(path, ours=ours, unchanged=unchanged[path]))
 
-        folder = replaced(out)
-        calibration = halves.validation, halves.in_fit_set
-        write_bundle(folder, content, profiles=profiles, schedules=schedules, active=active, calibration=calibration)
-        verify_schedules(folder, inputs, calibration_set, options.profile)
-        for path, part in slices.items():
-            eenet_rt.slice_bundle(folder, *part, replaced(path))
+            folder = measured.rename(replaced(out))
+            calibration = halves.validation, halves.in_fit_set
+            complete_bundle(
+                folder, content, profiles=profiles, schedules=schedules, active=active, calibration=calibration
+            )
+            verify_schedules(folder, inputs, calibration_set, options.profile)
+            for path, part in slices.items():
+                eenet_rt.slice_bundle(folder, *part, replaced(path))
     return ExportResult(
-        out, list(content.parameters), profile, costs, schedules, active, skipped, compared.errors, count,
+        out, list(content.parameters), profile, chosen.costs, schedules, active, skipped, compared.errors, count,
         calibration_set, list(slices),
     )  # fmt: skip
 
@@ -200,33 +200,14 @@ def _slices(out: Path, options: ExportOptions) -> dict[Path, tuple[int, int]]:
     return {out.with_name(f"{out.stem}_{begin}-{end}{out.suffix}"): (begin, end) for begin, end in options.slices}
 
 
-def write_stand_ins(
-    content: BundleContent, static_content: BundleContent | None, scratch: Path, *, combined: bool
-) -> tuple[Path, Path | None]:
-    """The network with a schedule that costs what the real one will, and the network without exits, to be measured."""
-    exits = scratch / "exits.eenet"
-    # Combining and scoring are part of an exit's cost, so a schedule must be there while costs are measured.
-    num_exits, num_classes = len(content.segments), len(content.class_names)
-    combiner = None
-    if combined:
-        combiner = np.tril(np.ones((num_exits, num_exits), np.float32)), np.zeros((num_exits, num_classes), np.float32)
-    policy = confidence_policy(num_exits, num_classes, (1.0, 0.0, 0.0, 0.0), combiner)
-    stand_in = eenet_rt.Schedule(
-        policy="maximum",
-        budget=num_exits,
-        unit="flops",
-        costs=[k + 1 for k in range(num_exits)],
-        margin=0,
-        calibration_samples=1,
-        calibration_shares=[float(k == num_exits - 1) for k in range(num_exits)],
-        exit_policy=policy,
-    )
-    write_bundle(exits, content, schedules=[stand_in], active=0)
-    if static_content is None:
-        return exits, None
-    static = scratch / "static.eenet"
-    write_bundle(static, static_content)
-    return exits, static
+def measure_bundle(bundle: Path, static: BundleContent | None, inputs: Inputs, options: ExportOptions) -> CostProfile:
+    """What the exits cost, scored as schedules will; the network without exits is written beside the bundle, if any."""
+    combined = options.combine != "none"
+    if static is None:
+        return measure(bundle, inputs, options.profile, combined=combined)
+    static_bundle = bundle.with_name(f"without-exits-{bundle.name}")
+    write_bundle(static_bundle, static)
+    return measure(bundle, inputs, options.profile, combined=combined, static_bundle=static_bundle)
 
 
 def _chosen(profiles: Sequence[CostProfile], unit: str) -> CostProfile:

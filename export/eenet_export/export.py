@@ -5,11 +5,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from eenet.bundles import write_bundle
 from eenet.checkpoint import Checkpoint
 from eenet.costs import CostProfile
 from eenet.predictions import Predictions
-from eenet.workflows.profile import ProfileOptions, measure
-from eenet_export.assemble import Comparison, Parts, Say, assemble, check_before, check_budgets, write_stand_ins
+from eenet.workflows.profile import ProfileOptions
+from eenet_export.assemble import Comparison, Parts, Say, assemble, check_before, check_budgets, measure_bundle
 from eenet_export.content import bundle_content, whole_content
 from eenet_export.costs import flops_profile, parameters_profile
 from eenet_export.options import ExportOptions, ExportResult
@@ -69,5 +70,6 @@ def measure_costs(checkpoint: Checkpoint, samples: Samples, options: ProfileOpti
     content = bundle_content(checkpoint, inputs, lambda line: None)
     whole = whole_content(checkpoint, inputs, early_exits=False)
     with tempfile.TemporaryDirectory() as scratch:
-        exits, static = write_stand_ins(content, whole, Path(scratch), combined=ExportOptions().combine != "none")
-        return measure(exits, inputs, options or ProfileOptions(), static_bundle=static)
+        bundle = Path(scratch) / "exits.eenet"
+        write_bundle(bundle, content)
+        return measure_bundle(bundle, whole, inputs, ExportOptions(profile=options or ProfileOptions()))

@@ -21,16 +21,18 @@ import torch
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.checkpoint import Checkpoint, load_checkpoint
+from eenet.costs import CostProfile
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.outputs import check_replaceable
 from eenet.predictions import Predictions
-from eenet.workflows.profile import ProfileOptions
+from eenet.workflows.profile import ProfileOptions, linear_policy
 from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.export import export_bundle
 from eenet_export.options import ExportOptions
 from eenet_export.verify import verify_logits, verify_schedules
+from support import golden
 from support import tiny as tiny_network
 from support.busy import lines_but_busy
 
@@ -268,6 +270,39 @@ def test_failed_verification_keeps_the_old_bundle(
     assert not [line for line in said if line.startswith("measure")], "what is refused is not measured first"
     assert {p.name: p.read_bytes() for p in old.iterdir()} == before
     assert [p.name for p in tmp_path.iterdir()] == ["tiny.eenet"]
+
+
+def test_the_bundle_itself_is_measured(tiny: TrainedBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its segments are written once, and no schedule is made up for it."""
+    seen = {}
+
+    def measured(bundle: Path, *_: object, combined: bool, static_bundle: Path) -> CostProfile:
+        seen["files"] = {path.name: path.stat().st_ino for path in bundle.iterdir()}
+        seen["combined"], seen["static"] = combined, static_bundle
+        return CostProfile.of_this_device([1.0, 2.0, 3.0], 1, 2.5, "cpu")
+
+    monkeypatch.setattr("eenet_export.assemble.measure", measured)
+    out = tmp_path / "x.eenet"
+    images = tiny.report_images.images[:5]
+    export_bundle(tiny.checkpoint, tiny.validation, images, out, _quick_options(), lambda line: None)
+    files = {path.name: path.stat().st_ino for path in out.iterdir()}
+    segments = {f"segment_{k}.onnx" for k in range(3)}
+    assert {name: seen["files"][name] for name in segments} == {name: files[name] for name in segments}
+    assert seen["files"].keys() == segments | {"manifest.json"}
+    assert seen["combined"]
+    assert [path.name for path in tmp_path.iterdir()] == ["x.eenet"], "the network without exits is gone"
+
+
+@pytest.mark.parametrize("combined", [False, True])
+def test_exits_are_scored_while_they_are_measured(combined: bool) -> None:
+    runtime = eenet_rt.load(golden.GOLDEN)
+    policy = linear_policy(runtime, combined=combined)
+    assert (policy.combiner is not None) == combined
+    first, last = (
+        runtime.infer(np.ones(golden.FIRST.shape[0], np.float32), policy=policy, forced_exit=k) for k in range(2)
+    )
+    assert (first.exit, last.exit) == (0, 1)
+    assert first.scores[0] == last.scores[0] != 0
 
 
 def _quick_options() -> ExportOptions:

@@ -92,6 +92,19 @@ def write_bundle(
     folder.mkdir()
     for k, segment in enumerate(content.segments):
         (folder / _segment_file(k)).write_bytes(segment.onnx)
+    complete_bundle(folder, content, profiles=profiles, schedules=schedules, active=active, calibration=calibration)
+
+
+def complete_bundle(
+    folder: Path,
+    content: BundleContent,
+    *,
+    profiles: Sequence[CostProfile],
+    schedules: Sequence[eenet_rt.Schedule],
+    active: int | None,
+    calibration: tuple[Predictions, NDArray[np.bool_]] | None,
+) -> None:
+    """Adds to a bundle that was written of ``content`` alone what came to be known of it; see `write_bundle`."""
     if schedules:
         save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
     if calibration is not None:

@@ -9,11 +9,12 @@ from eenet.cli.commands import guarded
 from eenet.workflows.profile import measure_here
 
 
-def main(samples: str, threads: str, repeats: str, provider: str, *bundles: str) -> int:
+def main(samples: str, threads: str, repeats: str, provider: str, answers: str, *bundles: str) -> int:
     """Prints what `measure_here` returns, as JSON; returns the exit status."""
 
     def command() -> None:
-        print(json.dumps(measure_here(samples, int(threads), int(repeats), provider, *bundles)))
+        combined = answers == "combined"
+        print(json.dumps(measure_here(samples, int(threads), int(repeats), provider, combined, *bundles)))
 
     return guarded("measure", command, interrupted="nothing was measured")
 

@@ -77,13 +77,17 @@ class ProfileOptions:
     provider: str = "cpu"
 
 
-def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bundle: Path | None = None) -> CostProfile:
+def measure(
+    bundle: Path, inputs: Inputs, options: ProfileOptions, *, combined: bool = False, static_bundle: Path | None = None
+) -> CostProfile:
     """Median time of ``infer`` forced to each exit, heads and scoring included, made non-decreasing, in milliseconds.
 
     Args:
-        bundle: whose exits to measure; its active schedule is the scoring that is timed.
+        bundle: whose exits to measure; the scores that are timed are those of its active schedule or, where there is
+            none, linear ones.
         inputs: samples, ``{name: (N, ...)}``; runs go through them in turn.
         options: how to measure.
+        combined: where there is no active schedule, whether exits combine what those before them said.
         static_bundle: the network without early exits, as a bundle of one segment; None leaves its cost out.
 
     Raises:
@@ -98,6 +102,7 @@ def measure(bundle: Path, inputs: Inputs, options: ProfileOptions, *, static_bun
         command += [
             str(options.repeats),
             options.provider,
+            "combined" if combined else "alone",
             *(str(path) for path in (bundle, static_bundle) if path is not None),
         ]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -159,9 +164,12 @@ def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inp
     return noise(shapes, {name for name, tensor in tensors.items() if tensor["dtype"] == "int64"}, samples)
 
 
-def measure_here(samples: str, threads: int, repeats: int, provider: str, *bundles: str) -> list[list[float]]:
+def measure_here(
+    samples: str, threads: int, repeats: int, provider: str, combined: bool, *bundles: str
+) -> list[list[float]]:
     """Medians and 10 % quantiles in milliseconds: of each exit of the first bundle, of full depth of the others."""
     exits, *whole = (eenet_rt.load(bundle, threads=threads, providers=[provider]) for bundle in bundles)
+    policy = linear_policy(exits, combined=combined) if exits.schedule is None else exits.schedule.exit_policy
     with np.load(samples) as file:
         inputs = {name: np.ascontiguousarray(file[name]) for name in file.files}
     count = len(next(iter(inputs.values())))
@@ -170,8 +178,24 @@ def measure_here(samples: str, threads: int, repeats: int, provider: str, *bundl
         sample = {name: array[i % count, ...] for name, array in inputs.items()}
         # Interleaved, so that a change of the clock or of the load meets all exits alike.
         for k in range(exits.num_exits):
-            times[i, k] = exits.infer(sample, forced_exit=k).latency_ms
+            times[i, k] = exits.infer(sample, policy=policy, forced_exit=k).latency_ms
         for j, runtime in enumerate(whole, start=exits.num_exits):
             times[i, j] = runtime.infer(sample, policy=None).latency_ms
     quantiles: list[list[float]] = np.quantile(times[_WARM_UP:], (0.5, 0.1), axis=0).tolist()
     return quantiles
+
+
+def linear_policy(runtime: eenet_rt.Runtime, *, combined: bool) -> eenet_rt.ExitPolicy:
+    """A policy that costs what fitted ones do: every exit but the last has a linear score of all its inputs.
+
+    Args:
+        runtime: of the network.
+        combined: whether exits combine what those before them said.
+    """
+    num_exits, num_classes = runtime.num_exits, len(runtime.class_names)
+    num_features = eenet_rt.num_features(num_classes)
+    scorers = [(np.ones((1, num_features + k), np.float32), np.zeros(1, np.float32)) for k in range(num_exits - 1)]
+    combiner = np.tril(np.ones((num_exits, num_exits), np.float32)), np.zeros((num_exits, num_classes), np.float32)
+    # An exit whose threshold is infinite is not scored.
+    thresholds = [0.0] * num_exits
+    return eenet_rt.ExitPolicy([num_features] * num_exits, scorers, thresholds, combiner=combiner if combined else None)
