@@ -20,7 +20,7 @@ PYTEST = mkdir -p build/pytest && cd build/pytest && EENET_TEST_ONNXRUNTIME_OLDE
 	"$(CURDIR)/$(BIN)/python" -m pytest --config-file="$(CURDIR)/pyproject.toml" --rootdir="$(CURDIR)"
 BUNDLE := build/demo/densenet121.eenet
 
-.PHONY: demo test test-full setup system lint test-cpp test-python test-shared test-sdist test-no-watch test-sanitizers test-aarch64 fuzz wheel bench clean
+.PHONY: demo test test-full setup system lint docs test-cpp test-python test-shared test-sdist test-no-watch test-sanitizers test-aarch64 fuzz wheel bench clean
 
 demo: $(BUNDLE)
 	@echo "== classify the sample images"
@@ -38,7 +38,7 @@ test:
 setup: system $(VENV)/.dev $(VENV)/.onnxruntime-oldest build/tests/.built
 
 # What takes too long for every day.
-test-full: test test-no-watch test-sanitizers test-aarch64 fuzz
+test-full: test docs test-no-watch test-sanitizers test-aarch64 fuzz
 
 system:
 	@tools/system_packages.sh $(PYTHON) g++ make git libgtest-dev nlohmann-json3-dev pkg-config chromium
@@ -71,6 +71,18 @@ $(VENV)/.onnxruntime-oldest: $(VENV)/.created
 lint: $(VENV)/.dev
 	@echo "== lint: ruff, mypy, clang-format, gersemi, docs, stubs"
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tools/lint.sh
+
+build/docs/.venv/.created: requirements/constraints.txt
+	@tools/system_packages.sh $(PYTHON) git
+	@echo "== install what builds the docs, in an environment of its own"
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt mkdocs-material 'mkdocstrings[python]' ruff
+	@touch $@
+
+# Signatures and docstrings are read, nothing is imported: neither the wheel nor PyTorch is needed.
+docs: build/docs/.venv/.created
+	@echo "== docs with the API reference: build/docs/site/index.html"
+	@$(<D)/bin/python tools/build_docs.py
 
 build/tests/.built: $(VENV)/.dev $(CPP_SOURCES) | system
 	@echo "== build the C++ tests"
