@@ -15,14 +15,14 @@ import numpy as np
 
 from common import write
 from eenet.policies.grid import fit_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 
 SAMPLES, EXITS, BUDGETS = 5000, 4, 10
 POLICIES = {"maximum": BUDGETS, "maximum-tuned": BUDGETS, "learned-stopping": BUDGETS, "eenet": 2}
 COMBINE = ("none", "exits")
 
 
-def made_up(classes: int) -> Predictions:
+def made_up(classes: int) -> ClassPredictions:
     random = np.random.default_rng(0)
     labels = random.integers(0, classes, SAMPLES)
     ease = random.normal(0, 1.5, SAMPLES)
@@ -31,7 +31,7 @@ def made_up(classes: int) -> Predictions:
         logits[np.arange(SAMPLES), k, labels] += 3 + k + ease
     # Later exits repeat what earlier ones say.
     logits = np.cumsum(logits, axis=1) / np.sqrt(np.arange(1, EXITS + 1))[:, None]
-    return Predictions(logits.astype(np.float32), labels, np.arange(SAMPLES), tuple(map(str, range(classes))))
+    return ClassPredictions(logits.astype(np.float32), labels, np.arange(SAMPLES), tuple(map(str, range(classes))))
 
 
 def main() -> None:

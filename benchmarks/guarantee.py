@@ -17,7 +17,7 @@ import numpy as np
 from common import COSTS_MS, MODELS, SHARED, TEST_FILES, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 from eenet.training import predict
 from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.zoo import zoo_folder
@@ -52,10 +52,10 @@ def run(model: str, draws: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _draw(population: Predictions, seed: int) -> Predictions:
+def _draw(population: ClassPredictions, seed: int) -> ClassPredictions:
     rows = np.random.default_rng(seed).integers(0, len(population), DRAWN)
     # Samples drawn twice are two samples of the population.
-    return Predictions(population.logits[rows], population.labels[rows], np.arange(DRAWN), population.class_names)
+    return ClassPredictions(population.logits[rows], population.labels[rows], np.arange(DRAWN), population.class_names)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ import numpy as np
 from common import MODELS, machine, ratio, summary, write
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
-from eenet.predictions import Predictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
 from eenet_export.content import write_whole
@@ -70,7 +70,7 @@ def prepare(model: str, folder: Path) -> int:
     checkpoint = load_checkpoint(zoo / "weights.safetensors")
     images = load_images(zoo / "samples.npz").images
     options = ExportOptions(profile=ProfileOptions(repeats=200))
-    export_bundle(checkpoint, Predictions.load(zoo / "validation.npz"), images, folder / "exits.eenet", options, print)
+    export_bundle(checkpoint, load_predictions(zoo / "validation.npz"), images, folder / "exits.eenet", options, print)
     write_whole(checkpoint, {"image": checkpoint.preprocessing(images)}, folder / "whole.eenet", early_exits=True)
     np.save(folder / "inputs.npy", checkpoint.preprocessing(images))
     return len(images)

@@ -23,7 +23,7 @@ from common import MODELS, SHARED, TEST_FILES, write
 from corruptions import gaussian_noise
 from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 from eenet.zoo import zoo_folder
 from latency import prepare
 from streams import hardness
@@ -44,7 +44,7 @@ def run(model: str, samples: int) -> dict[str, Any]:
         runtime = eenet_rt.load(Path(folder) / "exits.eenet")
         target = runtime.schedule.budget
         clean = np.stack([runtime.infer(x, policy=None, return_logits=True).logits for x in inputs["as-is"]])
-        logged = Predictions(clean, images.labels, np.arange(len(clean)), images.class_names)
+        logged = ClassPredictions(clean, images.labels, np.arange(len(clean)), images.class_names)
         order = np.argsort(hardness(logged), kind="stable")
         inputs["easy-to-hard"], inputs["hard-to-easy"] = inputs["as-is"][order], inputs["as-is"][order[::-1]]
         streams = {name: stream(runtime, stream_inputs, target) for name, stream_inputs in inputs.items()}

@@ -24,7 +24,8 @@ from eenet.checkpoint import load_checkpoint
 from eenet.data import load_images
 from eenet.policies import POLICIES, create_scheduler
 from eenet.policies.grid import combiner_of, fit_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.training import predict
 from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets
 from eenet.workflows.evaluate import evaluate
@@ -41,7 +42,7 @@ RIVALS = (("maximum", "none"), ("maximum-tuned", "none"), ("maximum-tuned", "exi
 def run(model: str, repeats: int) -> dict[str, Any]:
     zoo = zoo_folder(model)
     checkpoint = load_checkpoint(zoo / "weights.safetensors")
-    validation = Predictions.load(zoo / "validation.npz")
+    validation = load_predictions(zoo / "validation.npz")
     test_images = load_images(SHARED / "data" / TEST_FILES[model])
     report = predict(checkpoint.network, test_images, checkpoint.preprocessing)
     costs = COSTS_MS[model]
@@ -66,8 +67,8 @@ def run(model: str, repeats: int) -> dict[str, Any]:
 
 
 def _compare(
-    validation: Predictions,
-    report: Predictions,
+    validation: ClassPredictions,
+    report: ClassPredictions,
     costs: tuple[float, ...],
     budgets: list[float],
     policies: list[tuple[str, str]],
@@ -138,7 +139,7 @@ def _best_of_each(compared: list[ComparedPolicy]) -> list[dict[str, Any]]:
 
 
 def _small(
-    validation: Predictions, report: Predictions, costs: tuple[float, ...], budgets: list[float], seed: int
+    validation: ClassPredictions, report: ClassPredictions, costs: tuple[float, ...], budgets: list[float], seed: int
 ) -> dict[str, float]:
     """Mean accuracy at the tight budgets and share of overspent cases, with few validation samples."""
     few, _ = validation.split(SMALL / len(validation), seed)
@@ -154,7 +155,7 @@ def _small(
     return row
 
 
-def _bounds(report: Predictions, costs: tuple[float, ...], budgets: list[float]) -> dict[str, float]:
+def _bounds(report: ClassPredictions, costs: tuple[float, ...], budgets: list[float]) -> dict[str, float]:
     """Tight accuracy of two policies fitted to all of the report data and evaluated on it.
 
     It is no result: it shows how much a better fit could win at most.

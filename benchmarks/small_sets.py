@@ -16,7 +16,7 @@ import numpy as np
 
 from common import COSTS_MS, MODELS, write
 from eenet.policies.grid import fit_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import evaluate
 from eenet.workflows.summary import exit_accuracies
 from eenet.zoo import zoo_folder
@@ -27,7 +27,7 @@ CHOICES = (("maximum", "none"), ("learned-stopping", "exits"))
 
 
 def run(model: str, draws: int) -> list[dict[str, Any]]:
-    population = Predictions.load(zoo_folder(model) / "validation.npz")
+    population = load_predictions(zoo_folder(model) / "validation.npz")
     full_depth, costs = exit_accuracies(population)[-1], COSTS_MS[model]
     budgets = [share * costs[-1] for share in SHARES]
     rows = []

@@ -38,7 +38,8 @@ from corruptions import CORRUPTIONS, SEVERITIES
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.policies.grid import fit_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.training import predict
 from eenet.workflows.compare import default_budgets
 from eenet.zoo import zoo_folder
@@ -60,7 +61,7 @@ Row = dict[str, Any]
 def run(model: str) -> dict[str, Any]:
     zoo = zoo_folder(model)
     checkpoint = load_checkpoint(zoo / "weights.safetensors")
-    validation = Predictions.load(zoo / "validation.npz")
+    validation = load_predictions(zoo / "validation.npz")
     images = load_images(SHARED / "data" / TEST_FILES[model])
     costs = COSTS_MS[model]
     budgets = default_budgets(costs)
@@ -81,7 +82,7 @@ def run(model: str) -> dict[str, Any]:
     return {"costs_ms": list(costs), "budgets_ms": budgets, "rows": rows}
 
 
-def streams(checkpoint: Checkpoint, images: ImageSet) -> Iterator[tuple[str, Predictions]]:
+def streams(checkpoint: Checkpoint, images: ImageSet) -> Iterator[tuple[str, ClassPredictions]]:
     clean = predict(checkpoint.network, images, checkpoint.preprocessing)
     yield "as-is", clean[np.random.default_rng(0).permutation(len(clean))]
     order = np.argsort(hardness(clean), kind="stable")
@@ -94,7 +95,7 @@ def streams(checkpoint: Checkpoint, images: ImageSet) -> Iterator[tuple[str, Pre
             yield f"{name}-{severity}", predict(checkpoint.network, spoiled, checkpoint.preprocessing)
 
 
-def hardness(predictions: Predictions) -> np.ndarray:
+def hardness(predictions: ClassPredictions) -> np.ndarray:
     """Cross-entropy of the label, mean over the exits, ``(N,)``."""
     logits = predictions.logits.astype(np.float64)
     logits -= logits.max(axis=2, keepdims=True)
@@ -102,13 +103,13 @@ def hardness(predictions: Predictions) -> np.ndarray:
     return -log_p[np.arange(len(predictions)), :, predictions.labels].mean(axis=1)
 
 
-def mean_cost(stream: Predictions, schedule: eenet_rt.Schedule) -> float:
+def mean_cost(stream: ClassPredictions, schedule: eenet_rt.Schedule) -> float:
     exits = stream.replay(schedule.exit_policy).exits
     return float(np.take(schedule.costs, exits).mean())
 
 
 def one(
-    stream: Predictions,
+    stream: ClassPredictions,
     schedules: list[eenet_rt.Schedule],
     target: int,
     options: dict[str, int | None],

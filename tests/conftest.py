@@ -20,8 +20,9 @@ from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.policies import save_schedules
 from eenet.policies.grid import fit_schedules
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.training import Trainer, TrainingConfig, predict
 from eenet.workflows.profile import ProfileOptions
 from eenet.zoo import zoo_folder
@@ -55,8 +56,8 @@ class TrainedBundle:
 
     path: Path
     checkpoint: Checkpoint
-    validation: Predictions
-    report: Predictions
+    validation: ClassPredictions
+    report: ClassPredictions
     report_images: ImageSet
 
     @property
@@ -101,11 +102,11 @@ def cifar10() -> ImageSet:
 
 
 @pytest.fixture(scope="session")
-def tiny_predictions() -> Predictions:
+def tiny_predictions() -> ClassPredictions:
     """200 samples of 3 exits and 4 classes, from noise."""
     random = np.random.default_rng(0)
     logits = random.normal(size=(200, 3, 4)).astype(np.float32)
-    return Predictions(logits, random.integers(0, 4, 200), np.arange(200), tuple("abcd"))
+    return ClassPredictions(logits, random.integers(0, 4, 200), np.arange(200), tuple("abcd"))
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +139,7 @@ def tiny(trained_tiny: Checkpoint, cifar10: ImageSet, tmp_path_factory: pytest.T
         export_bundle(trained_tiny, validation, report_images.images[:64], folder / "tiny.eenet", options, print)
 
     folder = made_once(tmp_path_factory, "tiny", make)
-    validation, report = (Predictions.load(folder / f"{name}.npz") for name in ("validation", "report"))
+    validation, report = (load_predictions(folder / f"{name}.npz") for name in ("validation", "report"))
     return TrainedBundle(folder / "tiny.eenet", trained_tiny, validation, report, report_images)
 
 
@@ -191,7 +192,7 @@ def oldest_onnxruntime() -> Path:
 def _zoo_bundle(model: str, options: ExportOptions, factory: pytest.TempPathFactory) -> TrainedBundle:
     zoo = zoo_folder(model)
     checkpoint = load_checkpoint(zoo / "weights.safetensors")
-    validation = Predictions.load(zoo / "validation.npz")
+    validation = load_predictions(zoo / "validation.npz")
     report_images = load_images(zoo / "samples.npz")
 
     def make(folder: Path) -> None:
@@ -199,7 +200,7 @@ def _zoo_bundle(model: str, options: ExportOptions, factory: pytest.TempPathFact
         export_bundle(checkpoint, validation, report_images.images[:64], folder / f"{model}.eenet", options, print)
 
     folder = made_once(factory, model, make)
-    report = Predictions.load(folder / "report.npz")
+    report = load_predictions(folder / "report.npz")
     return TrainedBundle(folder / f"{model}.eenet", checkpoint, validation, report, report_images)
 
 

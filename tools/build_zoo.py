@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from eenet.checkpoint import Checkpoint, load_checkpoint
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 
 ZOO = Path(__file__).resolve().parents[1] / "python" / "eenet" / "zoo"
 # Logits are kept to a 256th: the file shrinks to a third, and no threshold is known better than that.
@@ -32,9 +33,9 @@ def main() -> None:
     checkpoint = load_checkpoint(run / "weights.safetensors")
     accuracy = {}
     for name in ("validation", "test"):
-        predictions = Predictions.load(run / f"{name}.npz")
+        predictions = load_predictions(run / f"{name}.npz")
         accuracy[name] = predictions.qualities().mean(axis=0).round(4).tolist()
-    check_tail(Predictions.load(run / "validation.npz"))
+    check_tail(load_predictions(run / "validation.npz"))
     folder = ZOO / checkpoint.model
     folder.mkdir(parents=True, exist_ok=True)
     training = {**checkpoint.training, "accuracy": accuracy}
@@ -43,18 +44,18 @@ def main() -> None:
     Checkpoint(checkpoint.model, checkpoint.network, checkpoint.class_names, preprocessing, training).save(
         folder / "weights.safetensors"
     )
-    write_rounded(Predictions.load(run / "validation.npz"), folder / "validation.npz")
+    write_rounded(load_predictions(run / "validation.npz"), folder / "validation.npz")
     shutil.copyfile(run / "samples.npz", folder / "samples.npz")
     size = sum(path.stat().st_size for path in folder.iterdir())
     print(f"{folder}: {size / 1e6:.1f} MB, accuracy per exit {json.dumps(accuracy)}")
 
 
-def check_tail(validation: Predictions) -> None:
+def check_tail(validation: ClassPredictions) -> None:
     if (np.diff(validation.index) != 1).any():
         raise SystemExit("validation.npz: not the last images in order: train with --split tail")
 
 
-def write_rounded(predictions: Predictions, path: Path) -> None:
+def write_rounded(predictions: ClassPredictions, path: Path) -> None:
     rounded = (np.round(predictions.logits / LOGIT_STEP) * LOGIT_STEP).astype(np.float32)
     np.savez_compressed(
         path, logits=rounded, labels=predictions.labels, index=predictions.index, class_names=predictions.class_names

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,15 +35,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the runtime's logits compare with others.
+    """How what the runtime puts out compares with others.
 
     Attributes:
-        logits: the runtime's, of the samples, float32 ``(N, K, C)``.
+        outputs: the runtime's, of the samples, as `eenet_rt` takes them.
         reference: what they were compared with; None: nothing.
-        errors: the largest difference of each exit, as a share of the deviation of its logits.
+        errors: the largest difference of each exit, as a share of the deviation of its outputs.
     """
 
-    logits: NDArray[np.float32]
+    outputs: Any
     reference: str | None
     errors: list[float]
 
@@ -91,7 +92,7 @@ def check_before(
 
     Args:
         validation: predictions of the network.
-        shape: exits and classes that it has.
+        shape: how many exits it has, and names of what they answer.
         network: its name and the id of its weights, None where that is not known.
         out: where the bundle is to go.
         options: how it is made.
@@ -99,16 +100,13 @@ def check_before(
     Raises:
         UserError: predictions of another network or too few, slices that there are not, places that cannot be written.
     """
-    num_exits, num_classes = shape
+    num_exits, num_names = shape
     name, weights = network
     for begin, end in options.slices:
         if not 0 <= begin < end <= num_exits or end - begin == num_exits:
             raise UserError(f"exits: got {begin}:{end}, expected some of 0:{num_exits}, not none and not all")
-    if (validation.num_exits, validation.num_classes) != shape:
-        raise UserError(
-            f"predictions: got {validation.num_exits} exits and {validation.num_classes} classes, "
-            f"{name} has {num_exits} and {num_classes}"
-        )
+    if (validation.num_exits, len(validation.names)) != shape:
+        raise UserError(f"predictions: got {validation.shape_text}, {name} has {num_exits} and {num_names}")
     if weights is not None:
         check_network(validation, [weights], "validation predictions", f"this {name}")
     check_size(validation, "validation predictions")
@@ -153,7 +151,7 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         compared = parts.compare(measured)
         say(f"verify: {counted(count, 'sample')}, {_difference(compared)}")
         if parts.real:
-            check_source(halves.validation, compared.logits, "validation predictions", counted(count, "sample"))
+            check_source(halves.validation, compared.outputs, "validation predictions", counted(count, "sample"))
         profile = measure_bundle(measured, parts.static, inputs, options)
         without = "" if profile.static is None else f", without early exits {number(profile.static, 4)} ms"
         say(
@@ -193,7 +191,7 @@ def _difference(compared: Comparison) -> str:
     if compared.reference is None:
         return "no logits given to compare with"
     listed = " ".join(f"{error:.1e}" for error in compared.errors)
-    return f"largest difference from {compared.reference} per exit {listed} of the logits' deviation"
+    return f"largest difference from {compared.reference} per exit {listed} of the outputs' deviation"
 
 
 def _slices(out: Path, options: ExportOptions) -> dict[Path, tuple[int, int]]:

@@ -18,7 +18,8 @@ from eenet.models.code import names_code
 from eenet.outputs import check_spared
 from eenet.policies import POLICIES
 from eenet.policies.grid import COMBINE, UNITS
-from eenet.predictions import Predictions
+from eenet.tasks.classification import of_classes
+from eenet.tasks.registry import load_predictions
 from eenet.text import file_size
 from eenet.weights import read_state_dict
 from eenet.workflows.profile import PROVIDERS, ProfileOptions
@@ -148,7 +149,7 @@ def _checkpoint(sources: dict[str, Path | None], model: str) -> Checkpoint:
 
 
 def _class_names(sources: dict[str, Path | None]) -> tuple[str, ...]:
-    return Predictions.load(_required(sources, "predictions")).class_names
+    return load_predictions(_required(sources, "predictions")).names
 
 
 def _sources(arguments: argparse.Namespace) -> dict[str, Path | None]:
@@ -203,7 +204,7 @@ def _of_model(arguments: argparse.Namespace, out: Path, options: ExportOptions, 
     checkpoint = _checkpoint(sources, arguments.model)
     predictions, samples = (_required(sources, name) for name in ("predictions", "samples"))
     return export_bundle(
-        checkpoint, Predictions.load(predictions), read_samples(samples, checkpoint), out, options, tell
+        checkpoint, load_predictions(predictions), read_samples(samples, checkpoint), out, options, tell
     )
 
 
@@ -217,7 +218,7 @@ def _of_segments(arguments: argparse.Namespace, out: Path, options: ExportOption
     samples, logits = (None, None) if arguments.samples is None else read_arrays(arguments.samples)
     return bundle_segments(
         arguments.segments,
-        Predictions.load(arguments.predictions),
+        of_classes(load_predictions(arguments.predictions), str(arguments.predictions)),
         out,
         samples=samples,
         logits=logits,

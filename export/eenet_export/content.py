@@ -69,7 +69,7 @@ def _content(
 ) -> BundleContent:
     return BundleContent(
         model=checkpoint.model.rpartition(":")[2],  # of code, the builder's name
-        class_names=checkpoint.class_names,
+        names=checkpoint.class_names,
         preprocessing=described(checkpoint.preprocessing),
         tensors=dict(tensors),
         inputs=tuple(checkpoint.network.input_shapes),

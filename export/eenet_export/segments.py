@@ -17,9 +17,9 @@ from eenet.costs import CostProfile
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import open_npz, require_regular
 from eenet.noise import Inputs
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing, described, parsed
 from eenet.segments import BATCH
+from eenet.tasks.classification import ClassPredictions
 from eenet.workflows.profile import noise_inputs
 from eenet_export.assemble import Comparison, Parts, Say, assemble, check_before
 from eenet_export.board import Board
@@ -32,7 +32,7 @@ from eenet_export.verify import differences, runtime_logits
 
 def bundle_segments(
     onnx_files: Sequence[str | Path],
-    predictions: Predictions,
+    predictions: ClassPredictions,
     out: str | Path,
     *,
     samples: Mapping[str, NDArray[Any]] | None = None,
@@ -69,9 +69,11 @@ def bundle_segments(
             predictions or budgets that do not fit; failed verification.
     """
     options, out = options or ExportOptions(), Path(out)
-    if not isinstance(predictions, Predictions):
+    if not isinstance(predictions, ClassPredictions):
         came = type(predictions).__name__
-        raise ArgumentError("predictions", f"got {came}, expected eenet.predictions.Predictions, as its load gives")
+        raise ArgumentError(
+            "predictions", f"got {came}, expected those of classes, as eenet.tasks.registry.load_predictions gives"
+        )
     if options.unit == "flops":
         raise ArgumentError("unit", "got flops, which are not counted in ONNX files, expected ms or params")
     content = _content(
@@ -143,7 +145,7 @@ def _content(
     specs = board.specs(files, len(class_names), exit_outputs)
     return BundleContent(
         model=name,
-        class_names=class_names,
+        names=class_names,
         preprocessing=described(preprocessing),
         tensors=board.tensors,
         inputs=tuple(board.inputs),

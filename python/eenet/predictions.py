@@ -1,23 +1,30 @@
-"""Predictions of a multi-exit network: the logits of every exit, and the labels."""
+"""Predictions of a multi-exit network: what every exit says of every sample, whatever the task is.
+
+`eenet.tasks` has what they are for each task, and reads them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.errors import UserError
-from eenet.files import as_int64, open_npz, read_labels, replacing
+from eenet.files import Archive, as_int64, replacing
 from eenet.splits import stratified_mask
-from eenet.tasks.classification import Combiner, answer_qualities
 
-_MOST_LOGIT = 1e6  # beyond, float32 holds no tenths, and what policies are fitted by overflows
 WEIGHTS_ID = "weights:"  # before the id of a checkpoint's weights; that of a bundle is its manifest's, as it is
+
+Combiner = tuple[NDArray[np.float32], NDArray[np.float32]]
+Qualities = NDArray[Any]  # bool where an answer is right or wrong, else float64 from 0 to 1
+Rows = slice | NDArray[np.int64] | NDArray[np.bool_]
+P = TypeVar("P", bound="Predictions")
 
 
 @dataclass(frozen=True)
@@ -26,89 +33,148 @@ class Replayed:
 
     Attributes:
         exits: int64 ``(N,)``, that each left at.
-        answers: int64 ``(N,)``, the classes answered there.
+        answers: ``(N, ...)``, what was answered there.
         qualities: ``(N,)``, how good those are.
         scores: float32 ``(N, K)``, NaN where none was computed.
     """
 
     exits: NDArray[np.int64]
-    answers: NDArray[np.int64]
-    qualities: NDArray[np.bool_]
+    answers: NDArray[Any]
+    qualities: Qualities
     scores: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """What every exit says of every sample.
+class Predictions(ABC):
+    """What every exit says of every sample, and what is right: all that policies, figures and checks need.
+
+    A task has a frozen dataclass of it, with these attributes among its fields.
 
     Attributes:
-        logits: float32, shape ``(N, K, C)``.
-        labels: int64, shape ``(N,)``.
+        task: its name, as manifests have it.
+        names_key: what files call the names of what it answers.
+        quality_name: what the mean quality of answers is called.
+        measures: names of the measures of confidence, which come last in the features of each exit.
+        needed: arrays that a file must have.
         index: int64, shape ``(N,)``: which sample of its data set each row is.
-        class_names: C names.
         network: id of the network that said it: that of its weights (`eenet.checkpoint.Checkpoint.id`), or that of a
             bundle; None where nobody noted it.
     """
 
-    logits: NDArray[np.float32]
-    labels: NDArray[np.int64]
+    task: ClassVar[str]
+    names_key: ClassVar[str]
+    quality_name: ClassVar[str]
+    measures: ClassVar[tuple[str, ...]]
+    needed: ClassVar[tuple[str, ...]]
     index: NDArray[np.int64]
-    class_names: tuple[str, ...]
-    network: str | None = None
-
-    def __post_init__(self) -> None:
-        logits, labels = self.logits, self.labels
-        if logits.dtype != np.float32 or logits.ndim != 3:
-            raise UserError(f"logits: got {logits.dtype} of shape {logits.shape}, expected float32 (N, K, C)")
-        samples, exits, classes = logits.shape
-        if labels.shape != (samples,):
-            raise UserError(
-                f"logits and labels: got shapes {logits.shape} and {labels.shape}, expected (N, K, C), N samples, K "
-                f"exits, C classes, and (N,)"
-            )
-        if samples == 0 or exits < 2 or classes < 2:
-            raise UserError(f"logits: got shape {logits.shape}, expected N >= 1, K >= 2, C >= 2")
-        for name, rows in (("labels", labels), ("index", self.index)):
-            if rows.dtype != np.int64 or rows.shape != (samples,):
-                raise UserError(f"{name}: got {rows.dtype} of shape {rows.shape}, expected int64 ({samples},)")
-        if labels.min() < 0 or labels.max() >= classes:
-            raise UserError(f"labels: got {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
-        if len(self.class_names) != classes:
-            raise UserError(f"class_names: got {len(self.class_names)}, expected {classes}")
-        finite = np.isfinite(logits).all(axis=(1, 2))
-        if not finite.all():
-            raise UserError(f"logits: row {int(np.argmin(finite))} is not finite")
-        low, high = float(logits.min()), float(logits.max())
-        if max(-low, high) > _MOST_LOGIT:
-            raise UserError(
-                f"logits: got {low:g} to {high:g}, expected at most {_MOST_LOGIT:g} by size: are they logits?"
-            )
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def __getitem__(self, rows: slice | NDArray[np.int64] | NDArray[np.bool_]) -> Predictions:
-        return replace(self, logits=self.logits[rows], labels=self.labels[rows], index=self.index[rows])
+    network: str | None
 
     @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Names of what is answered."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> Any:
+        """What the exits put out, as `eenet_rt` takes it."""
+
+    @property
+    @abstractmethod
     def num_exits(self) -> int:
         """K."""
-        return int(self.logits.shape[1])
 
     @property
-    def num_classes(self) -> int:
-        """C."""
-        return int(self.logits.shape[2])
-
-    @property
+    @abstractmethod
     def num_features(self) -> tuple[int, ...]:
         """F_k of each exit: the inputs of its scorer before the scores of earlier exits."""
-        return (eenet_rt.num_features(self.num_classes),) * self.num_exits
+
+    @property
+    @abstractmethod
+    def names_text(self) -> str:
+        """How much is answered, for messages: ``10 classes``."""
+
+    @property
+    def shape_text(self) -> str:
+        """Exits and what they answer, for messages: ``3 exits, 10 classes``."""
+        return f"{self.num_exits} exits, {self.names_text}"
+
+    @property
+    @abstractmethod
+    def strata(self) -> NDArray[np.int64]:
+        """Which samples are of one kind, int64 ``(N,)``: a split takes its share of each."""
+
+    @property
+    @abstractmethod
+    def least_samples(self) -> int:
+        """How many samples a policy needs to be fitted on."""
 
     @property
     def first_measures(self) -> tuple[int, ...]:
-        """Where in the features of each exit the measures of confidence begin, which lie in [0, 1] and come last."""
-        return (self.num_classes,) * self.num_exits
+        """Where in the features of each exit the measures of confidence begin."""
+        return tuple(features - len(self.measures) for features in self.num_features)
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What the exits said and what is right, as files hold it."""
+
+    @classmethod
+    @abstractmethod
+    def of_arrays(
+        cls: type[P],
+        arrays: Mapping[str, NDArray[Any]],
+        names: Sequence[str],
+        index: NDArray[np.int64],
+        network: str | None,
+    ) -> P:
+        """Of what `arrays` gave.
+
+        Raises:
+            UserError: an array is missing or not what it should be.
+        """
+
+    @abstractmethod
+    def rows(self) -> NDArray[np.float32]:
+        """What the exits said of each sample in one row, shape ``(N, any)``, by which samples are known again."""
+
+    @abstractmethod
+    def joined(self: P, other: P) -> P:
+        """These samples and those of another set of the same network."""
+
+    @abstractmethod
+    def qualities_of(self, answers: NDArray[Any]) -> Qualities:
+        """How good answers are, ``(N,)``, or ``(N, K)`` with several of each sample."""
+
+    @abstractmethod
+    def alike(self, answers: NDArray[Any], others: NDArray[Any]) -> Qualities:
+        """How far answers say the same, ``(N,)`` from 0 to 1: the quality of one were the other right."""
+
+    @abstractmethod
+    def figures(self, answers: NDArray[Any]) -> dict[str, float]:
+        """What is told of answers ``(N, ...)`` beside their mean quality, by its name."""
+
+    @abstractmethod
+    def confidence(self, combiner: Combiner | None = None) -> NDArray[np.float32] | None:
+        """How likely each exit takes its own answer to be right, shape ``(N, K)``; None: exits do not say."""
+
+    @abstractmethod
+    def believed(self, features: Sequence[NDArray[np.float32]], combiner: Combiner | None) -> Qualities:
+        """How good the last exit takes the answers of all exits to be, ``(N, K)``: a less noisy witness of qualities.
+
+        Args:
+            features: of every exit, under ``combiner``.
+            combiner: what answers are made of.
+        """
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self: P, rows: Rows) -> P:
+        return replace(self, **self._selected(rows), index=self.index[rows])  # type: ignore[type-var]
+
+    @abstractmethod
+    def _selected(self, rows: Rows) -> dict[str, Any]:
+        """Fields with one entry a sample, `index` left out, for some of the samples."""
 
     def features(self, combiner: Combiner | None = None) -> list[NDArray[np.float32]]:
         """What scorers look at: an array ``(N, F_k)`` for every exit k, before the scores of earlier exits.
@@ -116,29 +182,25 @@ class Predictions:
         Args:
             combiner: what answers are made of; None: every exit answers alone.
         """
-        return eenet_rt.features(self.logits, combiner)
+        return eenet_rt.features(self.outputs, combiner)
 
-    def answers(self, combiner: Combiner | None = None) -> NDArray[np.int64]:
-        """The class that each exit answers, shape ``(N, K)``."""
-        return eenet_rt.answers(self.logits, combiner)
+    def answers(self, combiner: Combiner | None = None) -> NDArray[Any]:
+        """What each exit answers, shape ``(N, K, ...)``."""
+        return eenet_rt.answers(self.outputs, combiner)
 
-    def qualities(self, combiner: Combiner | None = None) -> NDArray[np.bool_]:
+    def qualities(self, combiner: Combiner | None = None) -> Qualities:
         """u(n, k): how good the answer of exit k to sample n is, shape ``(N, K)``."""
-        return answer_qualities(self.answers(combiner), self.labels)
-
-    def confidence(self, combiner: Combiner | None = None) -> NDArray[np.float32]:
-        """How likely each exit takes its own answer to be right, shape ``(N, K)``."""
-        columns = zip(self.features(combiner), self.first_measures, strict=True)
-        return np.stack([features[:, first] for features, first in columns], axis=1)
+        return self.qualities_of(self.answers(combiner))
 
     def scores(self, policy: eenet_rt.ExitPolicy) -> NDArray[np.float32]:
         """The score of every exit, nobody having left before it, shape ``(N, K)``.
 
         Raises:
-            eenet_rt.InputError: the policy is for other exits or classes.
+            eenet_rt.InputError: the policy is for other exits or features.
         """
-        return eenet_rt.scores(self.logits, policy)
+        return eenet_rt.scores(self.outputs, policy)
 
+    @abstractmethod
     def replay(self, policy: eenet_rt.ExitPolicy | None) -> Replayed:
         """Where each sample leaves, and what it is answered there, by the very code that the runtime runs.
 
@@ -146,58 +208,65 @@ class Predictions:
             policy: None: full depth, where the last exit answers alone.
 
         Raises:
-            eenet_rt.InputError: the policy is for other exits or classes.
+            eenet_rt.InputError: the policy is for other exits or features.
         """
-        found = eenet_rt.replay(self.logits, policy)
-        return Replayed(found.exits, found.labels, answer_qualities(found.labels, self.labels), found.scores)
 
-    def split(self, share: float, seed: int) -> tuple[Predictions, Predictions]:
-        """Two disjoint random parts, the first with ``share`` of the samples of every class."""
+    def split(self: P, share: float, seed: int) -> tuple[P, P]:
+        """Two disjoint random parts, the first with ``share`` of the samples of every kind, see `strata`."""
         first = self.split_mask(share, seed)
         return self[first], self[~first]
 
     def split_mask(self, share: float, seed: int) -> NDArray[np.bool_]:
         """Which samples `split` puts into the first part, bool ``(N,)``."""
-        return stratified_mask(self.labels, round(share * len(self)), seed)
+        return stratified_mask(self.strata, round(share * len(self)), seed)
 
     def save(self, path: str | Path) -> None:
-        """Writes an ``.npz`` file: ``logits``, ``labels``, ``index``, ``class_names`` and, if known, ``network``."""
+        """Writes an ``.npz`` file: `arrays`, ``index``, the names and, if known, ``network``."""
         known: dict[str, Any] = {} if self.network is None else {"network": np.array([self.network])}
+        known = {**self.arrays(), "index": self.index, self.names_key: np.array(self.names), **known}
         with replacing(path) as temporary, open(temporary, "wb") as file:
-            np.savez(
-                file,
-                logits=self.logits,
-                labels=self.labels,
-                index=self.index,
-                class_names=np.array(self.class_names),
-                **known,
-            )
+            np.savez(file, **known)
 
     @classmethod
-    def load(cls, path: str | Path) -> Predictions:
-        """Reads what `save` wrote; only logits and labels must be there. Logits may be any floats: they are rounded.
+    @abstractmethod
+    def read(cls: type[P], file: Archive) -> P:
+        """Reads what `save` wrote; only what is ``needed`` must be there. Floats may be of any kind: they are rounded.
 
         Raises:
-            UserError: the file cannot be read or does not hold what it should.
+            UserError: the file does not hold what it should.
         """
-        with open_npz(path) as file:
-            if not {"logits", "labels"} <= file.keys:
-                raise UserError(f"has {sorted(file.keys)}, expected logits and labels")
-            logits, labels = file["logits"], read_labels(file["labels"])
-            index = file["index"] if "index" in file.keys else np.arange(labels.size)
-            names = file.names("class_names") if "class_names" in file.keys else []
-            networks = file.names("network") if "network" in file.keys else []
-            if len(networks) > 1:
-                raise UserError(f"network: got {len(networks)} ids, expected one")
-            if not np.issubdtype(index.dtype, np.integer):
-                raise UserError(f"index: got {index.dtype}, expected integers")
-            if np.issubdtype(logits.dtype, np.floating):
-                with np.errstate(over="ignore"):  # what becomes infinite is refused below
-                    logits = np.ascontiguousarray(logits, np.float32)
-            if logits.ndim == 3 and not names:
-                names = [str(c) for c in range(logits.shape[2])]
-            network = networks[0] if networks else None
-            return cls(logits, labels, as_int64(index, "index"), tuple(names), network)
+
+
+def read_index(file: Archive, samples: int) -> NDArray[np.int64]:
+    """Which sample each row is; without an entry, they are in order.
+
+    Raises:
+        UserError: it holds no integers.
+    """
+    index = file["index"] if "index" in file.keys else np.arange(samples)
+    if not np.issubdtype(index.dtype, np.integer):
+        raise UserError(f"index: got {index.dtype}, expected integers")
+    return as_int64(index, "index")
+
+
+def read_network(file: Archive) -> str | None:
+    """Id of the network.
+
+    Raises:
+        UserError: there are several.
+    """
+    networks = file.names("network") if "network" in file.keys else []
+    if len(networks) > 1:
+        raise UserError(f"network: got {len(networks)} ids, expected one")
+    return networks[0] if networks else None
+
+
+def as_float32(floats: NDArray[Any]) -> NDArray[Any]:
+    """Floats of any kind, rounded; what is none comes back as it is, to be refused by its name."""
+    if not np.issubdtype(floats.dtype, np.floating):
+        return floats
+    with np.errstate(over="ignore"):  # what becomes infinite is refused, too
+        return np.ascontiguousarray(floats, np.float32)
 
 
 def of_another_network(network: str | None, known: Iterable[str | None]) -> bool:

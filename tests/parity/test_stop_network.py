@@ -11,19 +11,20 @@ from torch import nn
 
 import eenet_rt
 from eenet.policies import save_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.zoo import zoo_folder
 
 COSTS = (0.83, 1.69, 2.46)
 
 
 @pytest.fixture(scope="module")
-def predictions() -> Predictions:
-    return Predictions.load(zoo_folder("resnet56") / "validation.npz")[:1500]
+def predictions() -> ClassPredictions:
+    return load_predictions(zoo_folder("resnet56") / "validation.npz")[:1500]
 
 
 @pytest.mark.parametrize("hidden", [0, 16])
-def test_stop_network_is_a_policy(predictions: Predictions, hidden: int, tmp_path: Path) -> None:
+def test_stop_network_is_a_policy(predictions: ClassPredictions, hidden: int, tmp_path: Path) -> None:
     """It stops where the sigmoid of its output reaches one half, which is a threshold of 0 on the output."""
     torch.manual_seed(0)
     features = [torch.from_numpy(x) for x in eenet_rt.features(predictions.logits)]

@@ -25,8 +25,9 @@ from eenet.cli.schedule import main as schedule
 from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.files import open_npz
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions, task_named
 from eenet.weights import read_state_dict, read_tensors, save_tensors
 from support import tiny
 from support.photos import pattern
@@ -139,7 +140,7 @@ def test_damaged_archive_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_any_damage_to_an_archive_is_a_user_error_or_none(tmp_path: Path) -> None:
     images, path = pattern(12, 2, size=8), tmp_path / "x.npz"
-    for save in (lambda: images.save(path), lambda: Predictions(LOGITS, LABELS, LABELS, tuple("abcd")).save(path)):
+    for save in (lambda: images.save(path), lambda: ClassPredictions(LOGITS, LABELS, LABELS, tuple("abcd")).save(path)):
         save()
         whole, refused = path.read_bytes(), 0
         for _ in range(300):
@@ -147,7 +148,7 @@ def test_any_damage_to_an_archive_is_a_user_error_or_none(tmp_path: Path) -> Non
             for at in RANDOM.integers(0, len(data), RANDOM.integers(1, 9)):
                 data[at] = RANDOM.integers(0, 256)
             path.write_bytes(data[: RANDOM.integers(1, len(data) + 1)] if RANDOM.random() < 0.3 else data)
-            for load in (load_images, Predictions.load):
+            for load in (load_images, load_predictions):
                 try:
                     load(path)
                 except UserError as error:
@@ -158,7 +159,7 @@ def test_any_damage_to_an_archive_is_a_user_error_or_none(tmp_path: Path) -> Non
 def test_arrays_of_other_orders_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.npz"
     np.savez(path, logits=np.asfortranarray(LOGITS).astype(">f4"), labels=LABELS.astype(">i2"))
-    found = Predictions.load(path)
+    found = load_predictions(path)
     assert np.array_equal(found.logits, LOGITS)
     assert found.logits.flags.c_contiguous
     assert np.array_equal(found.labels, LABELS)
@@ -174,11 +175,11 @@ def test_any_damage_to_tensors_is_a_user_error_or_none(tmp_path: Path) -> None:
     Checkpoint("tiny", tiny.create(), tuple("abcdefghij"), ImagePreprocessing((32, 32), (0.5,) * 3, (0.2,) * 3)).save(
         path
     )
-    save_calibration(tmp_path / "c", Predictions(LOGITS, LABELS, LABELS, tuple("abcd")), LABELS > 1)
+    save_calibration(tmp_path / "c", ClassPredictions(LOGITS, LABELS, LABELS, tuple("abcd")), LABELS > 1)
     torch.save(tiny.create().state_dict(), tmp_path / "w.pt")
     readers = {
         path: load_checkpoint,
-        tmp_path / "c": lambda file: parse_calibration(file.read_bytes(), "abcd"),
+        tmp_path / "c": lambda file: parse_calibration(file.read_bytes(), task_named("classification"), "abcd"),
         tmp_path / "w.pt": read_state_dict,
     }
     for file, read in readers.items():
@@ -199,7 +200,7 @@ def test_any_damage_to_tensors_is_a_user_error_or_none(tmp_path: Path) -> None:
 def test_calibration_of_no_dimension() -> None:
     tensors = {"logits": LOGITS, "labels": np.array(1), "fit": np.array(1, np.uint8)}
     with pytest.raises(UserError, match=r"fit: got uint8 of shape \(\)"):
-        parse_calibration(safetensors.numpy.save(tensors), "abcd")
+        parse_calibration(safetensors.numpy.save(tensors), task_named("classification"), "abcd")
 
 
 def test_state_dicts_from_elsewhere(tmp_path: Path) -> None:
@@ -246,14 +247,15 @@ def test_full_disk_under_every_writer(tmp_path: Path) -> None:
     script = """
 import sys, numpy as np
 from eenet.checkpoint import Checkpoint
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions, task_named
 from eenet.preprocessing import ImagePreprocessing
 from eenet.bundles.calibration import save_calibration
 sys.path.insert(0, sys.argv[1])
 from support import tiny
 from support.photos import pattern
 images = pattern(20, 2)
-predictions = Predictions(np.zeros((400, 3, 4), np.float32), np.zeros(400, int), np.arange(400), tuple("abcd"))
+predictions = ClassPredictions(np.zeros((400, 3, 4), np.float32), np.zeros(400, int), np.arange(400), tuple("abcd"))
 for name, save in (
     ("checkpoint", Checkpoint("tiny", tiny.create(), tuple("abcdefghij"), ImagePreprocessing.fit(images.images)).save),
     ("images", images.save),

@@ -14,8 +14,9 @@ from PIL import Image
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from support import tiny
 
 
@@ -75,7 +76,7 @@ def test_malformed_images(tmp_path: Path, arrays: dict[str, np.ndarray], message
 
 def test_files_that_are_no_archives(tmp_path: Path) -> None:
     (tmp_path / "x.npz").write_bytes(b"PK\x03\x04 cut off")
-    for load in (load_images, Predictions.load):
+    for load in (load_images, load_predictions):
         with pytest.raises(UserError, match=r"x\.npz"):
             load(tmp_path / "x.npz")
 
@@ -101,15 +102,15 @@ def test_preprocessing_refuses_other_images() -> None:
         ImagePreprocessing.from_json({**preprocessing.to_json(), "layout": "HWC"})
 
 
-def predictions(samples: int = 6) -> Predictions:
+def predictions(samples: int = 6) -> ClassPredictions:
     logits = np.random.default_rng(0).normal(size=(samples, 3, 4)).astype(np.float32)
-    return Predictions(logits, np.arange(samples) % 4, np.arange(samples) + 100, ("a", "b", "c", "d"))
+    return ClassPredictions(logits, np.arange(samples) % 4, np.arange(samples) + 100, ("a", "b", "c", "d"))
 
 
 def test_predictions_come_back(tmp_path: Path) -> None:
     before = predictions()
     before.save(tmp_path / "p.npz")
-    after = Predictions.load(tmp_path / "p.npz")
+    after = load_predictions(tmp_path / "p.npz")
     assert np.array_equal(before.logits, after.logits)
     assert np.array_equal(before.labels, after.labels)
     assert np.array_equal(before.index, after.index)
@@ -141,7 +142,7 @@ def test_malformed_predictions(tmp_path: Path, arrays: dict[str, np.ndarray], me
     good = {"logits": np.zeros((4, 3, 4), np.float32), "labels": np.arange(4)}
     np.savez(tmp_path / "p.npz", **{**good, **arrays})
     with pytest.raises(UserError, match=message) as caught:
-        Predictions.load(tmp_path / "p.npz")
+        load_predictions(tmp_path / "p.npz")
     assert str(tmp_path / "p.npz") in str(caught.value)
 
 

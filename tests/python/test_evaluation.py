@@ -10,7 +10,8 @@ import pytest
 import eenet_rt
 from eenet.errors import UserError
 from eenet.policies import MaximumScheduler, fit_temperatures
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import (
     area_under_roc,
     evaluate,
@@ -21,10 +22,10 @@ from eenet.workflows.evaluate import (
 from eenet.zoo import zoo_folder
 
 
-def answering(answers: list[list[int]], labels: list[int]) -> Predictions:
-    """Predictions of two classes whose exits give these answers."""
+def answering(answers: list[list[int]], labels: list[int]) -> ClassPredictions:
+    """ClassPredictions of two classes whose exits give these answers."""
     logits = np.eye(2, dtype=np.float32)[np.array(answers)]
-    return Predictions(logits, np.array(labels), np.arange(len(labels)), ("a", "b"))
+    return ClassPredictions(logits, np.array(labels), np.arange(len(labels)), ("a", "b"))
 
 
 def test_oracle_by_hand() -> None:
@@ -49,7 +50,7 @@ def test_oracle_by_hand() -> None:
 
 
 def test_no_policy_beats_the_oracle() -> None:
-    validation = Predictions.load(zoo_folder("resnet56") / "validation.npz")
+    validation = load_predictions(zoo_folder("resnet56") / "validation.npz")
     fit_set, calibration_set = validation.split(0.5, seed=0)
     costs = [0.83, 1.69, 2.46]
     for budget in (1.0, 1.5, 2.0):
@@ -77,9 +78,9 @@ def test_area_under_roc_by_hand() -> None:
 
 
 def test_temperatures_calibrate_and_keep_the_answers() -> None:
-    validation = Predictions.load(zoo_folder("resnet56") / "validation.npz")
+    validation = load_predictions(zoo_folder("resnet56") / "validation.npz")
     # Overconfident exits: logits times 3, as of a network trained too long.
-    sharp = Predictions(3 * validation.logits, validation.labels, validation.index, validation.class_names)
+    sharp = ClassPredictions(3 * validation.logits, validation.labels, validation.index, validation.class_names)
     fit_set, report = sharp.split(0.5, seed=0)
     combiner = fit_temperatures(fit_set)
     assert np.count_nonzero(combiner[0]) == 3
@@ -95,7 +96,7 @@ def test_temperatures_calibrate_and_keep_the_answers() -> None:
 
 
 def test_exit_quality() -> None:
-    validation = Predictions.load(zoo_folder("resnet56") / "validation.npz")
+    validation = load_predictions(zoo_folder("resnet56") / "validation.npz")
     fit_set, report = validation.split(0.5, seed=0)
     policy = MaximumScheduler().fit(fit_set, report, [1, 2, 3], 2).exit_policy_
     quality = evaluate_exit_quality(report, policy)

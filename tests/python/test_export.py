@@ -25,7 +25,8 @@ from eenet.costs import CostProfile
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.outputs import check_replaceable
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.profile import ProfileOptions, linear_policy
 from eenet.zoo import zoo_folder
 from eenet_export.cli import main
@@ -208,7 +209,7 @@ def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytes
     assert main(arguments(run, tmp_path, "--predictions", str(other))) == 2
     assert "got 4 exits and 100 classes, tiny has 3 and 10" in capsys.readouterr().err
     # As many exits and classes: by the id that eenet-train and eenet-predict note.
-    validation = Predictions.load(run / "validation.npz")
+    validation = load_predictions(run / "validation.npz")
     for name, network in (("own", load_checkpoint(run / "weights.safetensors").id), ("other", "weights:00")):
         replace(validation, network=network).save(tmp_path / f"{name}.npz")
     assert main(arguments(run, tmp_path, "--predictions", str(tmp_path / "other.npz"))) == 2
@@ -385,7 +386,7 @@ def test_export_of_an_untrained_network_by_its_own_predictions(cifar10: ImageSet
     torch.manual_seed(0)
     network = tiny_network.create().eval()
     preprocessing = ImagePreprocessing.fit(cifar10.images[:100])
-    validation: Predictions = predict(network, cifar10[:400], preprocessing)
+    validation: ClassPredictions = predict(network, cifar10[:400], preprocessing)
     checkpoint = Checkpoint("tiny", network, cifar10.class_names, preprocessing)
     result = export_bundle(
         checkpoint, validation, cifar10.images[:10], tmp_path / "x.eenet", _quick_options(), lambda line: None

@@ -7,7 +7,8 @@ import pytest
 
 import eenet_rt
 from eenet.errors import UserError
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.guarantee import drop_p_value, fit_within_accuracy_drop, least_samples
 from eenet.zoo import zoo_folder
 
@@ -15,13 +16,13 @@ COSTS = [0.83, 1.69, 2.46]
 
 
 @pytest.fixture(scope="module")
-def population() -> Predictions:
-    return Predictions.load(zoo_folder("resnet56") / "validation.npz")
+def population() -> ClassPredictions:
+    return load_predictions(zoo_folder("resnet56") / "validation.npz")
 
 
-def draw(population: Predictions, size: int, seed: int) -> Predictions:
+def draw(population: ClassPredictions, size: int, seed: int) -> ClassPredictions:
     rows = np.random.default_rng(seed).integers(0, len(population), size)
-    return Predictions(population.logits[rows], population.labels[rows], np.arange(size), population.class_names)
+    return ClassPredictions(population.logits[rows], population.labels[rows], np.arange(size), population.class_names)
 
 
 def drops_of_mean(mean: float, size: int, random: np.random.Generator) -> np.ndarray:
@@ -74,7 +75,7 @@ def test_p_value_sees_a_smaller_drop() -> None:
 
 
 @pytest.mark.parametrize("policy", ["maximum", "learned-stopping"])
-def test_guarantee_on_draws_from_a_population(population: Predictions, policy: str) -> None:
+def test_guarantee_on_draws_from_a_population(population: ClassPredictions, policy: str) -> None:
     full = eenet_rt.replay(population.logits, None).labels == population.labels
     drops, costs = [], []
     for seed in range(25):
@@ -86,7 +87,7 @@ def test_guarantee_on_draws_from_a_population(population: Predictions, policy: s
     assert np.mean(costs) < 0.8 * COSTS[-1]  # a bound that is kept by never leaving early is none
 
 
-def test_more_drop_costs_less(population: Predictions) -> None:
+def test_more_drop_costs_less(population: ClassPredictions) -> None:
     found = [
         fit_within_accuracy_drop("learned-stopping", population, COSTS, drop, 0.05, unit="ms", combine="exits")
         for drop in (0.005, 0.02)
@@ -94,7 +95,7 @@ def test_more_drop_costs_less(population: Predictions) -> None:
     assert found[1].schedule.budget < found[0].schedule.budget < COSTS[-1]
 
 
-def test_full_depth_where_nothing_can_be_promised(population: Predictions) -> None:
+def test_full_depth_where_nothing_can_be_promised(population: ClassPredictions) -> None:
     found = fit_within_accuracy_drop("maximum", population[:60], COSTS, 0.005, 0.05, unit="ms", combine="exits")
     assert found.schedule.policy == "full-depth"
     assert found.schedule.budget == COSTS[-1]
@@ -124,6 +125,6 @@ def test_least_samples_of_any_bound_takes_no_time() -> None:
     (0.01, 9e-7, "delta: got 9e-07, expected at least 1e-06 and below 1"),
     (float("nan"), 0.05, "max_accuracy_drop: got nan"),
 ])  # fmt: skip
-def test_bad_bounds(population: Predictions, drop: float, delta: float, message: str) -> None:
+def test_bad_bounds(population: ClassPredictions, drop: float, delta: float, message: str) -> None:
     with pytest.raises(UserError, match=message):
         fit_within_accuracy_drop("maximum", population, COSTS, drop, delta, unit="ms")

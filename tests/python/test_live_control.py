@@ -25,8 +25,8 @@ def runtime(tiny: TrainedBundle) -> eenet_rt.Runtime:
 @pytest.fixture
 def never(runtime: eenet_rt.Runtime) -> eenet_rt.ExitPolicy:
     """Scores every exit and lets only the last one answer."""
-    shape = runtime.num_exits, runtime.num_classes
-    policy = confidence_policy(*shape, (1.0, 0.0, 0.0, 0.0), None)
+    num_features = [eenet_rt.num_features(runtime.num_classes)] * runtime.num_exits
+    policy = confidence_policy(num_features, (1.0, 0.0, 0.0, 0.0))
     return eenet_rt.ExitPolicy(policy.num_features, policy.scorers, [2.0] * runtime.num_exits)
 
 

@@ -137,11 +137,11 @@ def test_errors_in_a_segment_say_where(here: Path, cifar10: ImageSet, capsys: py
     (here / "run").mkdir()
     checkpoint.save(here / "run" / "weights.safetensors")
     cifar10[:40].save(here / "run" / "samples.npz")
-    from eenet.predictions import Predictions
+    from eenet.tasks.classification import ClassPredictions
 
     logits = torch.randn(200, 2, 10, generator=torch.Generator().manual_seed(0)).numpy()
     labels = cifar10.labels[:200]
-    Predictions(logits, labels, cifar10.index[:200], cifar10.class_names).save(here / "run" / "validation.npz")
+    ClassPredictions(logits, labels, cifar10.index[:200], cifar10.class_names).save(here / "run" / "validation.npz")
     assert eenet_export.cli.main(["--model", "net.py:Small", "--checkpoint", "run/weights.safetensors"]) == 2
     *_, line = capsys.readouterr().err.splitlines()
     assert line.startswith("eenet-export: error: model 'net.py:Small': RuntimeError: Given groups=1, weight of size")

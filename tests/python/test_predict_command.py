@@ -16,7 +16,8 @@ from eenet.cli.report import main as report_main
 from eenet.cli.schedule import main as schedule_main
 from eenet.data import ImageSet
 from eenet.errors import UserError
-from eenet.predictions import Predictions, of_another_network
+from eenet.predictions import of_another_network
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.predict import bundle_images, predict_images
 from support.bundles import edit_manifest
 from support.photos import write_folder
@@ -29,7 +30,7 @@ def test_logits_are_those_of_full_depth(
     images.save(tmp_path / "images.npz")
     arguments = [str(tiny.path), "--data", str(tmp_path / "images.npz"), "--out", str(tmp_path / "out.npz")]
     assert main([*arguments, "--json"]) == 0
-    made = Predictions.load(tmp_path / "out.npz")
+    made = load_predictions(tmp_path / "out.npz")
     assert np.abs(made.logits - tiny.report.logits[:150]).max() < 1e-4
     assert np.array_equal(made.labels, images.labels)
     assert made.index.tolist() == list(range(150))

@@ -19,21 +19,21 @@ from eenet.prediction_checks import (
     check_report,
     check_source,
     check_validation,
-    highest_by_luck,
-    label_shift,
 )
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.classification_checks import highest_by_luck, label_shift
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.summary import warn_of_accuracy, warn_of_margins
 from eenet.zoo import zoo_folder
 from support.schedule_command import run
 
 COSTS = "0.83,1.69,2.46"
-Change = Callable[[Predictions], Predictions]
+Change = Callable[[ClassPredictions], ClassPredictions]
 
 
 @pytest.fixture(scope="module")
-def good() -> Predictions:
-    return Predictions.load(zoo_folder("resnet56") / "validation.npz")[:3000]
+def good() -> ClassPredictions:
+    return load_predictions(zoo_folder("resnet56") / "validation.npz")[:3000]
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -60,29 +60,29 @@ def swapped(labels: np.ndarray) -> np.ndarray:
     return names[labels]
 
 
-def three_rotated(predictions: Predictions) -> Predictions:
+def three_rotated(predictions: ClassPredictions) -> ClassPredictions:
     """Of three classes, whose labels are one further; the one that is called right is mostly the least likely."""
     some = predictions[np.isin(predictions.labels, [0, 3, 8])]
     order = np.array([0, 3, 8])
     logits = np.ascontiguousarray(some.logits[:, :, order])
     labels = (np.searchsorted(order, some.labels) + 1) % 3
-    return Predictions(logits, labels, some.index, ("airplane", "cat", "ship"), None)
+    return ClassPredictions(logits, labels, some.index, ("airplane", "cat", "ship"), None)
 
 
-def two_swapped(predictions: Predictions) -> Predictions:
+def two_swapped(predictions: ClassPredictions) -> ClassPredictions:
     some = predictions[np.isin(predictions.labels, [0, 3])]
     logits = np.ascontiguousarray(some.logits[:, :, [0, 3]])
-    return Predictions(logits, (some.labels == 0).astype(np.int64), some.index, ("airplane", "cat"), None)
+    return ClassPredictions(logits, (some.labels == 0).astype(np.int64), some.index, ("airplane", "cat"), None)
 
 
-def long_tail(predictions: Predictions) -> Predictions:
+def long_tail(predictions: ClassPredictions) -> ClassPredictions:
     rows = [np.flatnonzero(predictions.labels == c)[: 4 + int(250 * 0.6**c)] for c in range(10)]
     return predictions[np.concatenate(rows)]
 
 
 @pytest.mark.parametrize("model", ["resnet56", "densenet121"])
 def test_what_ships_is_good(model: str, caplog: pytest.LogCaptureFixture) -> None:
-    predictions = Predictions.load(zoo_folder(model) / "validation.npz")
+    predictions = load_predictions(zoo_folder(model) / "validation.npz")
     fit, calibration = predictions.split(0.5, seed=0)
     check_validation(predictions, [("fit", fit), ("calibration", calibration)], model)
     assert check_apart(calibration, [fit], "c", "f") == 0
@@ -95,7 +95,7 @@ def test_what_ships_is_good(model: str, caplog: pytest.LogCaptureFixture) -> Non
     assert [line for line in said if "fewer than 2" not in line] == []
 
 
-def test_logarithms_of_probabilities_are_logits(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+def test_logarithms_of_probabilities_are_logits(good: ClassPredictions, caplog: pytest.LogCaptureFixture) -> None:
     check_predictions(with_logits(lambda x: np.log(probabilities(x) + 1e-12))(good), "p")
     assert caplog.records == []
 
@@ -103,7 +103,7 @@ def test_logarithms_of_probabilities_are_logits(good: Predictions, caplog: pytes
 @pytest.mark.parametrize("offset", [10.0, 100.0, 1e3, 1e4, 1e5])
 @pytest.mark.parametrize("centred", [False, True])
 def test_logits_far_above_zero_are_no_probabilities(
-    offset: float, centred: bool, good: Predictions, caplog: pytest.LogCaptureFixture
+    offset: float, centred: bool, good: ClassPredictions, caplog: pytest.LogCaptureFixture
 ) -> None:
     def change(logits: np.ndarray) -> np.ndarray:
         centre = logits.mean(axis=2, keepdims=True) if centred else 0
@@ -129,7 +129,7 @@ def test_logits_far_above_zero_are_no_probabilities(
         (lambda p: p[:19], "v: 19 samples of 10 classes, expected at least 20"),
     ],
 )
-def test_refused(good: Predictions, change: Change, message: str) -> None:
+def test_refused(good: ClassPredictions, change: Change, message: str) -> None:
     with pytest.raises(UserError, match=message):
         check_validation(change(good), (), "v")
 
@@ -149,12 +149,12 @@ def test_refused(good: Predictions, change: Change, message: str) -> None:
         (long_tail, r"from \d times \('truck'\) to 254 times \('airplane'\), .* : 1; .* may overspend its budget"),
         (
             lambda p: replace(p[np.arange(4000) % 3000], index=np.arange(4000)),
-            r"1000 of 4000 samples repeat others \(equal logits\)",
+            r"1000 of 4000 samples repeat others \(equal outputs\)",
         ),
         (lambda p: replace(p, index=p.index // 2), r"1500 of 3000 samples repeat others \(equal index\)"),
     ],
 )
-def test_warned_of(good: Predictions, change: Change, message: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_warned_of(good: ClassPredictions, change: Change, message: str, caplog: pytest.LogCaptureFixture) -> None:
     check_validation(change(good), (), "v")
     (record,) = caplog.records
     assert re.search(message, record.getMessage()), record.getMessage()
@@ -169,7 +169,7 @@ def test_warned_of(good: Predictions, change: Change, message: str, caplog: pyte
     ],
 )
 def test_which_exits_are_at_chance(
-    good: Predictions, exits: list[int], meaning: str, caplog: pytest.LogCaptureFixture
+    good: ClassPredictions, exits: list[int], meaning: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     logits = good.logits.copy()
     for k in exits:
@@ -180,7 +180,7 @@ def test_which_exits_are_at_chance(
     assert re.search(meaning, message), message
 
 
-def test_parts_lack_what_the_whole_has(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+def test_parts_lack_what_the_whole_has(good: ClassPredictions, caplog: pytest.LogCaptureFixture) -> None:
     order = np.argsort(good.labels, kind="stable")
     check_validation(good, [("fit", good[order[:2500]]), ("calibration", good[order[2500:]])], "v")
     first, second = (record.getMessage() for record in caplog.records)
@@ -188,7 +188,7 @@ def test_parts_lack_what_the_whole_has(good: Predictions, caplog: pytest.LogCapt
     assert second.startswith("v: calibration set: fewer than 2 of 500 samples for 8 of 10 classes: 'airplane' (0)")
 
 
-def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+def test_between_sets(good: ClassPredictions, caplog: pytest.LogCaptureFixture) -> None:
     fitted, report = good[:1500], good[1500:]
     with pytest.raises(UserError, match=r"r: 90 of 1590 samples are among those that policies were fitted on \(f\)"):
         check_apart(good[1410:], [fitted], "r", "f")
@@ -204,7 +204,7 @@ def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> No
     worse = report.logits + np.random.default_rng(0).normal(0, 9, report.logits.shape).astype(np.float32)
     check_apart(replace(report, logits=worse), [fitted], "r", "f")
     assert "are both of the same network" in caplog.records.pop().getMessage()
-    with pytest.raises(UserError, match=r"r: has \(exits, classes\) = \(2, 10\), f \(3, 10\)"):
+    with pytest.raises(UserError, match="r: has 2 exits, 10 classes, f 3 exits, 10 classes"):
         check_apart(replace(report, logits=report.logits[:, 1:]), [fitted], "r", "f")
     check_source(fitted, report.logits[:64] / 20, "f", "64 images")
     assert "answers of exit" in caplog.records.pop().getMessage()
@@ -213,13 +213,13 @@ def test_between_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize(("wrong", "told"), [(0, False), (18, False), (45, True)])
 def test_accuracies_may_differ_as_far_as_chance_goes(
-    good: Predictions, wrong: int, told: bool, caplog: pytest.LogCaptureFixture
+    good: ClassPredictions, wrong: int, told: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Of 150 samples each, 80 % right in one: four deviations are 18.5 points where the other has 80 %, 21 at 50 %."""
     right = np.flatnonzero(good.logits[:, -1].argmax(axis=1) == good.labels)
     fitted, report = good[right[:150]], good[right[150:300]]
 
-    def spoilt(predictions: Predictions, count: int) -> Predictions:
+    def spoilt(predictions: ClassPredictions, count: int) -> ClassPredictions:
         logits = predictions.logits.copy()
         logits[np.arange(count), :, predictions.labels[:count]] -= 99
         return replace(predictions, logits=logits)
@@ -230,7 +230,7 @@ def test_accuracies_may_differ_as_far_as_chance_goes(
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
 @pytest.mark.parametrize("stored", ["none", "report", "fitted", "both"])
-def test_twins_of_few_logits(good: Predictions, classes: int, stored: str) -> None:
+def test_twins_of_few_logits(good: ClassPredictions, classes: int, stored: str) -> None:
     """Of two exits: those of float16 are found, and no others."""
     few = good[good.labels < classes]
     few = replace(few, logits=few.logits[:, :2, :classes].copy(), class_names=few.class_names[:classes])
@@ -254,7 +254,7 @@ def test_label_shift() -> None:
     assert 0.01 < np.mean(np.array(p_values) <= 0.05) < 0.1
 
 
-def test_accuracy_of_few_samples(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+def test_accuracy_of_few_samples(good: ClassPredictions, caplog: pytest.LogCaptureFixture) -> None:
     check_report(good[:1000], "r")
     assert caplog.records == []
     right = good[good.logits[:, -1].argmax(axis=1) == good.labels]
@@ -269,7 +269,7 @@ def test_accuracy_of_few_samples(good: Predictions, caplog: pytest.LogCaptureFix
 
 @pytest.mark.parametrize("budget", [1.3, 1.8])
 def test_schedules_that_an_exit_alone_does_better_than(
-    good: Predictions, caplog: pytest.LogCaptureFixture, budget: float
+    good: ClassPredictions, caplog: pytest.LogCaptureFixture, budget: float
 ) -> None:
     calibration_set = good.split(0.5, 0)[1]
     for combine in ("none", "exits"):
@@ -284,7 +284,7 @@ def test_schedules_that_an_exit_alone_does_better_than(
     assert all("exit 1 alone, within the same budget, on" in message for message in messages)
 
 
-def test_margins_of_small_sets(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+def test_margins_of_small_sets(good: ClassPredictions, caplog: pytest.LogCaptureFixture) -> None:
     costs = [0.83, 1.69, 2.46]
     few, many = ([*fit_schedules("maximum", good[:n], costs, [1.6], unit="ms")] for n in (100, 2000))
     warn_of_margins(many)
@@ -301,7 +301,7 @@ def test_margins_of_small_sets(good: Predictions, caplog: pytest.LogCaptureFixtu
 
 
 def test_a_margin_that_reads_as_what_is_offered_is_not_warned_of(
-    good: Predictions, caplog: pytest.LogCaptureFixture
+    good: ClassPredictions, caplog: pytest.LogCaptureFixture
 ) -> None:
     (fitted,) = fit_schedules("maximum", good[:400], [0.83, 1.69, 2.46], [1.6], unit="ms")
     for share, warned in ((0.0504, False), (0.0506, True)):
@@ -312,7 +312,7 @@ def test_a_margin_that_reads_as_what_is_offered_is_not_warned_of(
 
 
 def test_commands_say_it_on_standard_error_and_in_json(
-    good: Predictions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    good: ClassPredictions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good[:200].save(tmp_path / "few.npz")
     fit = ("fit", "--predictions", tmp_path / "few.npz", "--costs", COSTS, "--policy", "maximum", "--combine", "none")
@@ -338,16 +338,16 @@ def test_commands_say_it_on_standard_error_and_in_json(
     assert "that is no chance" in warning
 
 
-def test_floats_of_every_kind(good: Predictions, tmp_path: Path) -> None:
+def test_floats_of_every_kind(good: ClassPredictions, tmp_path: Path) -> None:
     for kind in (np.float16, np.float32, np.float64):
         np.savez(tmp_path / "p.npz", logits=np.asfortranarray(good.logits.astype(kind)), labels=good.labels)
-        assert np.array_equal(Predictions.load(tmp_path / "p.npz").logits, good.logits.astype(kind).astype(np.float32))
+        assert np.array_equal(load_predictions(tmp_path / "p.npz").logits, good.logits.astype(kind).astype(np.float32))
     np.savez(tmp_path / "p.npz", logits=good.logits * np.float64(1e300), labels=good.labels)
     with pytest.raises(UserError, match=r"p\.npz: logits: row 0 is not finite"):
-        Predictions.load(tmp_path / "p.npz")
+        load_predictions(tmp_path / "p.npz")
 
 
-def test_few_samples_say_nothing_of_chance(good: Predictions, caplog: pytest.LogCaptureFixture) -> None:
+def test_few_samples_say_nothing_of_chance(good: ClassPredictions, caplog: pytest.LogCaptureFixture) -> None:
     two = good[np.array([int(np.flatnonzero(good.labels == label)[0]) for label in (0, 1)])]
     logits = two.logits.copy()
     logits[[0, 1], :, two.labels] = 99  # so that both are right at every exit

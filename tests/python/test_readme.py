@@ -19,7 +19,7 @@ import eenet_export.cli
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.cli.commands import ArgumentParser
-from eenet.predictions import Predictions
+from eenet.tasks.registry import load_predictions
 from eenet.zoo import zoo_folder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def test_python(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_commands(here: Path) -> None:
-    fit, report = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.7, seed=3)
+    fit, report = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.7, seed=3)
     fit.save(here / "val.npz")
     report.save(here / "test.npz")
     seen = set()

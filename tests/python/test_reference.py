@@ -14,7 +14,8 @@ from eenet.errors import UserError
 from eenet.policies.calibration import check_schedule
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import fit_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.zoo import zoo_folder
 from support import golden
 from support.policies import PARTS, random_policy
@@ -47,9 +48,9 @@ def test_neighbouring_numbers_are_told_apart() -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_reference_is_that_of_the_definition(part: str) -> None:
-    predictions = Predictions.load(zoo_folder("resnet56") / "validation.npz")[:1000]
+    predictions = load_predictions(zoo_folder("resnet56") / "validation.npz")[:1000]
     policy = random_policy(part, predictions.logits)
-    reference = reference_of(policy, predictions.logits)
+    reference = reference_of(policy, predictions)
     replayed = eenet_rt.replay(predictions.logits, policy)
     final = eenet_rt.answers(predictions.logits, policy.combiner)[:, -1]
     for k in range(2):
@@ -69,29 +70,34 @@ def test_reference_is_that_of_the_definition(part: str) -> None:
     assert reference.agreement[2] == 1
 
 
+def said(logits: np.ndarray) -> ClassPredictions:
+    samples = len(logits)
+    return ClassPredictions(logits, np.zeros(samples, np.int64), np.arange(samples), ("a", "b", "c"))
+
+
 def test_exits_that_nobody_reaches_or_takes() -> None:
     logits = golden.logits()
-    scorers = confidence_policy(2, 3, (1, 0, 0, 0)).scorers
-    everybody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [-np.inf, 0]), logits)
+    scorers = confidence_policy([7] * 2, (1, 0, 0, 0)).scorers
+    everybody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [-np.inf, 0]), said(logits))
     assert everybody.agreement.tolist() == [0.25, 1]
-    nobody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [2.0, 0]), logits)
+    nobody = reference_of(eenet_rt.ExitPolicy([7, 7], scorers, [2.0, 0]), said(logits))
     assert nobody.agreement.tolist() == [1, 1]
     assert nobody.score_shares.sum() == 1
     # Of an exit that no sample reaches, nothing is said, though its threshold is one.
     three = np.concatenate([logits, logits[:, 1:]], axis=1)
-    policy = eenet_rt.ExitPolicy([7, 7, 7], confidence_policy(3, 3, (1, 0, 0, 0)).scorers, [-np.inf, 0.5, 0])
-    first, second = reference_of(policy, three).score_shares.sum(axis=1)
+    policy = eenet_rt.ExitPolicy([7, 7, 7], confidence_policy([7] * 3, (1, 0, 0, 0)).scorers, [-np.inf, 0.5, 0])
+    first, second = reference_of(policy, said(three)).score_shares.sum(axis=1)
     assert (first, second) == (1, 0)
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[eenet_rt.Schedule, Predictions]:
-    validation = Predictions.load(zoo_folder("resnet56") / "validation.npz")
+def fitted() -> tuple[eenet_rt.Schedule, ClassPredictions]:
+    validation = load_predictions(zoo_folder("resnet56") / "validation.npz")
     schedule = next(fit_schedules("maximum", validation, [0.83, 1.69, 2.46], [1.6], unit="ms"))
     return schedule, validation.split(0.5, seed=0)[1]
 
 
-def test_schedules_are_checked_against_it(fitted: tuple[eenet_rt.Schedule, Predictions]) -> None:
+def test_schedules_are_checked_against_it(fitted: tuple[eenet_rt.Schedule, ClassPredictions]) -> None:
     schedule, calibration_set = fitted
     check_schedule(schedule, calibration_set)
     for name in ("score_edges", "score_shares", "agreement"):
@@ -103,7 +109,7 @@ def test_schedules_are_checked_against_it(fitted: tuple[eenet_rt.Schedule, Predi
             check_schedule(spoiled, calibration_set)
 
 
-def test_files_without_it_are_read(fitted: tuple[eenet_rt.Schedule, Predictions]) -> None:
+def test_files_without_it_are_read(fitted: tuple[eenet_rt.Schedule, ClassPredictions]) -> None:
     schedule, calibration_set = fitted
     bare = schedule.replace(score_edges=None, score_shares=None, agreement=None)
     assert (bare.score_edges, bare.score_shares, bare.agreement) == (None, None, None)

@@ -18,7 +18,7 @@ from conftest import TrainedBundle, refitted
 from eenet.bundles.calibration import parse_calibration, save_calibration
 from eenet.costs import CostProfile
 from eenet.policies import EENetScheduler, create_scheduler, save_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.registry import load_predictions, task_named
 from eenet.workflows.profile import noise_inputs
 from eenet.zoo import zoo_folder
 from eenet_export.export import ExportOptions
@@ -40,7 +40,7 @@ def exits(bundle: Path, tiny: TrainedBundle) -> list[list[int]]:
 
 def test_the_split_of_the_export_is_in_the_calibration_file(tiny: TrainedBundle) -> None:
     data = (tiny.path / "calibration.safetensors").read_bytes()
-    ours = parse_calibration(data, tiny.validation.class_names)
+    ours = parse_calibration(data, task_named("classification"), tiny.validation.class_names)
     for read, split in zip(ours, tiny.validation.split(0.5, ExportOptions().seed), strict=True):
         assert np.array_equal(read.logits, split.logits)
         assert np.array_equal(read.labels, split.labels)
@@ -165,7 +165,7 @@ def test_eenet_keeps_its_scorers(
 
 def test_eenet_with_planned_shares_that_are_not_learned() -> None:
     """Geometric shares follow from the costs alone: with the scorers kept, the same thresholds."""
-    fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
+    fit_set, calibration_set = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
     scheduler = create_scheduler("eenet-fixed-shares")
     assert isinstance(scheduler, EENetScheduler)
     scheduler.rounds, scheduler.steps = 1, 20
@@ -175,7 +175,7 @@ def test_eenet_with_planned_shares_that_are_not_learned() -> None:
 
 
 def test_eenet_from_full_depth_uses_every_exit() -> None:
-    fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
+    fit_set, calibration_set = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
     scheduler = create_scheduler("eenet")
     assert isinstance(scheduler, EENetScheduler)
     scheduler.rounds, scheduler.steps = 1, 20

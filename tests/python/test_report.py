@@ -20,12 +20,12 @@ import eenet_rt
 from conftest import TrainedBundle
 from eenet.cli.report import main
 from eenet.errors import UserError
-from eenet.predictions import Predictions
 from eenet.report import ReportSources, make_report
 from eenet.report.described import read_bundle
 from eenet.report.page import Clause, Page, write_page
 from eenet.report.style import short_name
 from eenet.report.verdict import RULE
+from eenet.tasks.classification import ClassPredictions
 from eenet.text import number
 from eenet.workflows.evaluate import evaluate
 from support.bundles import edit_manifest
@@ -51,15 +51,15 @@ class Made:
     page: Path
     result: dict[str, Any]
     bundle: Path
-    report: Predictions
+    report: ClassPredictions
 
 
-def make(bundle: Path, report: Predictions, folder: Path, *more: object) -> Made:
+def make(bundle: Path, report: ClassPredictions, folder: Path, *more: object) -> Made:
     report.save(folder / "test.npz")
     return make_of(bundle, report, folder, "--predictions", folder / "test.npz", *more)
 
 
-def make_of(bundle: Path, report: Predictions, folder: Path, *more: object) -> Made:
+def make_of(bundle: Path, report: ClassPredictions, folder: Path, *more: object) -> Made:
     arguments = [bundle, "--out", folder / "out" / "report.html", "--json", *more]
     with contextlib.redirect_stdout(io.StringIO()) as out:
         assert main([str(argument) for argument in arguments]) == 0

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import TrainedBundle
 from eenet.cli.report import main
-from eenet.predictions import Predictions
+from eenet.tasks.registry import load_predictions
 from support.bundles import edit_manifest
 
 Spoil = Callable[[Path, list[str]], None]
@@ -28,7 +28,7 @@ def replacing_argument(name: str, value: str) -> Spoil:
 
 def with_images(change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]) -> Spoil:
     def spoil(folder: Path, arguments: list[str]) -> None:
-        report = Predictions.load(folder / "test.npz")
+        report = load_predictions(folder / "test.npz")
         images = np.zeros((len(report), 32, 32, 3), np.uint8)
         np.savez(folder / "i.npz", **change({"images": images, "labels": report.labels, "classes": np.arange(10)}))
         arguments += ["--images", str(folder / "i.npz")]
@@ -38,14 +38,14 @@ def with_images(change: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]]
 
 def with_logits(change: Callable[[np.ndarray], np.ndarray]) -> Spoil:
     def spoil(folder: Path, arguments: list[str]) -> None:
-        report = Predictions.load(folder / "test.npz")
+        report = load_predictions(folder / "test.npz")
         np.savez(folder / "test.npz", logits=change(report.logits), labels=report.labels)
 
     return spoil
 
 
 def with_calibration_samples(folder: Path, arguments: list[str]) -> None:
-    report, validation = Predictions.load(folder / "test.npz"), Predictions.load(folder / "val.npz")
+    report, validation = load_predictions(folder / "test.npz"), load_predictions(folder / "val.npz")
     logits = np.concatenate([report.logits, validation.logits[:300]])
     np.savez(folder / "test.npz", logits=logits, labels=np.concatenate([report.labels, validation.labels[:300]]))
 

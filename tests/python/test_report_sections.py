@@ -13,7 +13,6 @@ import pytest
 import eenet_rt
 from conftest import TrainedBundle
 from eenet.policies import EENetScheduler, LearnedStoppingScheduler, fit_combiner, save_schedules
-from eenet.predictions import Predictions
 from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section, scheduler_parameters
 from eenet.report.described import read_bundle
@@ -24,6 +23,7 @@ from eenet.report.provenance import provenance_section
 from eenet.report.quality import quality_section
 from eenet.report.scores import score_section, scorer_weights, shown_classes
 from eenet.report.style import DARK, LIGHT, render
+from eenet.tasks.registry import load_predictions
 from eenet.text import number
 from eenet.workflows.evaluate import evaluate_exit_quality, evaluate_exits
 from eenet.zoo import zoo_folder
@@ -192,7 +192,7 @@ def test_one_sample_is_in_the_singular(tiny: TrainedBundle, tmp_path: Path) -> N
 
 
 def test_planned_shares() -> None:
-    fit_set, calibration_set = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.5, seed=0)
+    fit_set, calibration_set = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.5, seed=0)
     costs = [0.83, 1.69, 2.46]
     scheduler = EENetScheduler().fit(fit_set, calibration_set, costs, 1.5)
     assert scheduler.planned_shares_.sum() == pytest.approx(1)

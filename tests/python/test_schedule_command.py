@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import eenet_rt
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import evaluate, evaluate_exit_quality
 from eenet.zoo import zoo_folder
 from support.schedule_command import run
@@ -22,9 +23,9 @@ COSTS = "0.83,1.69,2.46"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Predictions of resnet56: some to fit on, others to report on."""
+    """ClassPredictions of resnet56: some to fit on, others to report on."""
     folder = tmp_path_factory.mktemp("predictions")
-    fit, report = Predictions.load(zoo_folder("resnet56") / "validation.npz").split(0.7, seed=3)
+    fit, report = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.7, seed=3)
     fit.save(folder / "val.npz")
     report.save(folder / "report.npz")
     return folder / "val.npz", folder / "report.npz"
@@ -86,7 +87,7 @@ def test_fit_then_evaluate(files: tuple[Path, Path], tmp_path: Path, capsys: pyt
     assert schedules.schedules[0].exit_policy.combiner is not None
     text = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out)[1]
     assert text.startswith(f"{files[1]}: ")
-    report = Predictions.load(files[1])
+    report = load_predictions(files[1])
     combined = evaluate_exit_quality(report, schedules.schedules[0].exit_policy).accuracy[-1]
     assert f"(all exits combined: {100 * combined:.2f} %), exit shares" in text
     status, text, _ = run(capsys, "evaluate", "--predictions", files[1], "--schedule", out, "--json")
@@ -109,7 +110,7 @@ def test_what_schedules_were_fitted_on_is_known(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     out, mixed = tmp_path / "s.safetensors", tmp_path / "mixed.npz"
-    validation, report = (Predictions.load(path) for path in files)
+    validation, report = (load_predictions(path) for path in files)
     assert run(capsys, "fit", "--predictions", files[0], "--costs", COSTS, "--budget", 1.6, "--out", out)[0] == 0
     marks = eenet_rt.read_schedules(out).fitted_on
     assert marks == sorted(marks)
@@ -120,7 +121,7 @@ def test_what_schedules_were_fitted_on_is_known(
     part, whole = len(validation) // 10, len(validation) // 2
     rows = np.r_[validation.logits[:part], report.logits[: whole - part]]
     labels = np.r_[validation.labels[:part], report.labels[: whole - part]]
-    Predictions(rows, labels, np.arange(whole), report.class_names).save(mixed)
+    ClassPredictions(rows, labels, np.arange(whole), report.class_names).save(mixed)
     status, _, error = run(capsys, "evaluate", "--predictions", mixed, "--schedule", out)
     found = re.search(r"about (\d+) % of its samples are among those", error)
     assert status == 2

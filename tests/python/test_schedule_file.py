@@ -10,10 +10,10 @@ import pytest
 
 import eenet_rt
 from eenet.policies import EENetScheduler, MaximumScheduler, save_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 
 
-def test_schedules_come_back_from_their_file(tiny_predictions: Predictions, tmp_path: Path) -> None:
+def test_schedules_come_back_from_their_file(tiny_predictions: ClassPredictions, tmp_path: Path) -> None:
     fit_set, calibration_set = tiny_predictions.split(0.5, seed=0)
     schedules: list[eenet_rt.Schedule] = []
     for budget in (2.0, 1.5):
@@ -111,7 +111,7 @@ def test_arrays_of_a_schedule_come_together_and_are_not_converted() -> None:
         put_together().replace(budgets=2)
 
 
-def test_equal_scorers_are_stored_once(tiny_predictions: Predictions, tmp_path: Path) -> None:
+def test_equal_scorers_are_stored_once(tiny_predictions: ClassPredictions, tmp_path: Path) -> None:
     fit_set, calibration_set = tiny_predictions.split(0.5, seed=0)
     sizes = []
     for count in (1, 20):

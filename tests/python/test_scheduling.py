@@ -24,7 +24,8 @@ from eenet.policies.calibration import budget_margin, calibrate
 from eenet.policies.combining import fit_temperatures
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.shares import Quota, SharePlan, threshold, tuned_shares
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import evaluate
 from eenet.zoo import list_zoo, zoo_folder
 
@@ -32,8 +33,8 @@ COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]
 
 
 @pytest.fixture(scope="module", params=list_zoo())
-def zoo(request: pytest.FixtureRequest) -> tuple[str, Predictions]:
-    return request.param, Predictions.load(zoo_folder(request.param) / "validation.npz")
+def zoo(request: pytest.FixtureRequest) -> tuple[str, ClassPredictions]:
+    return request.param, load_predictions(zoo_folder(request.param) / "validation.npz")
 
 
 def quick(policy: str) -> Scheduler:
@@ -80,13 +81,18 @@ def logits_with_maxima(maxima: list[list[float]]) -> np.ndarray:
     return np.stack([np.log(p), np.log(1 - p)], axis=2).astype(np.float32)
 
 
+def said(logits: np.ndarray) -> ClassPredictions:
+    samples = len(logits)
+    return ClassPredictions(logits, np.zeros(samples, np.int64), np.arange(samples), ("a", "b"))
+
+
 def maximum_policy(num_exits: int, num_classes: int) -> eenet_rt.ExitPolicy:
-    return confidence_policy(num_exits, num_classes, (1, 0, 0, 0))
+    return confidence_policy([num_classes + 4] * num_exits, (1, 0, 0, 0))
 
 
 def test_calibration_samples_follow_the_plan() -> None:
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
-    quota = Quota(logits, maximum_policy(3, 2))
+    quota = Quota(said(logits), maximum_policy(3, 2))
     thresholds, exits = quota.fill(np.array([0.25, 0.5, 0.25]))
     assert exits.tolist() == [0, 1, 1, 2]
     assert thresholds[0] == pytest.approx(0.85, abs=1e-6)
@@ -103,15 +109,15 @@ def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
     first = maximum_policy(3, 2).scorers[0]
     policy = eenet_rt.ExitPolicy([6] * 3, [first, (weight, np.zeros(1, np.float32))], np.zeros(3))
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
-    thresholds, exits = Quota(logits, policy).fill(np.array([0.0, 0.5, 0.5]))
+    thresholds, exits = Quota(said(logits), policy).fill(np.array([0.0, 0.5, 0.5]))
     assert thresholds[:2].tolist() == [math.inf, math.inf]
     assert exits.tolist() == [2, 2, 2, 2]
-    assert Quota(logits, policy).fill(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0, 1, 1, 2]
+    assert Quota(said(logits), policy).fill(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("share", [0.4, 0.5, 0.7, 0.9, 0.99])
 @pytest.mark.parametrize("policy", list(POLICIES))
-def test_budget_on_the_calibration_set(zoo: tuple[str, Predictions], policy: str, share: float) -> None:
+def test_budget_on_the_calibration_set(zoo: tuple[str, ClassPredictions], policy: str, share: float) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
     costs = COSTS[name]
@@ -131,7 +137,7 @@ def test_budget_on_the_calibration_set(zoo: tuple[str, Predictions], policy: str
 
 
 @pytest.mark.parametrize("policy", list(POLICIES))
-def test_ends_of_the_range(zoo: tuple[str, Predictions], policy: str) -> None:
+def test_ends_of_the_range(zoo: tuple[str, ClassPredictions], policy: str) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
     costs = COSTS[name]
@@ -146,7 +152,7 @@ def test_ends_of_the_range(zoo: tuple[str, Predictions], policy: str) -> None:
 def test_geometric_shares() -> None:
     random = np.random.default_rng(0)
     logits = random.normal(size=(4000, 3, 5)).astype(np.float32)
-    data = Predictions(logits, random.integers(0, 5, 4000), np.arange(4000), tuple("abcde"))
+    data = ClassPredictions(logits, random.integers(0, 5, 4000), np.arange(4000), tuple("abcde"))
     fit_set, calibration_set = data.split(0.5, seed=0)
     scheduler = MaximumScheduler().fit(fit_set, calibration_set, [1, 2, 3], 1.8)
     first, second, third = scheduler.shares_
@@ -162,7 +168,7 @@ def test_eenet_learns_which_exit_is_right() -> None:
     said = np.where(labels == 0, 0, 2)
     logits[np.arange(samples), 0, said] = 3
     logits[np.arange(samples), 1, labels] = 3
-    data = Predictions(
+    data = ClassPredictions(
         logits + random.normal(0, 0.3, logits.shape).astype(np.float32), labels, np.arange(samples), tuple("abcd")
     )
     fit_set, rest = data.split(0.4, seed=0)
@@ -174,7 +180,7 @@ def test_eenet_learns_which_exit_is_right() -> None:
     assert evaluate(report, maximum.exit_policy_, costs).accuracy < 0.85
 
 
-def test_eenet_learns_on_real_predictions(zoo: tuple[str, Predictions]) -> None:
+def test_eenet_learns_on_real_predictions(zoo: tuple[str, ClassPredictions]) -> None:
     """Its scores have to leave the maximum, where they start, on a network that is sure of itself too."""
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
@@ -184,7 +190,7 @@ def test_eenet_learns_on_real_predictions(zoo: tuple[str, Predictions]) -> None:
         assert np.abs(weight - maximum).max() > 0.01
 
 
-def test_eenet_is_seeded(zoo: tuple[str, Predictions]) -> None:
+def test_eenet_is_seeded(zoo: tuple[str, ClassPredictions]) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
     budget = 0.6 * COSTS[name][-1]
@@ -199,7 +205,7 @@ def test_eenet_is_seeded(zoo: tuple[str, Predictions]) -> None:
     assert not np.array_equal(first.exit_policy_.scorers[0][0], other.exit_policy_.scorers[0][0])
 
 
-def test_sets_must_not_share_samples(zoo: tuple[str, Predictions]) -> None:
+def test_sets_must_not_share_samples(zoo: tuple[str, ClassPredictions]) -> None:
     name, validation = zoo
     with pytest.raises(UserError, match="share 10 samples, sample"):
         MaximumScheduler().fit(validation[:100], validation[90:200], COSTS[name], COSTS[name][-1])
@@ -217,12 +223,12 @@ def test_sets_must_not_share_samples(zoo: tuple[str, Predictions]) -> None:
         ([1.0, math.nan, 2.0], "expected positive numbers that rise"),
     ],
 )
-def test_costs_are_checked(tiny_predictions: Predictions, costs: list[float], message: str) -> None:
+def test_costs_are_checked(tiny_predictions: ClassPredictions, costs: list[float], message: str) -> None:
     with pytest.raises(UserError, match=message):
         MaximumScheduler().fit(tiny_predictions[:10], tiny_predictions[10:], costs, 1.5)
 
 
-def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: Predictions) -> None:
+def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: ClassPredictions) -> None:
     plan = np.array([0.5, 0.3, 0.2])
     costs = np.array([1.0, 2.0, 3.0])
     samples = len(tiny_predictions)
@@ -232,12 +238,12 @@ def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: Predic
     assert result.shares == pytest.approx(plan, abs=2 / samples)
 
 
-def test_tuned_shares_skip_an_exit_that_is_no_good(zoo: tuple[str, Predictions]) -> None:
+def test_tuned_shares_skip_an_exit_that_is_no_good(zoo: tuple[str, ClassPredictions]) -> None:
     name, validation = zoo
     costs = np.array(COSTS[name])
     logits = validation.logits.copy()
     logits[:, 1] = np.random.default_rng(0).normal(size=logits[:, 1].shape)  # exit 1 knows nothing
-    broken = Predictions(logits, validation.labels, validation.index, validation.class_names)
+    broken = ClassPredictions(logits, validation.labels, validation.index, validation.class_names)
     policy = maximum_policy(len(costs), validation.num_classes)
     shares = tuned_shares(broken, policy, costs, 0.7 * costs[-1])
     assert shares @ costs == pytest.approx(0.7 * costs[-1], rel=1e-3)
@@ -245,7 +251,7 @@ def test_tuned_shares_skip_an_exit_that_is_no_good(zoo: tuple[str, Predictions])
     assert shares[0] > 0.2
 
 
-def test_combining_does_no_harm(zoo: tuple[str, Predictions]) -> None:
+def test_combining_does_no_harm(zoo: tuple[str, ClassPredictions]) -> None:
     """On samples not fitted on, over all exits, even with few samples a class."""
     _, validation = zoo
     fit_set, report = validation.split(0.5, seed=0)
@@ -257,12 +263,12 @@ def test_combining_does_no_harm(zoo: tuple[str, Predictions]) -> None:
     assert accuracy(fit_combiner(fit_set[:500])) > accuracy(None) - 0.005
 
 
-def test_combiner_finds_the_exits_that_know(tiny_predictions: Predictions) -> None:
+def test_combiner_finds_the_exits_that_know(tiny_predictions: ClassPredictions) -> None:
     """Exit 0 knows the answer, the last one nothing: the combined last exit listens to exit 0."""
     labels = tiny_predictions.labels
     logits = tiny_predictions.logits.copy()
     logits[np.arange(len(labels)), 0, labels] += 3
-    data = Predictions(logits, labels, tiny_predictions.index, tiny_predictions.class_names)
+    data = ClassPredictions(logits, labels, tiny_predictions.index, tiny_predictions.class_names)
     weight, _ = fit_combiner(data)
     assert np.array_equal(weight, np.tril(weight))
     assert weight[2, 0] > 5 * abs(weight[2, 2])
@@ -282,7 +288,7 @@ def test_learned_stopping_lets_hopeless_samples_go() -> None:
     unsure = kind == 2  # the first exit mistakes them for class 1 half of the time
     mistaken = unsure & (random.random(samples) < 0.5)
     logits[mistaken, 0, 1] += 2.2
-    data = Predictions(logits, labels, rows, tuple("abcd"))
+    data = ClassPredictions(logits, labels, rows, tuple("abcd"))
     fit_set, rest = data.split(0.4, seed=0)
     calibration_set, report = rest.split(0.5, seed=1)
     costs = [1.0, 2.0]
@@ -296,7 +302,7 @@ def test_learned_stopping_lets_hopeless_samples_go() -> None:
 
 
 @pytest.mark.parametrize("policy", ["learned-stopping", "learned-stopping-hidden"])
-def test_learned_stopping_counts_as_the_runtime_does(zoo: tuple[str, Predictions], policy: str) -> None:
+def test_learned_stopping_counts_as_the_runtime_does(zoo: tuple[str, ClassPredictions], policy: str) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
     scheduler = create_scheduler(policy, 0, fit_combiner(fit_set))
@@ -306,7 +312,7 @@ def test_learned_stopping_counts_as_the_runtime_does(zoo: tuple[str, Predictions
         assert np.array_equal(np.bincount(left, minlength=len(COSTS[name])) / len(left), scheduler.shares_)
 
 
-def test_learned_stopping_forgets_other_sets(zoo: tuple[str, Predictions]) -> None:
+def test_learned_stopping_forgets_other_sets(zoo: tuple[str, ClassPredictions]) -> None:
     """What it keeps from one budget to the next must not reach a fit on other samples or costs."""
     name, validation = zoo
     costs, budget = np.array(COSTS[name]), 0.7 * COSTS[name][-1]
@@ -330,7 +336,7 @@ def test_hidden_scorers_follow_a_bend() -> None:
     rows = np.arange(samples)
     logits[rows, 0, 0] += height
     logits[rows, 1, labels] += 6
-    data = Predictions(logits, labels, rows, ("a", "b"))
+    data = ClassPredictions(logits, labels, rows, ("a", "b"))
     fit_set, rest = data.split(0.4, seed=0)
     calibration_set, report = rest.split(0.5, seed=1)
     costs, accuracy = [1.0, 2.0], []
@@ -340,7 +346,7 @@ def test_hidden_scorers_follow_a_bend() -> None:
     assert accuracy[1] > accuracy[0] + 0.05
 
 
-def test_fixed_scores_are_the_maximum(zoo: tuple[str, Predictions]) -> None:
+def test_fixed_scores_are_the_maximum(zoo: tuple[str, ClassPredictions]) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
     budget = 0.6 * COSTS[name][-1]
@@ -361,7 +367,7 @@ def test_unknown_names() -> None:
 @pytest.mark.parametrize("fit", [fit_combiner, fit_temperatures])
 @pytest.mark.parametrize("factor", [1e-4, 1e-20])
 def test_combining_does_not_depend_on_the_scale_of_logits(
-    zoo: tuple[str, Predictions], fit: Callable[[Predictions], Combiner], factor: float
+    zoo: tuple[str, ClassPredictions], fit: Callable[[ClassPredictions], Combiner], factor: float
 ) -> None:
     _, validation = zoo
     fit_set, others = validation.split(0.5, seed=0)
@@ -372,10 +378,12 @@ def test_combining_does_not_depend_on_the_scale_of_logits(
 
 
 @pytest.mark.parametrize("fit", [fit_combiner, fit_temperatures])
-def test_combining_of_hardly_any_logits(zoo: tuple[str, Predictions], fit: Callable[[Predictions], Combiner]) -> None:
+def test_combining_of_hardly_any_logits(
+    zoo: tuple[str, ClassPredictions], fit: Callable[[ClassPredictions], Combiner]
+) -> None:
     assert all(np.isfinite(array).all() for array in fit(_scaled(zoo[1], 1e-40)))
 
 
-def _scaled(predictions: Predictions, factor: float) -> Predictions:
+def _scaled(predictions: ClassPredictions, factor: float) -> ClassPredictions:
     logits = predictions.logits * np.float32(factor)
-    return Predictions(logits, predictions.labels, predictions.index, predictions.class_names)
+    return ClassPredictions(logits, predictions.labels, predictions.index, predictions.class_names)

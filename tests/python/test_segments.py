@@ -17,8 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 import eenet_rt
 from eenet.bundles import Tensor
 from eenet.errors import UserError
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.classification import ClassPredictions
 from eenet.workflows.predict import bundle_images
 from eenet.workflows.profile import ProfileOptions
 from eenet_export import ExportOptions, bundle_segments
@@ -46,14 +46,14 @@ def logits(samples: dict[str, np.ndarray]) -> np.ndarray:
 
 
 @pytest.fixture
-def validation() -> Predictions:
+def validation() -> ClassPredictions:
     said = logits(masked.inputs(300, 5, seed=1))
     labels = said[:, -1].argmax(axis=1)
     labels[::5] = (labels[::5] + 1) % 3
-    return Predictions(said, labels, np.arange(300), ("zero", "one", "two"))
+    return ClassPredictions(said, labels, np.arange(300), ("zero", "one", "two"))
 
 
-def test_files_to_a_bundle(files: list[Path], validation: Predictions, tmp_path: Path) -> None:
+def test_files_to_a_bundle(files: list[Path], validation: ClassPredictions, tmp_path: Path) -> None:
     samples, said = masked.inputs(20, 4), []
     out = tmp_path / "mine.eenet"
     result = bundle_segments(
@@ -79,7 +79,7 @@ def test_files_to_a_bundle(files: list[Path], validation: Predictions, tmp_path:
 
 
 def test_command(
-    files: list[Path], validation: Predictions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    files: list[Path], validation: ClassPredictions, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     validation.save(tmp_path / "val.npz")
     command = ["--segments", *map(str, files), "--predictions", str(tmp_path / "val.npz"), "--out", str(tmp_path)]
@@ -118,7 +118,7 @@ def test_command(
     ],
 )
 def test_refusals_of_the_command(
-    files: list[Path], validation: Predictions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    files: list[Path], validation: ClassPredictions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str], more: list[str], message: str,
 ) -> None:  # fmt: skip
     monkeypatch.chdir(tmp_path)
@@ -161,14 +161,14 @@ def edit(file: Path, change: Callable[[onnx.ModelProto], object]) -> None:
     onnx.save(model, file)
 
 
-def bundled(files: list[Path], validation: Predictions, **more: Any) -> dict[str, Any]:
+def bundled(files: list[Path], validation: ClassPredictions, **more: Any) -> dict[str, Any]:
     out = files[0].parent.parent / "mine.eenet"
     bundle_segments(files, validation, out, max_sizes={"tokens": 6}, options=QUICK, **more)
     manifest: dict[str, Any] = json.loads((out / "manifest.json").read_text())
     return manifest
 
 
-def test_each_file_may_call_its_dimensions_otherwise(files: list[Path], validation: Predictions) -> None:
+def test_each_file_may_call_its_dimensions_otherwise(files: list[Path], validation: ClassPredictions) -> None:
     edit(files[0], lambda model: rename(model, "batch", "N"))
     edit(files[2], lambda model: (rename(model, "batch", "s0"), rename(model, "tokens", "s1")))
     manifest = bundled(files, validation)
@@ -201,7 +201,7 @@ def test_weights_that_lie_beside_a_file_come_inside(tmp_path: Path) -> None:
         assert (folder / f"{k}.bin").exists()
     said = golden.logits()[np.arange(200) % 4]
     said += np.random.default_rng(0).normal(0, 0.1, said.shape).astype(np.float32)
-    validation = Predictions(said, said[:, -1].argmax(axis=1), np.arange(200), ("a", "b", "c"))
+    validation = ClassPredictions(said, said[:, -1].argmax(axis=1), np.arange(200), ("a", "b", "c"))
     out = tmp_path / "mine.eenet"
     options = ExportOptions(policy="maximum", unit="params", profile=ProfileOptions(repeats=10))
     result = bundle_segments(
@@ -237,7 +237,7 @@ def _as_float16(model: onnx.ModelProto) -> None:
     ],
 )
 def test_files_that_do_not_fit(
-    files: list[Path], validation: Predictions, k: int, change: Callable[[Any], object], message: str
+    files: list[Path], validation: ClassPredictions, k: int, change: Callable[[Any], object], message: str
 ) -> None:
     edit(files[k], change)
     with pytest.raises(UserError) as caught:
@@ -245,10 +245,10 @@ def test_files_that_do_not_fit(
     assert message in str(caught.value)
 
 
-def test_order_exits_and_logits(files: list[Path], validation: Predictions, tmp_path: Path) -> None:
+def test_order_exits_and_logits(files: list[Path], validation: ClassPredictions, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"segment_0.onnx: writes '.*', which it or a file before it reads, expected f"):
         bundled([files[1], files[0], files[2]], validation)
-    with pytest.raises(UserError, match=r"predictions: got dict, expected eenet.predictions.Predictions"):
+    with pytest.raises(UserError, match=r"predictions: got dict, expected eenet.predictions.ClassPredictions"):
         bundled(files, {"logits": validation.logits})  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"segment_1.onnx: \d of its outputs|reads|a second time"):
         bundled([files[0], files[0], files[2]], validation)
@@ -267,7 +267,7 @@ def test_order_exits_and_logits(files: list[Path], validation: Predictions, tmp_
         bundled(files, validation, samples={"x": samples["x"]})
 
 
-def test_two_outputs_that_could_be_logits(validation: Predictions, tmp_path: Path) -> None:
+def test_two_outputs_that_could_be_logits(validation: ClassPredictions, tmp_path: Path) -> None:
     def model(source: str, outputs: list[str]) -> Path:
         info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in (source, *outputs)]
         nodes = [helper.make_node("Identity", [source], [name]) for name in outputs]
@@ -310,7 +310,7 @@ def test_images_without_a_preprocessing_are_told(tmp_path: Path, shape: tuple[in
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 300)
     noisy = (2 * np.eye(3)[labels][:, None] + random.normal(size=(300, 2, 3))).astype(np.float32)
-    validation = Predictions(noisy, labels, np.arange(300), tuple("abc"))
+    validation = ClassPredictions(noisy, labels, np.arange(300), tuple("abc"))
     out_folder = tmp_path / "mine.eenet"
     bundle_segments(files, validation, out_folder, options=QUICK, say=said.append)
     assert any("no preprocessing is declared (--preprocessing)" in line for line in said) == images
@@ -323,7 +323,7 @@ def test_images_without_a_preprocessing_are_told(tmp_path: Path, shape: tuple[in
         assert not any("no preprocessing" in line for line in said)
 
 
-def test_no_model_at_all(validation: Predictions, tmp_path: Path) -> None:
+def test_no_model_at_all(validation: ClassPredictions, tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"\xffnot a model")
     with pytest.raises(UserError, match=r"a\.onnx: not an ONNX model that can be read"):
         bundle_segments([tmp_path / "a.onnx"], validation, tmp_path / "out.eenet", options=QUICK)

@@ -9,7 +9,8 @@ import pytest
 
 import eenet_rt
 from eenet.policies.grid import fit_schedules
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.compare import default_budgets
 from eenet.zoo import list_zoo, zoo_folder
 
@@ -22,7 +23,7 @@ class Case(NamedTuple):
 
     costs: list[float]
     schedules: list[eenet_rt.Schedule]
-    stream: Predictions
+    stream: ClassPredictions
 
     @property
     def budget(self) -> float:
@@ -31,14 +32,14 @@ class Case(NamedTuple):
 
 @pytest.fixture(scope="module", params=list_zoo())
 def case(request: pytest.FixtureRequest) -> Case:
-    validation = Predictions.load(zoo_folder(request.param) / "validation.npz")
+    validation = load_predictions(zoo_folder(request.param) / "validation.npz")
     fit_on, stream = validation.split(0.6, seed=0)
     costs = COSTS[request.param]
     fitted = list(fit_schedules("learned-stopping", fit_on, costs, default_budgets(costs), unit="ms"))
     return Case(costs, fitted, stream)
 
 
-def easy_to_hard(stream: Predictions) -> Predictions:
+def easy_to_hard(stream: ClassPredictions) -> ClassPredictions:
     logits = stream.logits.astype(np.float64)
     log_p = logits - np.log(np.exp(logits).sum(axis=2, keepdims=True))
     loss = -log_p[np.arange(len(stream)), :, stream.labels].mean(axis=1)
@@ -47,7 +48,7 @@ def easy_to_hard(stream: Predictions) -> Predictions:
 
 def excess(
     case: Case,
-    stream: Predictions,
+    stream: ClassPredictions,
     chosen: np.ndarray,
     neighbours: int | None,
     horizon: int | None = None,

@@ -7,23 +7,23 @@ import pytest
 
 import eenet_rt
 from eenet.policies.confidence import confidence_policy
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 from eenet.workflows.summary import worth_lines
 
 RIGHT_AT_FIRST = 700  # of 1000 samples; the last exit knows 800
 
 
-def predictions(right_at_first: int = RIGHT_AT_FIRST) -> Predictions:
+def predictions(right_at_first: int = RIGHT_AT_FIRST) -> ClassPredictions:
     rows = np.arange(1000)
     logits = np.zeros((1000, 2, 2), np.float32)
     logits[rows, 0, (rows >= right_at_first).astype(int)] = 1
     logits[rows, 1, (rows >= 800).astype(int)] = 1
-    return Predictions(logits, np.zeros(1000, np.int64), rows, ("yes", "no"))
+    return ClassPredictions(logits, np.zeros(1000, np.int64), rows, ("yes", "no"))
 
 
 def schedule(threshold: float, budget: float, unit: str = "ms") -> eenet_rt.Schedule:
     """Everybody leaves at the first exit, or nobody does."""
-    policy = confidence_policy(2, 2, (1.0, 0.0, 0.0, 0.0), None).with_thresholds([threshold, 0])
+    policy = confidence_policy([6, 6], (1.0, 0.0, 0.0, 0.0)).with_thresholds([threshold, 0])
     return eenet_rt.Schedule(
         policy="maximum", budget=budget, unit=unit, costs=[1, 4], margin=0, calibration_samples=1000,
         calibration_shares=[1, 0], exit_policy=policy,

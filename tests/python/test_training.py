@@ -21,8 +21,8 @@ from eenet.cli.train import main
 from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.models.resnet import MultiExitResNet, ResNetConfig
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.registry import load_predictions
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
 from eenet.training.trainer import augment, predict
 from support import tiny
@@ -242,7 +242,7 @@ def test_command_writes_weights_predictions_and_samples(
     result = json.loads(capsys.readouterr().out.splitlines()[-1])
     checkpoint = load_checkpoint(result["weights"])
     assert checkpoint.class_names == cifar10.class_names
-    validation = Predictions.load(tmp_path / "run" / "validation.npz")
+    validation = load_predictions(tmp_path / "run" / "validation.npz")
     assert validation.logits.shape == (100, 3, 10)
     answers = validation.logits.argmax(axis=2)
     measured = (answers == validation.labels[:, None]).mean(axis=0)

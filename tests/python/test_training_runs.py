@@ -19,8 +19,8 @@ from eenet.data import ImageSet
 from eenet.errors import UserError
 from eenet.models import create_model
 from eenet.models.code import load_builder
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.registry import load_predictions
 from eenet.training import SuitedSettings, Trainer, TrainingConfig
 from eenet.training.start import read_start, started_network
 from eenet.training.state import code_identity
@@ -135,11 +135,11 @@ def test_folder_to_checkpoint(photos: Path, tmp_path: Path, capsys: pytest.Captu
     checkpoint = load_checkpoint(tmp_path / "run" / "weights.safetensors")
     assert checkpoint.class_names == ("class_0", "class_1", "class_2")
     assert (checkpoint.preprocessing.size, checkpoint.preprocessing.resize) == ((32, 32), True)
-    validation = Predictions.load(tmp_path / "run" / "validation.npz")
+    validation = load_predictions(tmp_path / "run" / "validation.npz")
     assert np.bincount(validation.labels).tolist() == [10, 10, 10]
     # Which image of the folder each row is: 40 a class, in order.
     assert np.array_equal(validation.labels, validation.index // 40)
-    assert len(Predictions.load(tmp_path / "run" / "test.npz")) == 30
+    assert len(load_predictions(tmp_path / "run" / "test.npz")) == 30
 
 
 def test_other_size_and_own_validation_images(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -344,7 +344,7 @@ def test_sorted_data_are_no_trouble(tmp_path: Path, capsys: pytest.CaptureFixtur
     images = pattern(160, 4)
     images[np.argsort(images.labels, kind="stable")].save(tmp_path / "sorted.npz")
     assert run(tmp_path / "sorted.npz", tmp_path / "run", "--validation-size", "60") == 0
-    assert np.bincount(Predictions.load(tmp_path / "run" / "validation.npz").labels).tolist() == [15] * 4
+    assert np.bincount(load_predictions(tmp_path / "run" / "validation.npz").labels).tolist() == [15] * 4
     capsys.readouterr()
     assert run(tmp_path / "sorted.npz", tmp_path / "tail", "--validation-size", "60", "--split", "tail") == 2
     assert "training set: no image of 'class_3', expected some of every class" in capsys.readouterr().err

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from eenet.costs import CostProfile
-from eenet.predictions import Predictions
 from eenet.report.difference import Difference
 from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime
+from eenet.tasks.classification import ClassPredictions
 from eenet.workflows.evaluate import evaluate_exits
 from eenet.workflows.profile import MachineLoad
 
@@ -38,7 +38,8 @@ def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
         schedules=[SimpleNamespace(unit="ms", share=0.9), schedule, SimpleNamespace(unit="flops", share=0.7)],
     )  # fmt: skip
     inputs = SimpleNamespace(
-        report=Predictions(logits, labels, np.arange(1000), ("a", "b")), costs=np.array([1.0, 2.0, 3.0]), unit="ms",
+        report=ClassPredictions(logits, labels, np.arange(1000), ("a", "b")),
+        costs=np.array([1.0, 2.0, 3.0]), unit="ms",
         schedule=schedule, chosen=1, static_cost=2.5, bundle=bundle,
         exit_accuracy=np.array([0.5, 0.6, 0.81]),
         outcome=evaluate_exits(exits, answers, answers == labels, np.array([1.0, 2, 3])),
@@ -155,7 +156,7 @@ def test_a_gain_is_no_loss(right: int, full: int, headline: str) -> None:
     labels = np.arange(samples) % 2
     logits = np.zeros((samples, 3, 2), np.float32)
     logits[np.arange(samples), 2, labels ^ (np.arange(samples) >= full)] = 1
-    verdict = verdict_of(report=Predictions(logits, labels, np.arange(samples), ("a", "b")))
+    verdict = verdict_of(report=ClassPredictions(logits, labels, np.arange(samples), ("a", "b")))
     exits = np.repeat([0, 1, 2], [7 * samples // 10, 2 * samples // 10, samples // 10])
     answers = labels ^ (np.arange(samples) >= right)
     verdict.inputs.outcome = evaluate_exits(exits, answers, answers == labels, verdict.inputs.costs)
@@ -208,7 +209,7 @@ def test_costs_of_this_machine_are_not_told(changes: dict[str, Any]) -> None:
 
 def test_one_image_is_in_the_singular() -> None:
     verdict = verdict_of(
-        report=Predictions(np.zeros((1, 3, 2), np.float32), np.zeros(1, int), np.zeros(1, int), ("a", "b"))
+        report=ClassPredictions(np.zeros((1, 3, 2), np.float32), np.zeros(1, int), np.zeros(1, int), ("a", "b"))
     )
     verdict.inputs.outcome = evaluate_exits(*np.zeros((2, 1), np.int64), np.ones(1, bool), verdict.inputs.costs)
     verdict = replace(verdict, simple=verdict.inputs.outcome)
@@ -284,7 +285,7 @@ def test_few_images_do_not_say_how_many_would_tell(samples: int, to_tell: int | 
     labels = np.arange(samples) % 2
     logits = np.zeros((samples, 3, 2), np.float32)
     logits[np.arange(samples), 2, labels] = 1
-    verdict.inputs.report = Predictions(logits, labels, np.arange(samples), ("a", "b"))
+    verdict.inputs.report = ClassPredictions(logits, labels, np.arange(samples), ("a", "b"))
     outcome = evaluate_exits(np.zeros(samples, np.int64), labels, np.ones(samples, bool), verdict.inputs.costs)
     verdict.inputs.outcome = outcome
     verdict = replace(verdict, simple=outcome)
@@ -307,7 +308,7 @@ def test_chance_never_pays(labels: np.ndarray, reason: str) -> None:
     answers = np.zeros(1000, np.int64)
     verdict = verdict_of(right=810)
     logits = np.zeros((1000, 3, 2), np.float32)
-    report = Predictions(logits, labels, np.arange(1000), ("a", "b"))
+    report = ClassPredictions(logits, labels, np.arange(1000), ("a", "b"))
     outcome = evaluate_exits(np.repeat([0, 1, 2], [700, 200, 100]), answers, answers == labels, verdict.inputs.costs)
     verdict.inputs.report, verdict.inputs.outcome = report, outcome
     verdict = replace(verdict, simple=outcome)

@@ -12,7 +12,7 @@ import numpy as np
 import eenet_rt
 from eenet.bundles import BundleContent, Segment, SegmentSpec, Tensor, write_bundle
 from eenet.costs import CostProfile
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny.eenet"
 INPUTS = np.array([[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 3, 0], [0.5, 0.5, 0.5, 0.5]], np.float32)
@@ -81,7 +81,7 @@ def write(folder: Path, segments: list[bytes]) -> None:
     """Writes the bundle around the two ONNX models."""
     description = content(segments)
     labels = np.array([0, 1, 2, 0])
-    predictions = Predictions(logits(), labels, np.arange(4), description.class_names)
+    predictions = ClassPredictions(logits(), labels, np.arange(4), description.class_names)
     write_bundle(
         folder,
         description,

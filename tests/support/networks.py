@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from eenet.models import MultiExitNetwork, SegmentSpec
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 
 CLASSES, VOCABULARY, MOST_TOKENS, WIDTH = 3, 20, 12, 8
 
@@ -110,10 +110,10 @@ def logits(network: MultiExitNetwork, samples: Mapping[str, Any]) -> np.ndarray:
         return torch.stack(network.eval()(*(torch.from_numpy(x) for x in samples.values())), dim=1).numpy()
 
 
-def predictions(network: MultiExitNetwork, samples: int = 400) -> Predictions:
+def predictions(network: MultiExitNetwork, samples: int = 400) -> ClassPredictions:
     """Of a network of random weights: its last exit is right on four of five."""
     said = logits(network, inputs(network, samples, seed=1))
     labels = said[:, -1].argmax(axis=1)
     labels[::5] = (labels[::5] + 1) % network.num_classes
     names = tuple(f"class {c}" for c in range(network.num_classes))
-    return Predictions(said, labels.astype(np.int64), np.arange(samples), names)
+    return ClassPredictions(said, labels.astype(np.int64), np.arange(samples), names)

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import eenet_rt
 from eenet.errors import UserError
+from eenet.tasks.registry import task_named
+from eenet.tasks.task import Task
 from eenet_rt._core import FORMAT_VERSION, LARGEST_MANIFEST, MANIFEST, BundleError, check_manifest, put_back
 
 _A_LINK = (
@@ -117,7 +118,8 @@ class Bundle:
         id: of the segments that it holds.
         network: id of the whole network's bundle, which is this one's unless it is a slice.
         weights: id of the weights that it was exported from; None: the manifest does not say.
-        class_names: C names.
+        task: what it answers.
+        names: of what it answers: C class names, or the like.
         num_exits: K, of the whole network.
         profiles: cost profiles, as in the manifest.
         files: name to size and hash, of every file but the manifest.
@@ -128,7 +130,8 @@ class Bundle:
     id: str
     network: str
     weights: str | None
-    class_names: tuple[str, ...]
+    task: Task[Any]
+    names: tuple[str, ...]
     num_exits: int
     profiles: list[dict[str, Any]]
     files: dict[str, dict[str, Any]]
@@ -153,13 +156,15 @@ class Bundle:
             version = manifest["format_version"]
             if version != FORMAT_VERSION:
                 raise UserError(f"{path}: format version {version} came, {FORMAT_VERSION} expected")
+            task = task_named(str(manifest["task"]))
             bundle = cls(
                 folder,
                 manifest,
                 id=str(manifest["id"]),
                 network=str(manifest["parent"] if "slice" in manifest else manifest["id"]),
                 weights=str(manifest["weights"]) if manifest.get("weights") else None,
-                class_names=tuple(map(str, manifest["class_names"])),
+                task=task,
+                names=tuple(map(str, manifest[task.predictions.names_key])),
                 num_exits=len(manifest.get("slice", manifest)["segments"]),
                 profiles=[dict(entry) for entry in manifest["profiles"]],
                 files={name: {"size": e["size"], "sha256": e["sha256"]} for name, e in manifest["files"].items()},
@@ -174,7 +179,7 @@ class Bundle:
     @property
     def num_features(self) -> list[int]:
         """F_k of each exit, which its schedules must have."""
-        return [eenet_rt.num_features(len(self.class_names))] * self.num_exits
+        return self.task.num_features(self.manifest, self.num_exits)
 
     def require_whole(self) -> None:
         """For work that needs all exits of the network.

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from eenet.errors import UserError
 from eenet.extras import extra
 from eenet.files import replacing
-from eenet.predictions import Predictions
+from eenet.predictions import P, Predictions
+from eenet.tasks.task import Task
 
 
 def save_calibration(path: str | Path, predictions: Predictions, in_fit_set: NDArray[np.bool_]) -> None:
@@ -28,21 +29,19 @@ def save_calibration(path: str | Path, predictions: Predictions, in_fit_set: NDA
     """
     with extra("refit"):
         import safetensors.numpy
-    tensors: dict[str, NDArray[Any]] = {
-        "logits": np.ascontiguousarray(predictions.logits),
-        "labels": np.ascontiguousarray(predictions.labels),
-        "fit": in_fit_set.astype(np.uint8),
-    }
+    arrays = {name: np.ascontiguousarray(array) for name, array in predictions.arrays().items()}
+    tensors: dict[str, NDArray[Any]] = {**arrays, "fit": in_fit_set.astype(np.uint8)}
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.numpy.save(tensors))
 
 
-def parse_calibration(data: bytes, class_names: Sequence[str]) -> tuple[Predictions, Predictions]:
+def parse_calibration(data: bytes, task: Task[P], names: Sequence[str]) -> tuple[P, P]:
     """The fit set and the calibration set, as they were when the file was written.
 
     Args:
         data: contents of the file.
-        class_names: C names.
+        task: of the bundle.
+        names: of what is answered, as the bundle has them.
 
     Raises:
         UserError: the file does not hold what it should; safetensors is not installed.
@@ -54,12 +53,13 @@ def parse_calibration(data: bytes, class_names: Sequence[str]) -> tuple[Predicti
         tensors = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"not a safetensors file of numbers: {error}") from error
-    if "logits" not in tensors or "labels" not in tensors:
-        raise UserError(f"has {sorted(tensors)}, expected logits, labels and fit")
+    if not set(task.predictions.needed) <= tensors.keys():
+        raise UserError(f"has {sorted(tensors)}, expected {', '.join(task.predictions.needed)} and fit")
     if "fit" not in tensors:
         raise UserError("has no tensor 'fit': it holds the calibration set alone, which is not enough to refit")
-    logits, labels, fit = tensors["logits"], tensors["labels"], tensors["fit"]
-    if labels.ndim != 1 or fit.dtype != np.uint8 or fit.shape != labels.shape or (fit > 1).any():
-        raise UserError(f"fit: got {fit.dtype} of shape {fit.shape}, expected uint8 {labels.shape} of 0 and 1")
-    both = Predictions(logits, labels, np.arange(len(labels)), tuple(class_names))
+    fit = tensors["fit"]
+    samples = min(len(tensors[name]) if tensors[name].ndim else 0 for name in task.predictions.needed)
+    if fit.dtype != np.uint8 or fit.shape != (samples,) or (fit > 1).any():
+        raise UserError(f"fit: got {fit.dtype} of shape {fit.shape}, expected uint8 ({samples},) of 0 and 1")
+    both = task.predictions.of_arrays(tensors, names, np.arange(samples), None)
     return both[fit == 1], both[fit == 0]

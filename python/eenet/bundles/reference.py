@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
+from eenet.predictions import Predictions
 
 BINS = 10
 
@@ -19,7 +20,7 @@ class Reference:
     Attributes:
         score_edges: borders of the bins of scores at each exit but the last, float32 ``(K-1, B-1)``.
         score_shares: of the samples that reached the exit, by bin, float64 ``(K-1, B)``.
-        agreement: share of the samples leaving at each exit that the last exit answers alike, float64 ``(K,)``.
+        agreement: how far the last exit answers alike the samples leaving at each exit, float64 ``(K,)``, 0 to 1.
     """
 
     score_edges: NDArray[np.float32]
@@ -27,10 +28,10 @@ class Reference:
     agreement: NDArray[np.float64]
 
 
-def reference_of(policy: eenet_rt.ExitPolicy, logits: NDArray[np.float32]) -> Reference:
-    """Runs the policy over the logits of the calibration set, float32 ``(N, K, C)``."""
-    replayed = eenet_rt.replay(logits, policy)
-    last = logits.shape[1] - 1
+def reference_of(policy: eenet_rt.ExitPolicy, predictions: Predictions) -> Reference:
+    """Runs the policy over the predictions of the calibration set."""
+    replayed = predictions.replay(policy)
+    last = predictions.num_exits - 1
     edges = np.full((last, BINS - 1), np.inf, np.float32)
     shares = np.zeros((last, BINS))
     for k in range(last):
@@ -40,11 +41,11 @@ def reference_of(policy: eenet_rt.ExitPolicy, logits: NDArray[np.float32]) -> Re
         found = score_edges(scores, BINS)
         edges[k, : len(found)] = found
         shares[k] = np.bincount(np.searchsorted(edges[k], scores, side="right"), minlength=BINS) / len(scores)
-    final = eenet_rt.answers(logits, policy.combiner)[:, last]
+    alike = predictions.alike(replayed.answers, predictions.answers(policy.combiner)[:, last])
     agreement = np.ones(last + 1)
     for k in range(last):
         if (left := replayed.exits == k).any():
-            agreement[k] = (replayed.labels[left] == final[left]).mean()
+            agreement[k] = alike[left].mean()
     return Reference(edges, shares, agreement)
 
 

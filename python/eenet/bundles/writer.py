@@ -20,6 +20,7 @@ from eenet.bundles.schedules import save_schedules
 from eenet.costs import CostProfile
 from eenet.predictions import Predictions
 from eenet.segments import BATCH, SegmentSpec
+from eenet.tasks.registry import task_named
 from eenet_rt._core import CALIBRATION, FORMAT_VERSION, MANIFEST, SCHEDULES
 
 
@@ -44,13 +45,15 @@ class BundleContent:
     """What a manifest says, but for hashes and profiles.
 
     Attributes:
+        names: of what is answered: C class names, or the like.
+        task: what is answered.
         max_batch: the largest batch.
         symbols: the largest size of every other symbol.
         weights: id of those that it comes from.
     """
 
     model: str
-    class_names: tuple[str, ...]
+    names: tuple[str, ...]
     preprocessing: dict[str, Any]
     tensors: dict[str, Tensor]
     inputs: tuple[str, ...]
@@ -59,6 +62,7 @@ class BundleContent:
     max_batch: int
     symbols: dict[str, int] = field(default_factory=dict)
     weights: str | None = None
+    task: str = "classification"
 
     @property
     def id(self) -> str:
@@ -121,8 +125,8 @@ def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfi
         "parent": None,
         **({} if content.weights is None else {"weights": content.weights}),
         "model": content.model,
-        "task": "classification",
-        "class_names": list(content.class_names),
+        "task": content.task,
+        task_named(content.task).predictions.names_key: list(content.names),
         "preprocessing": content.preprocessing,
         "symbols": {name: {"max": most} for name, most in {BATCH: content.max_batch, **content.symbols}.items()},
         "tensors": {

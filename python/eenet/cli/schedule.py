@@ -47,6 +47,7 @@ from eenet.prediction_checks import (
     sample_marks,
 )
 from eenet.predictions import Predictions
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
 from eenet.workflows.guarantee import check_bound, fit_within_accuracy_drop
@@ -158,7 +159,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     elif arguments.delta is not None:
         raise UserError("--delta: came without --max-accuracy-drop, which it belongs to")
     check_replaceable(arguments.out, folder=False, inputs={"predictions": arguments.predictions})
-    validation = Predictions.load(arguments.predictions)
+    validation = load_predictions(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
     check_size(validation, str(arguments.predictions))
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
@@ -223,12 +224,12 @@ def _print_fitted(
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    predictions = Predictions.load(arguments.predictions)
+    predictions = load_predictions(arguments.predictions)
     file, networks, fitted = _read_schedules(arguments.schedule)
     if tuple(file.num_features) != predictions.num_features:
         raise UserError(
             f"{arguments.schedule}: for exits of {file.num_features} features, those of {arguments.predictions} have "
-            f"{list(predictions.num_features)}: {predictions.num_exits} exits, {predictions.num_classes} classes"
+            f"{list(predictions.num_features)}: {predictions.shape_text}"
         )
     check_network(predictions, networks, str(arguments.predictions), f"that of {arguments.schedule}")
     if fitted:
@@ -269,7 +270,7 @@ def _read_schedules(path: Path) -> tuple[eenet_rt.ScheduleFile, list[str | None]
         bundle = Bundle.open(path)
         fitted: tuple[Predictions, ...] = ()
         if CALIBRATION in bundle.files:
-            fitted = parse_calibration(bundle.read(CALIBRATION), bundle.class_names)
+            fitted = parse_calibration(bundle.read(CALIBRATION), bundle.task, bundle.names)
         return eenet_rt.parse_schedules(bundle.read(SCHEDULES)), [bundle.weights, bundle.network], fitted
     try:
         file = eenet_rt.read_schedules(path)
@@ -311,7 +312,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         check_replaceable(path, folder=False, inputs={"val": arguments.val, "report": arguments.report})
     check_counts(arguments, "repeats")
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
-    validation, report = Predictions.load(arguments.val), Predictions.load(arguments.report)
+    validation, report = load_predictions(arguments.val), load_predictions(arguments.report)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from eenet.data.image_set import ImageSet
 from eenet.errors import UserError, counted, shorten
-from eenet.prediction_checks import label_shift
+from eenet.tasks.classification_checks import label_shift
 
 _LEAST_TRAINING, _LEAST_VALIDATION, _LEAST_OTHER = 2, 4, 2  # images of a class; validation is halved once more
 _LONGEST_NAME, _CONTROL = 256, re.compile(r"[\x00-\x1f\x7f]")

@@ -9,7 +9,7 @@ from eenet.policies.learned_stopping import LearnedStoppingScheduler
 from eenet.policies.maximum import MaximumScheduler
 from eenet.policies.registry import POLICIES, create_scheduler
 from eenet.policies.vote import VoteScheduler
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner
 
 __all__ = [
     "POLICIES",

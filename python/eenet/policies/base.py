@@ -14,8 +14,8 @@ import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.errors import UserError, counted
 from eenet.policies.calibration import Family, Floats, calibrate
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.prediction_checks import check_alike
+from eenet.predictions import Combiner, Predictions
 
 _LEAST_COST, _MOST_COST = 1e-12, 1e18  # beyond, policies overflow float32
 
@@ -61,7 +61,7 @@ class Scheduler(ABC):
                 ``costs[-1]`` or above every sample runs to the last exit.
 
         Raises:
-            UserError: sets that differ in exits or classes or share samples, fewer samples than classes, costs of
+            UserError: sets that differ in exits or answers or share samples, too few samples, costs of
                 another length or order, infeasible budget.
         """
         return self._fit(self._learn, fit_set, calibration_set, costs, budget)
@@ -79,6 +79,10 @@ class Scheduler(ABC):
         ``fitted`` is a schedule of this policy and this network, for other costs or another budget.
         """
         return self._fit(partial(self._relearn, fitted), fit_set, calibration_set, costs, budget)
+
+    def suits(self, predictions: Predictions) -> bool:
+        """Whether exits of these predictions have what the policy reads."""
+        return True
 
     def _fit(
         self,
@@ -103,7 +107,7 @@ class Scheduler(ABC):
             self.mean_cost_, self.margin_ = found.mean_cost, found.margin
         self.thresholds_ = np.array(self.exit_policy_.thresholds)
         self._costs, self._budget = costs_, budget
-        self._calibration_logits = calibration_set.logits
+        self._calibration_set = calibration_set
         return self
 
     @abstractmethod
@@ -129,10 +133,10 @@ class Scheduler(ABC):
             unit=unit,
             costs=self._costs.tolist(),
             margin=self.margin_,
-            calibration_samples=len(self._calibration_logits),
+            calibration_samples=len(self._calibration_set),
             calibration_shares=self.shares_.tolist(),
             exit_policy=self.exit_policy_,
-            **vars(reference_of(self.exit_policy_, self._calibration_logits)),
+            **vars(reference_of(self.exit_policy_, self._calibration_set)),
         )
 
 
@@ -168,15 +172,12 @@ def check_budget(budget: float, costs: Floats) -> float:
 
 
 def _check_sets(fit_set: Predictions, calibration_set: Predictions) -> None:
-    if len(fit_set) < fit_set.num_classes:
+    if len(fit_set) < fit_set.least_samples:
         raise UserError(
-            f"fit set has {counted(len(fit_set), 'sample')} for {fit_set.num_classes} classes, expected at least one a "
-            "class"
+            f"fit set has {counted(len(fit_set), 'sample')} for {fit_set.shape_text}, expected at least "
+            f"{fit_set.least_samples}"
         )
-    if fit_set.logits.shape[1:] != calibration_set.logits.shape[1:]:
-        raise UserError(
-            f"fit set has (K, C) = {fit_set.logits.shape[1:]}, calibration set {calibration_set.logits.shape[1:]}"
-        )
+    check_alike(fit_set, calibration_set, "fit set", "calibration set")
     common: NDArray[np.int64] = np.intersect1d(fit_set.index, calibration_set.index)
     if len(common):
         raise UserError(

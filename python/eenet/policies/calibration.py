@@ -110,7 +110,7 @@ def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) ->
         raise UserError(
             f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
         )
-    reference = reference_of(schedule.exit_policy, calibration_set.logits)
+    reference = reference_of(schedule.exit_policy, calibration_set)
     for name in ("score_edges", "score_shares", "agreement"):
         stored = getattr(schedule, name)
         if stored is not None and not np.array_equal(stored, getattr(reference, name)):

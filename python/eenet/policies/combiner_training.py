@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from eenet.predictions import Predictions
+from eenet.tasks.classification import ClassPredictions
 from eenet.threads import one_thread
 
 # Penalties and steps suit logits that differ by some units; what differs by less is brought to a deviation of 1.
@@ -19,7 +19,7 @@ _WEIGHT_PENALTY = 1.0
 WeightsAndBiases = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
-def mixing_combiner(predictions: Predictions) -> WeightsAndBiases:
+def mixing_combiner(predictions: ClassPredictions) -> WeightsAndBiases:
     """See `eenet.policies.combining.fit_combiner`."""
     exits, classes = predictions.num_exits, predictions.num_classes
     weights, biases = np.zeros((exits, exits), np.float32), np.zeros((exits, classes), np.float32)
@@ -41,7 +41,7 @@ def _scales(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(small, 1 / np.where(small, deviations, 1), 1).astype(np.float32)
 
 
-def temperature_combiner(predictions: Predictions) -> WeightsAndBiases:
+def temperature_combiner(predictions: ClassPredictions) -> WeightsAndBiases:
     """See `eenet.policies.combining.fit_temperatures`."""
     exits, classes = predictions.num_exits, predictions.num_classes
     scales = _scales(predictions.logits)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from eenet.errors import UserError
 from eenet.extras import extra
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner, Predictions
+from eenet.tasks.classification import ClassPredictions
 
 
 def fit_combiner(predictions: Predictions) -> Combiner:
@@ -20,11 +21,12 @@ def fit_combiner(predictions: Predictions) -> Combiner:
         Weights float32 ``(K, K)``, zero above the diagonal, and biases float32 ``(K, C)``.
 
     Raises:
-        UserError: PyTorch is not installed.
+        UserError: exits do not answer with classes, or PyTorch is not installed.
     """
+    classes = _of_classes(predictions)
     with extra("export"):
         from eenet.policies.combiner_training import mixing_combiner
-    return mixing_combiner(predictions)
+    return mixing_combiner(classes)
 
 
 def fit_temperatures(predictions: Predictions) -> Combiner:
@@ -37,8 +39,20 @@ def fit_temperatures(predictions: Predictions) -> Combiner:
         Weights float32 ``(K, K)``, the inverse temperatures on the diagonal, and biases of 0.
 
     Raises:
-        UserError: PyTorch is not installed.
+        UserError: exits do not answer with classes, or PyTorch is not installed.
     """
+    classes = _of_classes(predictions)
     with extra("export"):
         from eenet.policies.combiner_training import temperature_combiner
-    return temperature_combiner(predictions)
+    return temperature_combiner(classes)
+
+
+def can_combine(predictions: Predictions) -> bool:
+    """Whether there are combiners for what the exits answer."""
+    return isinstance(predictions, ClassPredictions)
+
+
+def _of_classes(predictions: Predictions) -> ClassPredictions:
+    if not isinstance(predictions, ClassPredictions):
+        raise UserError(f"combine: there is no combiner for {predictions.task}, expected none")
+    return predictions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,15 +12,14 @@ import eenet_rt
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
 from eenet.policies.shares import SharePlan, tuned_shares
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner, Predictions
 
 
 class ConfidenceScheduler(Scheduler):
     """A confidence measure as score, and exit shares that are geometric or tuned.
 
     Args:
-        tune_shares: search the shares that are most accurate on the fit set; otherwise they are proportional to
+        tune_shares: search the shares whose answers are best on the fit set; otherwise they are proportional to
             rho^k, with rho such that the cost meets the budget (MSDNet, Huang et al., 2018).
         combiner: see `Scheduler`.
     """
@@ -30,13 +30,17 @@ class ConfidenceScheduler(Scheduler):
 
     @staticmethod
     @abstractmethod
-    def confidence_weights(num_exits: int) -> tuple[float, float, float, float]:
-        """Weights of maximum, 1 - normalised entropy, vote and margin in the score."""
+    def confidence_weights(num_exits: int) -> Mapping[str, float]:
+        """Weights of measures of confidence in the score, by their names in `Predictions.measures`."""
+
+    def suits(self, predictions: Predictions) -> bool:
+        return set(self.confidence_weights(predictions.num_exits)) <= set(predictions.measures)
 
     def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
         exits = fit_set.num_exits
         weights = self.confidence_weights(exits)
-        policy = confidence_policy(exits, fit_set.num_classes, weights, self.combiner)
+        measures = [weights.get(measure, 0.0) for measure in fit_set.measures]
+        policy = confidence_policy(fit_set.num_features, measures, self.combiner)
         if not self.tune_shares:
             return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
         plan = tuned_shares(fit_set, policy, costs, min(budget, float(costs[-1])))
@@ -44,16 +48,18 @@ class ConfidenceScheduler(Scheduler):
 
 
 def confidence_policy(
-    num_exits: int,
-    num_classes: int,
-    weights: tuple[float, float, float, float],
-    combiner: Combiner | None = None,
+    num_features: Sequence[int], weights: Sequence[float], combiner: Combiner | None = None
 ) -> eenet_rt.ExitPolicy:
-    """Scorers with these weights on the four confidence measures; nobody leaves before the last exit."""
+    """Scorers with weights on the measures of confidence alone; nobody leaves before the last exit.
+
+    Args:
+        num_features: F_k of each exit.
+        weights: of the measures, which are the last features of each exit.
+        combiner: what answers are made of.
+    """
     scorers = []
-    num_features = eenet_rt.num_features(num_classes)
-    for k in range(num_exits - 1):
-        weight = np.zeros((1, num_features + k), np.float32)
-        weight[0, num_classes:num_features] = weights
+    for k, features in enumerate(num_features[:-1]):
+        weight = np.zeros((1, features + k), np.float32)
+        weight[0, features - len(weights) : features] = weights
         scorers.append((weight, np.zeros(1, np.float32)))
-    return eenet_rt.ExitPolicy([num_features] * num_exits, scorers, [math.inf] * num_exits, combiner=combiner)
+    return eenet_rt.ExitPolicy(list(num_features), scorers, [math.inf] * len(num_features), combiner=combiner)

@@ -12,8 +12,7 @@ from eenet.extras import extra
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
 from eenet.policies.shares import SharePlan
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner, Predictions
 
 HEADS = ("softmax", "stick-breaking")
 

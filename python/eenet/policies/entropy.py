@@ -11,5 +11,5 @@ class EntropyScheduler(ConfidenceScheduler):
     policy = "entropy"
 
     @staticmethod
-    def confidence_weights(num_exits: int) -> tuple[float, float, float, float]:
-        return 0.0, 1.0, 0.0, 0.0
+    def confidence_weights(num_exits: int) -> dict[str, float]:
+        return {"entropy": 1.0}

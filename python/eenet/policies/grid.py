@@ -8,8 +8,7 @@ import eenet_rt
 from eenet.errors import UserError
 from eenet.policies.combining import fit_combiner, fit_temperatures
 from eenet.policies.registry import create_scheduler
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner, Predictions
 
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
 UNITS = ("ms", "flops", "params")

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.base import Scheduler
 from eenet.policies.calibration import Family, Floats
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner, Predictions
 
 # Penalties to choose from, times the number of samples. The confidence measures vary more than the class
 # probabilities and there are few of them: theirs is lighter.
@@ -67,8 +66,7 @@ class _StoppingRules:
         self._costs = costs
         self._combiner = scheduler.combiner
         features = fit_set.features(self._combiner)
-        answers = fit_set.answers(self._combiner)
-        believed = features[-1][np.arange(len(answers))[:, None], answers]
+        believed = fit_set.believed(features, self._combiner)
         soft = scheduler.soft_targets
         self._value = (1 - soft) * fit_set.qualities(self._combiner) + soft * believed
         exits = list(zip(features[:-1], fit_set.first_measures[:-1], strict=True))

@@ -11,5 +11,5 @@ class MaximumScheduler(ConfidenceScheduler):
     policy = "maximum"
 
     @staticmethod
-    def confidence_weights(num_exits: int) -> tuple[float, float, float, float]:
-        return 1.0, 0.0, 0.0, 0.0
+    def confidence_weights(num_exits: int) -> dict[str, float]:
+        return {"maximum": 1.0}

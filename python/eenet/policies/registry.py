@@ -11,7 +11,7 @@ from eenet.policies.entropy import EntropyScheduler
 from eenet.policies.learned_stopping import LearnedStoppingScheduler
 from eenet.policies.maximum import MaximumScheduler
 from eenet.policies.vote import VoteScheduler
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner
 
 POLICIES: dict[str, Callable[[int, Combiner | None], Scheduler]] = {
     "eenet": lambda seed, combiner: EENetScheduler(seed=seed, combiner=combiner),

@@ -28,7 +28,7 @@ class SharePlan:
     """
 
     def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy, plan: Floats, direction: Floats) -> None:
-        self._quota = Quota(predictions.logits, policy)
+        self._quota = Quota(predictions, policy)
         self._policy = policy
         self._log_plan = np.log(np.maximum(plan, 1e-12))
         self._direction = direction
@@ -44,8 +44,8 @@ class SharePlan:
 class Quota:
     """Turns exit shares into thresholds; scores are computed anew only where another set of exits is disabled."""
 
-    def __init__(self, logits: NDArray[np.float32], policy: eenet_rt.ExitPolicy) -> None:
-        self._logits = logits
+    def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy) -> None:
+        self._predictions = predictions
         self._policy = policy
         self._scores: dict[tuple[int, ...], NDArray[np.float32]] = {}
 
@@ -55,7 +55,7 @@ class Quota:
         Samples with the highest scores leave first. A group of tied scores leaves whole or stays whole. A threshold
         is +inf where nobody may leave, -inf where everybody does.
         """
-        samples, last = len(self._logits), len(shares) - 1
+        samples, last = len(self._predictions), len(shares) - 1
         thresholds = np.full(last + 1, -np.inf)
         exits = np.full(samples, last)
         staying = np.arange(samples)
@@ -72,9 +72,9 @@ class Quota:
     def _scores_without(self, disabled: tuple[int, ...]) -> NDArray[np.float32]:
         # A disabled exit's score reads as 0 in the inputs of later exits (feature spec 1).
         if disabled not in self._scores:
-            thresholds = np.zeros(self._logits.shape[1])
+            thresholds = np.zeros(self._predictions.num_exits)
             thresholds[list(disabled)] = np.inf
-            self._scores[disabled] = eenet_rt.scores(self._logits, self._policy.with_thresholds(thresholds.tolist()))
+            self._scores[disabled] = self._predictions.scores(self._policy.with_thresholds(thresholds.tolist()))
         return self._scores[disabled]
 
 
@@ -97,7 +97,7 @@ def threshold(scores: NDArray[np.float32], quota: int) -> tuple[float, NDArray[n
 
 
 def tuned_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Floats, budget: float) -> Floats:
-    """Exit shares of mean cost ``budget`` that are most accurate on these samples: K positive numbers.
+    """Exit shares of mean cost ``budget`` whose answers are best on these samples: K positive numbers.
 
     A pattern search over the logarithms of the shares, from geometric ones: deterministic, a few hundred evaluations.
 
@@ -107,28 +107,28 @@ def tuned_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: F
         costs: K costs.
         budget: between the first and the last of them.
     """
-    quota = Quota(predictions.logits, policy)
-    right = predictions.qualities(policy.combiner)
+    quota = Quota(predictions, policy)
+    qualities = predictions.qualities(policy.combiner)
     rows = np.arange(len(predictions))
 
-    def accuracy(log_shares: Floats) -> float:
+    def mean_quality(log_shares: Floats) -> float:
         _, exits = quota.fill(_normalised(log_shares))
-        return float(right[rows, exits].mean())
+        return float(qualities[rows, exits].mean())
 
     exits = len(costs)
     best = _bent(np.zeros(exits), np.arange(exits, dtype=np.float64), costs, budget)
-    best_accuracy = accuracy(best)
+    best_quality = mean_quality(best)
     step = _FIRST_STEP
     while step > _LAST_STEP:
-        before = best_accuracy
+        before = best_quality
         for k in range(exits):
             for sign in (-1, 1):
                 moved = best.copy()
                 moved[k] += sign * step
                 moved = _bent(moved, costs / costs[-1], costs, budget)
-                if (moved_accuracy := accuracy(moved)) > best_accuracy:
-                    best, best_accuracy = moved, moved_accuracy
-        if best_accuracy == before:
+                if (moved_quality := mean_quality(moved)) > best_quality:
+                    best, best_quality = moved, moved_quality
+        if best_quality == before:
             step /= 2
     return _normalised(best)
 

@@ -15,5 +15,5 @@ class VoteScheduler(ConfidenceScheduler):
     policy = "vote"
 
     @staticmethod
-    def confidence_weights(num_exits: int) -> tuple[float, float, float, float]:
-        return 1.0 / (num_exits + 1), 0.0, 1.0, 0.0
+    def confidence_weights(num_exits: int) -> dict[str, float]:
+        return {"vote": 1.0, "maximum": 1.0 / (num_exits + 1)}

@@ -10,12 +10,12 @@ from eenet.prediction_checks.one_set import (
     check_report,
     check_size,
     check_validation,
-    highest_by_luck,
 )
-from eenet.prediction_checks.two_sets import check_apart, check_network, check_source, label_shift
+from eenet.prediction_checks.two_sets import check_alike, check_apart, check_network, check_source
 
 __all__ = [
     "LEAST_VALIDATION",
+    "check_alike",
     "check_apart",
     "check_network",
     "check_predictions",
@@ -24,7 +24,5 @@ __all__ = [
     "check_source",
     "check_unmarked",
     "check_validation",
-    "highest_by_luck",
-    "label_shift",
     "sample_marks",
 ]

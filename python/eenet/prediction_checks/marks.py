@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 
 def sample_marks(predictions: Predictions) -> list[str]:
-    """Hashes of the samples' logits, ascending: the 64 smallest of all, which are as good as drawn at random.
+    """Hashes of what the exits said of the samples, ascending: the 64 smallest, which are as good as drawn at random.
 
     Which samples of another set have one of the smallest marks says how many the two sets share (bottom-k sketch;
     Cohen and Kaplan, 2007).
@@ -57,5 +57,5 @@ def check_unmarked(report: Predictions, marks: Sequence[str], name: str, fitted_
 
 
 def _all_marks(predictions: Predictions) -> list[str]:
-    logits = np.ascontiguousarray(predictions.logits, "<f4")
-    return sorted({hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest() for row in logits})
+    rows = np.ascontiguousarray(predictions.rows(), "<f4")
+    return sorted({hashlib.blake2b(row.tobytes(), digest_size=8).hexdigest() for row in rows})

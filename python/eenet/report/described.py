@@ -16,6 +16,7 @@ from eenet.errors import Argument, UserError
 from eenet.prediction_checks import check_network
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
+from eenet.tasks.classification import ClassPredictions, of_classes
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
@@ -46,7 +47,7 @@ class ReportBundle:
     @property
     def class_names(self) -> tuple[str, ...]:
         """C names."""
-        return self.files.class_names
+        return self.files.names
 
     @property
     def num_exits(self) -> int:
@@ -98,7 +99,7 @@ def has_calibration(bundle: ReportBundle) -> bool:
     return CALIBRATION in bundle.files.files
 
 
-def read_calibration(bundle: ReportBundle) -> Predictions:
+def read_calibration(bundle: ReportBundle) -> ClassPredictions:
     """The predictions that a bundle's schedules were fitted and calibrated on: none of them may be reported on.
 
     Raises:
@@ -109,17 +110,11 @@ def read_calibration(bundle: ReportBundle) -> Predictions:
         raise UserError(f"{folder} holds no {CALIBRATION}: give ", Argument("validation"))
     data = bundle.files.read(CALIBRATION)
     try:
-        fit_set, calibration_set = parse_calibration(data, bundle.files.class_names)
+        fit_set, calibration_set = parse_calibration(data, bundle.files.task, bundle.files.names)
     except UserError as error:
         raise UserError(f"{folder / CALIBRATION}: {error}; ", Argument("validation"), " can take its place") from error
-    index = np.concatenate([fit_set.index, calibration_set.index])
-    order = np.argsort(index)
-    predictions = Predictions(
-        np.concatenate([fit_set.logits, calibration_set.logits])[order],
-        np.concatenate([fit_set.labels, calibration_set.labels])[order],
-        index[order],
-        bundle.files.class_names,
-    )
+    both = fit_set.joined(calibration_set)
+    predictions = of_classes(both[np.argsort(both.index)], str(folder / CALIBRATION))
     check_shape(predictions, bundle, str(folder / CALIBRATION))
     return predictions
 
@@ -130,11 +125,10 @@ def check_shape(predictions: Predictions, bundle: ReportBundle, name: str) -> No
     Raises:
         UserError: they do not.
     """
-    came = (predictions.num_exits, predictions.num_classes)
-    expected = (bundle.num_exits, len(bundle.class_names))
-    if came != expected:
+    came = (list(predictions.num_features), len(predictions.names))
+    if came != (bundle.files.num_features, len(bundle.files.names)):
         raise UserError(
-            f"{name}: got {came[0]} exits and {came[1]} classes, the bundle's {bundle.model} has {expected[0]} and "
-            f"{expected[1]}"
+            f"{name}: got {predictions.shape_text}, the bundle's {bundle.model} has {bundle.num_exits} and "
+            f"{len(bundle.files.names)}"
         )
     check_network(predictions, [bundle.files.weights, bundle.files.network], name, str(bundle.files.folder))

@@ -88,7 +88,7 @@ class SimplePolicy:
 
     def __init__(self, inputs: Inputs) -> None:
         exits = inputs.report.num_exits
-        policy = confidence_policy(exits, inputs.report.num_classes, (1.0, 0.0, 0.0, 0.0))
+        policy = confidence_policy(inputs.report.num_features, (1.0, 0.0, 0.0, 0.0))
         direction = np.arange(exits, dtype=np.float64)
         self._inputs = inputs
         self._plan = SharePlan(inputs.validation, policy, np.ones(exits), direction)

@@ -14,8 +14,15 @@ from eenet.data import ImageSet, load_images
 from eenet.errors import Argument, ArgumentError, UserError, counted
 from eenet.policies.calibration import Floats
 from eenet.prediction_checks import check_apart, check_predictions, check_report
-from eenet.predictions import Predictions
-from eenet.report.described import ReportBundle, check_shape, has_calibration, read_bundle, read_calibration
+from eenet.report.described import (
+    ReportBundle,
+    check_shape,
+    has_calibration,
+    read_bundle,
+    read_calibration,
+)
+from eenet.tasks.classification import ClassPredictions, of_classes
+from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import Evaluation, evaluate
 from eenet.workflows.predict import bundle_images, predict_images
 from eenet.workflows.summary import exit_accuracies
@@ -77,8 +84,8 @@ class Inputs:
 
     bundle: ReportBundle
     chosen: int
-    report: Predictions
-    validation: Predictions
+    report: ClassPredictions
+    validation: ClassPredictions
     images: ImageSet | None
     sources: dict[str, str]
     repeated: int
@@ -140,7 +147,10 @@ def read_inputs(sources: ReportSources, seed: int) -> Inputs:
         validation, source = read_calibration(bundle), "the bundle's calibration file"
     else:
         calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
-        validation, source = Predictions.load(sources.validation), sources.validation.name
+        validation, source = (
+            of_classes(load_predictions(sources.validation), str(sources.validation)),
+            sources.validation.name,
+        )
         check_shape(validation, bundle, str(sources.validation))
     check_report(report, name)
     check_predictions(validation, str(sources.validation or source))
@@ -151,13 +161,13 @@ def read_inputs(sources: ReportSources, seed: int) -> Inputs:
     return Inputs(bundle, chosen, report, validation, images, called, repeated, seed)
 
 
-def _read_report(sources: ReportSources, bundle: ReportBundle, chosen: int) -> tuple[Predictions, ImageSet | None]:
+def _read_report(sources: ReportSources, bundle: ReportBundle, chosen: int) -> tuple[ClassPredictions, ImageSet | None]:
     """Predictions to report on and the images that they are of: given, or by the bundle itself."""
     if sources.predictions is None:
         images = bundle_images(sources.bundle, sources.samples)
         threads = bundle.profile(bundle.schedules[chosen]).threads or 1
         return predict_images(sources.bundle, images, threads=threads), images
-    report = Predictions.load(sources.predictions)
+    report = of_classes(load_predictions(sources.predictions), str(sources.predictions))
     if sources.images is None:
         return report, None
     check_shape(report, bundle, str(sources.predictions))
@@ -177,7 +187,7 @@ def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -
     return bundle.active
 
 
-def _matching_images(path: Path, report: Predictions, bundle: ReportBundle) -> ImageSet:
+def _matching_images(path: Path, report: ClassPredictions, bundle: ReportBundle) -> ImageSet:
     if bundle.preprocessing is None:
         raise ArgumentError(
             "images",

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from eenet.prediction_checks import highest_by_luck
 from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, TELLING_HALF_WIDTH, Difference
 from eenet.report.fits import SIMPLE, SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import policy_name
 from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
-from eenet.tasks.classification import answer_qualities
+from eenet.tasks.classification import right_answers
+from eenet.tasks.classification_checks import highest_by_luck
 from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
 from eenet.workflows.profile import MOST_APART
@@ -63,7 +63,7 @@ class Verdict:
         if self._of_one_class:
             return True
         return any(
-            float(answer_qualities(answers, report.labels).mean())
+            float(right_answers(answers, report.labels).mean())
             <= highest_by_luck(answers, report.labels, report.num_classes)[1]
             < 1
             for answers in (self.inputs.outcome.answers, report.logits[:, -1].argmax(axis=1))

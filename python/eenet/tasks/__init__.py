@@ -1,1 +1,4 @@
-"""What networks answer, one module a task: how good answers are. Policies and figures read qualities, never labels."""
+"""What networks answer, one task a file: predictions of it, and how good they are. `registry` has all of them.
+
+Policies and figures read features and qualities, and know no task.
+"""

@@ -22,9 +22,9 @@ from eenet.data import ImageSet
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import make_folder, naming, replacing
 from eenet.models import ChainNetwork, MultiExitNetwork
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.progress import Progress, duration
+from eenet.tasks.classification import ClassPredictions
 from eenet.training.config import TrainingConfig
 from eenet.training.losses import MultiExitLoss
 from eenet.training.state import Position, code_identity, image_identity, load_state, save_state, weights_identity
@@ -321,7 +321,7 @@ def augment(images: NDArray[np.uint8], padding: int, random: np.random.Generator
 
 def predict(
     network: MultiExitNetwork, images: ImageSet, preprocessing: ImagePreprocessing, batch_size: int = 250
-) -> Predictions:
+) -> ClassPredictions:
     """Logits of every exit in float32 and evaluation mode."""
     network.eval()
     logits = []
@@ -330,4 +330,4 @@ def predict(
             x = _tensor(images.images[start : start + batch_size], preprocessing)
             logits.append(torch.stack(network(x), dim=1).numpy())
             progress.advance(len(x))
-    return Predictions(np.concatenate(logits), images.labels, images.index, images.class_names)
+    return ClassPredictions(np.concatenate(logits), images.labels, images.index, images.class_names)

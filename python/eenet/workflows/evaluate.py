@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.policies.base import check_budget, check_costs
-from eenet.predictions import Predictions
-from eenet.tasks.classification import Combiner
+from eenet.predictions import Combiner, Predictions, Qualities
 
 CALIBRATION_BINS = 15
 _SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
@@ -26,13 +26,14 @@ class Evaluation:
     """Accuracy and cost of a policy.
 
     Attributes:
-        accuracy: share of right answers.
+        accuracy: mean quality of the answers: the share of right ones, where they are right or wrong.
+        figures: what else is told of the answers, see `Predictions.figures`.
         mean_cost: per sample, in the unit of the costs.
         exit_shares: K shares of samples that left at each exit.
         exit_accuracy: K accuracies among those; NaN where nobody left.
         exits: int64 ``(N,)``, where each sample left.
-        answers: int64 ``(N,)``, those of the exits taken.
-        qualities: bool ``(N,)``, whether they are right.
+        answers: ``(N, ...)``, those of the exits taken.
+        qualities: ``(N,)``, how good they are.
     """
 
     accuracy: float
@@ -40,8 +41,9 @@ class Evaluation:
     exit_shares: NDArray[np.float64]
     exit_accuracy: NDArray[np.float64]
     exits: NDArray[np.int64]
-    answers: NDArray[np.int64]
-    qualities: NDArray[np.bool_]
+    answers: NDArray[Any]
+    qualities: Qualities
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Sequence[float]) -> Evaluation:
@@ -53,11 +55,12 @@ def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Seque
     """
     table = check_costs(costs, predictions.num_exits)
     replay = predictions.replay(policy)
-    return evaluate_exits(replay.exits, replay.answers, replay.qualities, table)
+    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, table)
+    return replace(result, figures=predictions.figures(replay.answers))
 
 
 def evaluate_exits(
-    exits: NDArray[np.int64], answers: NDArray[np.int64], qualities: NDArray[np.bool_], costs: NDArray[np.float64]
+    exits: NDArray[np.int64], answers: NDArray[Any], qualities: Qualities, costs: NDArray[np.float64]
 ) -> Evaluation:
     """The same for exits and answers that are known, as those of a live runtime."""
     taken = np.bincount(exits, minlength=len(costs))
@@ -95,25 +98,46 @@ def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -
 def evaluate_oracle(
     predictions: Predictions, costs: Sequence[float], budget: float, combiner: Combiner | None = None
 ) -> Evaluation:
-    """The best that any policy could do: an oracle knows which exits are right, and buys right answers cheapest first.
+    """The best that any policy could do: an oracle knows how good every exit's answer is, and buys the best ones.
 
-    A sample leaves at its first right exit if the budget reaches, otherwise, and where every exit is wrong, at exit 0.
+    Where answers are right or wrong, a sample leaves at its first right exit if the budget reaches, otherwise, and
+    where every exit is wrong, at exit 0. Else it leaves where quality less a price of cost is highest, and the budget
+    sets the price.
 
     Raises:
         UserError: costs of another length or order, a budget below the first of them.
     """
     table = check_costs(costs, predictions.num_exits)
-    allowed = (check_budget(budget, table) - table[0]) * len(predictions)
-    answers, right = predictions.answers(combiner), predictions.qualities(combiner)
+    budget = check_budget(budget, table)
+    answers, qualities = predictions.answers(combiner), predictions.qualities(combiner)
+    bought = _bought_right if qualities.dtype == np.bool_ else _bought_best
+    exits, rows = bought(qualities, table, budget), np.arange(len(predictions))
+    taken = answers[rows, exits]
+    result = evaluate_exits(exits, taken, qualities[rows, exits], table)
+    return replace(result, figures=predictions.figures(taken))
+
+
+def _bought_right(right: NDArray[np.bool_], table: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
     first = np.where(right.any(axis=1), right.argmax(axis=1), 0)
     extra = table[first] - table[0]
+    allowed = (budget - table[0]) * len(right)
     cheapest = np.argsort(extra, kind="stable")
     # Rounding must not cost a sample that is paid for exactly.
     bought = cheapest[np.cumsum(extra[cheapest]) <= allowed * (1 + 1e-12)]
-    exits = np.zeros(len(predictions), np.int64)
+    exits = np.zeros(len(right), np.int64)
     exits[bought] = first[bought]
-    rows = np.arange(len(exits))
-    return evaluate_exits(exits, answers[rows, exits], right[rows, exits], table)
+    return exits
+
+
+def _bought_best(qualities: NDArray[np.float64], table: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
+    steps = np.diff(table)
+    low, high = 0.0, 2 / float(steps[steps > 0].min())  # at such a price nothing is worth a step
+    for _ in range(60):
+        price = (low + high) / 2
+        dear = table[(qualities - price * table).argmax(axis=1)].mean() > budget
+        low, high = (price, high) if dear else (low, price)
+    exits: NDArray[np.int64] = (qualities - high * table).argmax(axis=1)
+    return exits
 
 
 @dataclass(frozen=True)
@@ -121,10 +145,12 @@ class ExitQuality:
     """How far the exits of a policy know what they know, each on all samples.
 
     Attributes:
-        accuracy: K shares of right answers.
-        calibration_error: K expected calibration errors of the answer's probability, 15 equal bins (Guo et al., 2017).
-        failure_auroc: area under the ROC curve of the score as a sign of a right answer, for every exit but the last;
-            0.5 is chance, NaN where all answers are right or all are wrong.
+        accuracy: K mean qualities.
+        calibration_error: K expected calibration errors of the answer's probability, 15 equal bins (Guo et al., 2017);
+            NaN where answers have none.
+        failure_auroc: area under the ROC curve of the score as a sign of a right answer, or, where they are not right
+            or wrong, of one better than the median, for every exit but the last; 0.5 is chance, NaN where there is but
+            one kind of answers.
     """
 
     accuracy: NDArray[np.float64]
@@ -138,14 +164,15 @@ def evaluate_exit_quality(predictions: Predictions, policy: eenet_rt.ExitPolicy)
     Raises:
         eenet_rt.InputError: the policy is for other exits or classes.
     """
-    right = predictions.qualities(policy.combiner)
+    qualities = predictions.qualities(policy.combiner)
     scores = predictions.scores(policy)
     confidence = predictions.confidence(policy.combiner)
-    return ExitQuality(
-        right.mean(axis=0),
-        np.array([expected_calibration_error(p, r) for p, r in zip(confidence.T, right.T, strict=True)]),
-        np.array([area_under_roc(s, r) for s, r in zip(scores.T[:-1], right.T[:-1], strict=True)]),
-    )
+    errors = np.full(qualities.shape[1], np.nan)
+    if confidence is not None:
+        errors = np.array([expected_calibration_error(p, r) for p, r in zip(confidence.T, qualities.T, strict=True)])
+    good = qualities if qualities.dtype == np.bool_ else qualities > np.median(qualities, axis=0)
+    ranking = [area_under_roc(s, g) for s, g in zip(scores.T[:-1], good.T[:-1], strict=True)]
+    return ExitQuality(qualities.mean(axis=0), errors, np.array(ranking))
 
 
 def expected_calibration_error(confidence: NDArray[np.floating], right: NDArray[np.bool_]) -> float:

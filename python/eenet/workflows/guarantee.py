@@ -93,7 +93,7 @@ def fit_within_accuracy_drop(
     order = np.random.default_rng(seed).permutation(len(calibration_set))
     full_depth = calibration_set.replay(None).qualities.astype(np.float64)
 
-    best, best_drop, tested = _full_depth(table, len(calibration_set), calibration_set.num_classes, unit), 0.0, 0
+    best, best_drop, tested = _full_depth(table, calibration_set, unit), 0.0, 0
     for budget in np.linspace(table[-1], table[0], CANDIDATES):
         candidate = scheduler.fit(scorer_set, threshold_set, table, float(budget)).schedule(unit)
         replay = calibration_set.replay(candidate.exit_policy)
@@ -164,16 +164,17 @@ def drop_p_value(drops: Floats, max_drop: float, delta: float) -> float:
     return math.exp(-max(0.0, float(log_capital.max())))
 
 
-def _full_depth(costs: Floats, samples: int, num_classes: int, unit: str) -> eenet_rt.Schedule:
+def _full_depth(costs: Floats, calibration_set: Predictions, unit: str) -> eenet_rt.Schedule:
     exits = len(costs)
-    policy = confidence_policy(exits, num_classes, (1.0, 0.0, 0.0, 0.0))
+    first = [float(i == 0) for i in range(len(calibration_set.measures))]
+    policy = confidence_policy(calibration_set.num_features, first)
     return eenet_rt.Schedule(
         policy="full-depth",
         budget=float(costs[-1]),
         unit=unit,
         costs=costs.tolist(),
         margin=0.0,
-        calibration_samples=samples,
+        calibration_samples=len(calibration_set),
         calibration_shares=np.eye(exits)[-1].tolist(),
         exit_policy=policy,
     )
@@ -189,5 +190,5 @@ def _priced(candidate: eenet_rt.Schedule, exits: NDArray[np.int64], calibration_
         margin=margin,
         calibration_samples=len(exits),
         calibration_shares=shares.tolist(),
-        **vars(reference_of(candidate.exit_policy, calibration_set.logits)),
+        **vars(reference_of(candidate.exit_policy, calibration_set)),
     )

@@ -11,9 +11,9 @@ import eenet_rt
 from eenet.bundles.bundle import Bundle
 from eenet.data import ImageSet, load_images
 from eenet.errors import UserError
-from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.progress import Progress
+from eenet.tasks.classification import ClassPredictions
 
 _BATCH = 64
 
@@ -34,10 +34,10 @@ def bundle_images(bundle: Path, data: Path) -> ImageSet:
     """
     manifest = Bundle.open(bundle)
     preprocessing = _preprocessing(manifest)
-    return load_images(data, preprocessing.size, manifest.class_names, exact=not preprocessing.resize)
+    return load_images(data, preprocessing.size, manifest.names, exact=not preprocessing.resize)
 
 
-def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider: str = "cpu") -> Predictions:
+def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider: str = "cpu") -> ClassPredictions:
     """Logits of all exits, computed by the runtime at full depth: no policy and no combiner have a say.
 
     Args:
@@ -53,7 +53,7 @@ def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider
     manifest = Bundle.open(bundle)
     manifest.require_whole()
     preprocessing = _preprocessing(manifest)
-    if images.class_names != manifest.class_names:
+    if images.class_names != manifest.names:
         raise UserError(f"images: have {len(images.class_names)} classes, expected those of {bundle}")
     with warnings.catch_warnings():
         # Budgets do not matter here.
@@ -69,7 +69,7 @@ def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider
             logits.append(result.logits)
             progress.advance(len(inputs))
     network = manifest.weights or manifest.network
-    return Predictions(np.concatenate(logits), images.labels, images.index, images.class_names, network)
+    return ClassPredictions(np.concatenate(logits), images.labels, images.index, images.class_names, network)
 
 
 def _preprocessing(bundle: Bundle) -> ImagePreprocessing:

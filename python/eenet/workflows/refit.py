@@ -139,12 +139,12 @@ def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
 def _read_calibration(bundle: Bundle) -> tuple[Predictions, Predictions]:
     data = bundle.read(CALIBRATION)
     try:
-        fit_set, calibration_set = parse_calibration(data, bundle.class_names)
+        fit_set, calibration_set = parse_calibration(data, bundle.task, bundle.names)
     except UserError as error:
         raise UserError(f"{bundle.folder}: {CALIBRATION}: {error}") from error
     if fit_set.num_exits != bundle.num_exits:
         raise UserError(
-            f"{bundle.folder}: {CALIBRATION}: logits of {fit_set.num_exits} exits came, "
+            f"{bundle.folder}: {CALIBRATION}: predictions of {fit_set.num_exits} exits came, "
             f"{bundle.num_exits} expected by the manifest"
         )
     return fit_set, calibration_set
