@@ -36,7 +36,7 @@ def content(segments: list[bytes]) -> BundleContent:
     ]
     return BundleContent(
         model="golden",
-        class_names=("zero", "one", "two"),
+        names=("zero", "one", "two"),
         preprocessing={"kind": "none"},
         tensors={
             "x": Tensor("float32", (4,)),
@@ -81,7 +81,7 @@ def write(folder: Path, segments: list[bytes]) -> None:
     """Writes the bundle around the two ONNX models."""
     description = content(segments)
     labels = np.array([0, 1, 2, 0])
-    predictions = ClassPredictions(logits(), labels, np.arange(4), description.class_names)
+    predictions = ClassPredictions(logits(), labels, np.arange(4), description.names)
     write_bundle(
         folder,
         description,

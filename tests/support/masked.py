@@ -82,7 +82,7 @@ def write(folder: Path) -> Path:
     ]
     content = BundleContent(
         model="masked",
-        class_names=("zero", "one", "two"),
+        names=("zero", "one", "two"),
         preprocessing={"kind": "none"},
         tensors={name: Tensor(dtype, shape) for name, (dtype, shape) in _TENSORS.items()},
         inputs=("x", "mask"),
