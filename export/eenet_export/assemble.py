@@ -22,6 +22,7 @@ from eenet.locks import all_undisturbed
 from eenet.noise import Inputs
 from eenet.outputs import check_replaceable
 from eenet.policies.grid import FIT_SHARE, fit_schedules
+from eenet.policies.registry import settings_of
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
 from eenet.text import number
@@ -107,6 +108,7 @@ def check_before(
             raise UserError(f"exits: got {begin}:{end}, expected some of 0:{num_exits}, not none and not all")
     if (validation.num_exits, len(validation.names)) != shape:
         raise UserError(f"predictions: got {validation.shape_text}, {name} has {num_exits} and {num_names}")
+    settings_of([options.policy], options.settings)
     if weights is not None:
         check_network(validation, [weights], "validation predictions", f"this {name}")
     check_size(validation, "validation predictions")
@@ -222,8 +224,9 @@ def _fit(
     budgets, active, skipped = wanted_budgets(costs, options)
     calibration_set, schedules = halves.calibration_set, []
     for schedule in fit_schedules(
-        options.policy, halves.validation, costs, budgets, unit=options.unit, combine=options.combine, seed=options.seed
-    ):
+        options.policy, halves.validation, costs, budgets,
+        unit=options.unit, combine=options.combine, seed=options.seed, settings=options.settings,
+    ):  # fmt: skip
         schedules.append(schedule)
         say(f"fit {schedule_line(schedule, calibration_set)}")
     warn_of_margins(schedules)

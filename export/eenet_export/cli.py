@@ -12,6 +12,7 @@ from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
 from eenet.cli.model import add_model
 from eenet.cli.output import say
+from eenet.cli.policy_options import add_settings, given_settings
 from eenet.errors import ArgumentError, UserError
 from eenet.models import model_entry
 from eenet.models.code import names_code
@@ -91,6 +92,7 @@ def _parser() -> ArgumentParser:
         help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
         f"{options.combine})",
     )  # fmt: skip
+    add_settings(parser)
     parser.add_argument(
         "--exits", type=_exits, nargs="+", action="extend", metavar="BEGIN:END",
         help="also write slices of the bundle, as 0:2 for a device and 2:4 for a server: MODEL_BEGIN-END.eenet each",
@@ -181,6 +183,7 @@ def _export(arguments: argparse.Namespace) -> None:
         policy=arguments.policy,
         combine=arguments.combine,
         seed=arguments.seed,
+        settings=given_settings(arguments),
         profile=ProfileOptions(arguments.threads, arguments.repeats, arguments.provider),
         slices=tuple(arguments.exits or ()),
     )

@@ -11,6 +11,7 @@ from eenet.budgets import Budget, budget_cost, feasible_budgets
 from eenet.costs import CostProfile
 from eenet.errors import Argument, UserError
 from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY
+from eenet.policies.registry import Settings
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions
 
@@ -29,6 +30,7 @@ class ExportOptions:
         policy: name of the scheduler.
         combine: what the answers are made of, see `eenet.policies.grid.fit_schedules`.
         seed: of the split of the validation predictions and of the fit.
+        settings: of the scheduler, see `eenet.policies.create_scheduler`.
         profile: how to measure costs.
         slices: pairs ``(begin, end)`` of exits, each to be written as a bundle of its own beside the whole one.
     """
@@ -38,6 +40,7 @@ class ExportOptions:
     policy: str = DEFAULT_POLICY
     combine: str = DEFAULT_COMBINE
     seed: int = 0
+    settings: Settings = field(default_factory=dict)
     profile: ProfileOptions = field(default_factory=ProfileOptions)
     slices: tuple[tuple[int, int], ...] = ()
 

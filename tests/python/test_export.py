@@ -169,6 +169,8 @@ def test_slices_beside_the_bundle(run: Path, tmp_path: Path, capsys: pytest.Capt
             "--predictions: absent.npz is not a file; eenet-train writes it beside the weights",
         ),
         (["--seed", "-1"], "--seed: got -1, expected 0 to 2^63 - 1"),
+        (["--restarts", "2"], "--restarts: is no setting of learned-stopping"),
+        (["--policy", "eenet", "--beta-h", "-1"], "--beta-h: got -1, expected a number above 0"),
         (["--model", "resnet56"], "holds tiny, expected resnet56"),
         (["--model", "vgg"], "model 'vgg' is not known"),
     ],

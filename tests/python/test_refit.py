@@ -17,7 +17,7 @@ import eenet_rt
 from conftest import TrainedBundle, refitted
 from eenet.bundles.calibration import parse_calibration, save_calibration
 from eenet.costs import CostProfile
-from eenet.policies import EENetScheduler, create_scheduler, save_schedules
+from eenet.policies import create_scheduler, save_schedules
 from eenet.tasks.registry import load_predictions, task_named
 from eenet.workflows.profile import noise_inputs
 from eenet.zoo import zoo_folder
@@ -167,8 +167,7 @@ def test_eenet_with_planned_shares_that_are_not_learned() -> None:
     """Geometric shares follow from the costs alone: with the scorers kept, the same thresholds."""
     fit_set, calibration_set = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
     scheduler = create_scheduler("eenet-fixed-shares")
-    assert isinstance(scheduler, EENetScheduler)
-    scheduler.rounds, scheduler.steps = 1, 20
+    scheduler.set_params(restarts=1, steps=20)
     fitted: Any = scheduler.fit(fit_set, calibration_set, COSTS, 2.0).schedule("ms")
     again = create_scheduler("eenet-fixed-shares").refit(fitted, fit_set, calibration_set, COSTS, 2.0)
     assert np.array_equal(again.thresholds_, fitted.exit_policy.thresholds)
@@ -177,8 +176,7 @@ def test_eenet_with_planned_shares_that_are_not_learned() -> None:
 def test_eenet_from_full_depth_uses_every_exit() -> None:
     fit_set, calibration_set = load_predictions(zoo_folder("resnet56") / "validation.npz").split(0.5, 0)
     scheduler = create_scheduler("eenet")
-    assert isinstance(scheduler, EENetScheduler)
-    scheduler.rounds, scheduler.steps = 1, 20
+    scheduler.set_params(restarts=1, steps=20)
     fitted: Any = scheduler.fit(fit_set, calibration_set, COSTS, 5.0).schedule("ms")
     assert fitted.calibration_shares == [0, 0, 1]
     again = create_scheduler("eenet").refit(fitted, fit_set, calibration_set, COSTS, 2.0)

@@ -177,6 +177,26 @@ def test_text_of_compare(
     assert "compare: 1 of 2 fits, entropy, about " in error
 
 
+def test_settings_of_policies(files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They reach the scheduler; of several policies, those that have them take them."""
+    arguments = ("--costs", COSTS, "--budget", 1.5, "--policy", "eenet-fixed-scores", "--json")
+    quick = ("--restarts", 1, "--hidden-ratio", 0.01)
+    shares = []
+    for more in ((), ("--alpha-cost", 1e-3, "--beta-h", 0.05)):
+        status, text, _ = run(
+            capsys, "fit", "--predictions", files[0], "--out", tmp_path / "s", *arguments, *quick, *more
+        )
+        assert status == 0
+        shares.append(json.loads(text)["schedules"][0]["calibration_shares"])
+    assert shares[0] != shares[1]
+    status, text, _ = run(
+        capsys, "compare", "--val", files[0], "--report", files[1], "--costs", COSTS, "--budget", 1.5, "--repeats", 1,
+        "--policies", "maximum", "eenet-fixed-scores", "--combine", "none", *quick, "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert status == 0
+    assert [row["policy"] for row in json.loads(text)["policies"]] == ["maximum", "eenet-fixed-scores"]
+
+
 def test_policies_of_compare_take_turns(
     files: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +303,11 @@ def test_wrong_arguments(
         (("fit", "--max-accuracy-drop", 1, "--delta", "1e-320"), "--delta: got 9.99989e-321, expected at least 1e-06"),
         (("fit", "--budget", 2, "--delta", "nan"), "--delta: came without --max-accuracy-drop, which it belongs to"),
         (("fit", "--budget", "65%", "--seed", -1), "--seed: got -1, expected 0 to 2^63 - 1"),
+        (("fit", "--budget", 2, "--alpha-cost", 3), "--alpha-cost: is no setting of learned-stopping"),
+        (("fit", "--budget", 2, "--policy", "eenet", "--beta-h", 0), "--beta-h: got 0, expected a number above 0"),
+        (("fit", "--budget", 2, "--policy", "eenet", "--restarts", 0), "--restarts: got 0, expected at least 1"),
+        (("compare", "--policies", "vote", "oracle", "--restarts", 2), "--restarts: is no setting of vote"),
+        (("compare", "--policies", "vote", "eenet", "--hidden-ratio", -1), "--hidden-ratio: got -1, expected a number"),
         (("compare", "--budget", 0.5), "budget 0.5 ms cannot be met"),
         (("compare", "--repeats", 0), "--repeats: got 0, expected 1 to 1000000"),
     ],

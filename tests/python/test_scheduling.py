@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from eenet.policies import (
 from eenet.policies.calibration import budget_margin, calibrate
 from eenet.policies.combining import fit_temperatures
 from eenet.policies.confidence import confidence_policy
-from eenet.policies.shares import Quota, SharePlan, threshold, tuned_shares
+from eenet.policies.shares import PolicyQuota, Quota, SharePlan, search_shares, threshold, tuned_shares
 from eenet.tasks.classification import ClassPredictions
 from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import evaluate
@@ -41,7 +42,7 @@ def quick(policy: str) -> Scheduler:
     """A scheduler that does not take long to fit."""
     scheduler = create_scheduler(policy)
     if isinstance(scheduler, EENetScheduler):
-        scheduler.rounds, scheduler.steps = 1, 40
+        scheduler.set_params(restarts=1, steps=40)
     return scheduler
 
 
@@ -92,7 +93,7 @@ def maximum_policy(num_exits: int, num_classes: int) -> eenet_rt.ExitPolicy:
 
 def test_calibration_samples_follow_the_plan() -> None:
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
-    quota = Quota(said(logits), maximum_policy(3, 2))
+    quota = PolicyQuota(said(logits), maximum_policy(3, 2))
     thresholds, exits = quota.fill(np.array([0.25, 0.5, 0.25]))
     assert exits.tolist() == [0, 1, 1, 2]
     assert thresholds[0] == pytest.approx(0.85, abs=1e-6)
@@ -109,10 +110,10 @@ def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
     first = maximum_policy(3, 2).scorers[0]
     policy = eenet_rt.ExitPolicy([6] * 3, [first, (weight, np.zeros(1, np.float32))], np.zeros(3))
     logits = logits_with_maxima([[0.9, 0.6, 0.5], [0.8, 0.9, 0.5], [0.7, 0.8, 0.5], [0.6, 0.7, 0.5]])
-    thresholds, exits = Quota(said(logits), policy).fill(np.array([0.0, 0.5, 0.5]))
+    thresholds, exits = PolicyQuota(said(logits), policy).fill(np.array([0.0, 0.5, 0.5]))
     assert thresholds[:2].tolist() == [math.inf, math.inf]
     assert exits.tolist() == [2, 2, 2, 2]
-    assert Quota(said(logits), policy).fill(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0, 1, 1, 2]
+    assert PolicyQuota(said(logits), policy).fill(np.array([0.25, 0.5, 0.25]))[1].tolist() == [0, 1, 1, 2]
 
 
 @pytest.mark.parametrize("share", [0.4, 0.5, 0.7, 0.9, 0.99])
@@ -195,14 +196,43 @@ def test_eenet_is_seeded(zoo: tuple[str, ClassPredictions]) -> None:
     fit_set, calibration_set = validation.split(0.5, seed=0)
     budget = 0.6 * COSTS[name][-1]
 
-    def fit(seed: int) -> Scheduler:
-        return EENetScheduler(seed=seed, rounds=1, steps=40).fit(fit_set, calibration_set, COSTS[name], budget)
+    def fit(seed: int) -> EENetScheduler:
+        scheduler = EENetScheduler(seed=seed, restarts=1, steps=40)
+        scheduler.fit(fit_set, calibration_set, COSTS[name], budget)
+        return scheduler
 
     first, again, other = fit(0), fit(0), fit(1)
     assert np.array_equal(first.thresholds_, again.thresholds_)
-    for a, b in zip(first.exit_policy_.scorers, again.exit_policy_.scorers, strict=True):
-        assert np.array_equal(a[0], b[0])
-    assert not np.array_equal(first.exit_policy_.scorers[0][0], other.exit_policy_.scorers[0][0])
+    assert first.planned_shares_ is not None
+    assert np.array_equal(first.planned_shares_, again.planned_shares_)
+    assert not np.array_equal(first.planned_shares_, other.planned_shares_)
+
+
+def test_eenet_takes_the_start_of_h_that_is_most_accurate(zoo: tuple[str, ClassPredictions]) -> None:
+    name, validation = zoo
+    fit_set, calibration_set = validation.split(0.5, seed=0)
+    budget = 0.5 * COSTS[name][-1]
+
+    def accuracy(seed: int, restarts: int) -> float:
+        scheduler = EENetScheduler(learn_scores=False, seed=seed, restarts=restarts, steps=20)
+        scheduler.fit(fit_set, calibration_set, COSTS[name], budget)
+        assert scheduler.planned_shares_ is not None
+        quota = Quota(fit_set.confidence())
+        return search_shares(quota, fit_set.qualities(), np.array(COSTS[name]), budget, scheduler.planned_shares_)[1]
+
+    alone = [accuracy(seed, 1) for seed in range(4)]
+    assert len(set(alone)) > 1
+    assert accuracy(0, 4) == max(alone)
+
+
+def test_eenet_of_many_budgets_is_that_of_each(zoo: tuple[str, ClassPredictions]) -> None:
+    name, validation = zoo
+    sets = validation.split(0.5, seed=0)
+    budgets = [share * COSTS[name][-1] for share in (0.5, 0.7, 0.6)]
+    together = [s.thresholds_ for s in EENetScheduler(restarts=1, steps=20).fit_each(*sets, COSTS[name], budgets)]
+    for budget, thresholds in zip(budgets, together, strict=True):
+        alone = EENetScheduler(restarts=1, steps=20).fit(*sets, COSTS[name], budget)
+        assert np.array_equal(alone.thresholds_, thresholds)
 
 
 def test_sets_must_not_share_samples(zoo: tuple[str, ClassPredictions]) -> None:
@@ -312,20 +342,6 @@ def test_learned_stopping_counts_as_the_runtime_does(zoo: tuple[str, ClassPredic
         assert np.array_equal(np.bincount(left, minlength=len(COSTS[name])) / len(left), scheduler.shares_)
 
 
-def test_learned_stopping_forgets_other_sets(zoo: tuple[str, ClassPredictions]) -> None:
-    """What it keeps from one budget to the next must not reach a fit on other samples or costs."""
-    name, validation = zoo
-    costs, budget = np.array(COSTS[name]), 0.7 * COSTS[name][-1]
-    used = LearnedStoppingScheduler().fit(*validation.split(0.5, seed=1), costs, budget)
-    sets = validation.split(0.5, seed=2)
-    for table in (costs, np.append(costs[:-1], costs[-1] + 0.5)):
-        fresh = LearnedStoppingScheduler().fit(*sets, table, budget)
-        used.fit(*sets, table, budget)
-        for (w, b), (fresh_w, fresh_b) in zip(used.exit_policy_.scorers, fresh.exit_policy_.scorers, strict=True):
-            assert np.array_equal(w, fresh_w)
-            assert np.array_equal(b, fresh_b)
-
-
 def test_hidden_scorers_follow_a_bend() -> None:
     """Going on helps in two bands of confidence, which no line through the confidence measures tells apart."""
     random = np.random.default_rng(0)
@@ -360,8 +376,34 @@ def test_fixed_scores_are_the_maximum(zoo: tuple[str, ClassPredictions]) -> None
 def test_unknown_names() -> None:
     with pytest.raises(UserError, match="policy 'best' is not known; known are eenet, "):
         create_scheduler("best")
-    with pytest.raises(UserError, match="head: got 'hard', expected one of softmax, stick-breaking"):
-        EENetScheduler(head="hard")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"head": "hard"}, "head: got 'hard', expected one of softmax, stick-breaking"),
+        ({"beta_h": 0}, "beta_h: got 0, expected a number above 0"),
+        ({"alpha_cost": math.nan}, "alpha_cost: got nan, expected a number above 0"),
+        ({"hidden_ratio": -1}, "hidden_ratio: got -1, expected a number above 0"),
+        ({"restarts": 0}, "restarts: got 0, expected at least 1"),
+    ],
+)
+def test_settings_are_checked_by_fit(
+    tiny_predictions: ClassPredictions, settings: dict[str, Any], message: str
+) -> None:
+    scheduler = EENetScheduler(**settings)
+    with pytest.raises(UserError, match=message):
+        scheduler.fit(tiny_predictions[:10], tiny_predictions[10:], [1, 2, 3], 1.5)
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_schedulers_are_estimators(policy: str) -> None:
+    """A twin made of its settings, as scikit-learn's clone makes it, is the same policy."""
+    scheduler = create_scheduler(policy, seed=3)
+    twin = type(scheduler)(**scheduler.get_params())
+    assert (twin.policy, twin.get_params()) == (policy, scheduler.get_params())
+    with pytest.raises(UserError, match=f"colour: is no setting of {policy}, which has .*combiner"):
+        scheduler.set_params(colour=1)
 
 
 @pytest.mark.parametrize("fit", [fit_combiner, fit_temperatures])

@@ -30,13 +30,14 @@ from eenet.cli.commands import (
 )
 from eenet.cli.option_types import number
 from eenet.cli.output import say
+from eenet.cli.policy_options import add_settings, given_settings
 from eenet.cli.refit import REFIT, add_refit
 from eenet.errors import UserError, counted
 from eenet.extras import require
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
 from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
-from eenet.policies.registry import POLICIES
+from eenet.policies.registry import POLICIES, settings_of
 from eenet.prediction_checks import (
     check_apart,
     check_network,
@@ -94,6 +95,7 @@ def _parser() -> ArgumentParser:
         help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
         f"{DEFAULT_COMBINE}, with --max-accuracy-drop none, which is cheaper there)",
     )  # fmt: skip
+    add_settings(fit)
     fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
     fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
     fit.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -127,6 +129,7 @@ def _parser() -> ArgumentParser:
     comparison.add_argument(
         "--combine", nargs="+", action="extend", choices=COMBINE, help="as for fit (default: none exits)"
     )
+    add_settings(comparison)
     comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
     comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
     comparison.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -158,6 +161,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         check_bound(arguments.max_accuracy_drop / 100, _delta(arguments))
     elif arguments.delta is not None:
         raise UserError("--delta: came without --max-accuracy-drop, which it belongs to")
+    settings_of([arguments.policy], given_settings(arguments))
     check_replaceable(arguments.out, folder=False, inputs={"predictions": arguments.predictions})
     validation = load_predictions(arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
@@ -173,6 +177,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     for schedule in fit_schedules(
         arguments.policy, validation, arguments.costs, sorted(set(budgets)),
         unit=arguments.unit, combine=arguments.combine or DEFAULT_COMBINE, seed=arguments.seed,
+        settings=given_settings(arguments),
     ):  # fmt: skip
         schedules.append(schedule)
         if not arguments.json:
@@ -197,6 +202,7 @@ def _fit_guaranteed(arguments: argparse.Namespace, validation: Predictions, cali
     found = fit_within_accuracy_drop(
         arguments.policy, validation, arguments.costs, arguments.max_accuracy_drop / 100, _delta(arguments),
         unit=arguments.unit, combine=arguments.combine or "none", seed=arguments.seed,
+        settings=given_settings(arguments),
     )  # fmt: skip
     schedule, points = found.schedule, "point" if arguments.max_accuracy_drop == 1 else "points"
     _save(arguments.out, [schedule], validation, 0)
@@ -311,16 +317,14 @@ def _compare(arguments: argparse.Namespace) -> None:
     for path in (table, figure):
         check_replaceable(path, folder=False, inputs={"val": arguments.val, "report": arguments.report})
     check_counts(arguments, "repeats")
+    chosen = arguments.policies or [*POLICIES, ORACLE]
+    settings_of([policy for policy in chosen if policy != ORACLE], given_settings(arguments))
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     validation, report = load_predictions(arguments.val), load_predictions(arguments.report)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))
-    policies = [
-        (policy, combine)
-        for policy in arguments.policies or [*POLICIES, ORACLE]
-        for combine in arguments.combine or ("none", "exits")
-    ]
+    policies = [(policy, combine) for policy in chosen for combine in arguments.combine or ("none", "exits")]
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
         over = f"{counted(arguments.repeats, 'split')}, on {counted(len(report), 'sample')}"
@@ -335,8 +339,9 @@ def _compare(arguments: argparse.Namespace) -> None:
             print(f"{one.name:<{width}}", *row, f"{overspent:>{len(arguments.unit) + 11}}", flush=True)
 
     compared = compare_policies(
-        validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats, say=show
-    )
+        validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats,
+        settings=given_settings(arguments), say=show,
+    )  # fmt: skip
     write_csv(table, compared, budgets)
     write_figure(figure, compared, arguments.unit)
     if arguments.json:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.bundles.reference import reference_of
-from eenet.errors import UserError, counted
+from eenet.errors import ArgumentError, UserError, counted
 from eenet.policies.calibration import Family, Floats, calibrate
 from eenet.prediction_checks import check_alike
 from eenet.predictions import Combiner, Predictions
+
+Families = Callable[[float], Family]  # of a budget
 
 _LEAST_COST, _MOST_COST = 1e-12, 1e18  # beyond, policies overflow float32
 
 
 class Scheduler(ABC):
-    """An estimator of exit policies.
+    """An estimator of exit policies, by scikit-learn's contract: the constructor stores its arguments, ``fit`` learns.
 
     ``fit`` learns scorers on the fit set and thresholds on the calibration set. Neither may hold images that the
     network was trained on, and no figure is reported on either of them.
 
     Attributes:
+        policy: the name of `eenet.policies.POLICIES` that its settings make it.
         exit_policy_: the runtime's decision core with what was learned.
         thresholds_: float64 ``(K,)``.
         shares_: exit shares on the calibration set, ``(K,)``.
@@ -38,7 +43,6 @@ class Scheduler(ABC):
             answers alone.
     """
 
-    policy: str
     exit_policy_: eenet_rt.ExitPolicy
     thresholds_: Floats
     shares_: Floats
@@ -47,6 +51,34 @@ class Scheduler(ABC):
 
     def __init__(self, *, combiner: Combiner | None = None) -> None:
         self.combiner = combiner
+
+    @property
+    @abstractmethod
+    def policy(self) -> str: ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments of the constructor, by name, as scikit-learn's ``clone`` asks for them."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Scheduler:
+        """Replaces arguments of the constructor.
+
+        Raises:
+            UserError: it has no such argument.
+        """
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ArgumentError(name, f"is no setting of {self.policy}, which has {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    def check_settings(self) -> None:  # noqa: B027 - most have none that could be wrong
+        """Refuses arguments of the constructor that nothing can be fitted with; fitting begins with it.
+
+        Raises:
+            UserError: there is one.
+        """
 
     def fit(
         self, fit_set: Predictions, calibration_set: Predictions, costs: Sequence[float] | Floats, budget: float
@@ -64,7 +96,21 @@ class Scheduler(ABC):
             UserError: sets that differ in exits or answers or share samples, too few samples, costs of
                 another length or order, infeasible budget.
         """
-        return self._fit(self._learn, fit_set, calibration_set, costs, budget)
+        return next(self.fit_each(fit_set, calibration_set, costs, [budget]))
+
+    def fit_each(
+        self,
+        fit_set: Predictions,
+        calibration_set: Predictions,
+        costs: Sequence[float] | Floats,
+        budgets: Sequence[float],
+    ) -> Iterator[Scheduler]:
+        """As `fit` for budget after budget, each when it is asked for; what no budget changes is learned once.
+
+        Yields:
+            This scheduler, fitted for the next budget.
+        """
+        return self._fit_each(self._learn, fit_set, calibration_set, costs, budgets)
 
     def refit(
         self,
@@ -78,52 +124,52 @@ class Scheduler(ABC):
 
         ``fitted`` is a schedule of this policy and this network, for other costs or another budget.
         """
-        return self._fit(partial(self._relearn, fitted), fit_set, calibration_set, costs, budget)
+        return next(self._fit_each(partial(self._relearn, fitted), fit_set, calibration_set, costs, [budget]))
 
     def suits(self, predictions: Predictions) -> bool:
         """Whether exits of these predictions have what the policy reads."""
         return True
 
-    def _fit(
+    def _fit_each(
         self,
-        learn: Callable[[Predictions, Predictions, Floats, float], Family],
+        learn: Callable[[Predictions, Predictions, Floats], Families],
         fit_set: Predictions,
         calibration_set: Predictions,
         costs: Sequence[float] | Floats,
-        budget: float,
-    ) -> Scheduler:
+        budgets: Sequence[float],
+    ) -> Iterator[Scheduler]:
+        self.check_settings()
         costs_ = check_costs(costs, fit_set.num_exits)
         _check_sets(fit_set, calibration_set)
-        budget = check_budget(budget, costs_)
-        family = learn(fit_set, calibration_set, costs_, budget)
-        if budget >= costs_[-1]:
+        checked = [check_budget(budget, costs_) for budget in budgets]
+        families = learn(fit_set, calibration_set, costs_)
+        for budget in checked:
+            self._calibrate(families(budget), calibration_set, costs_, budget)
+            yield self
+
+    def _calibrate(self, family: Family, calibration_set: Predictions, costs: Floats, budget: float) -> None:
+        if budget >= costs[-1]:
             policy, _ = family.at(family.high)
-            self.exit_policy_ = policy.with_thresholds([math.inf] * len(costs_))
-            self.shares_ = np.eye(len(costs_))[-1]
-            self.mean_cost_, self.margin_ = float(costs_[-1]), 0.0
+            self.exit_policy_ = policy.with_thresholds([math.inf] * len(costs))
+            self.shares_ = np.eye(len(costs))[-1]
+            self.mean_cost_, self.margin_ = float(costs[-1]), 0.0
         else:
-            found = calibrate(family, costs_, budget, len(calibration_set))
+            found = calibrate(family, costs, budget, len(calibration_set))
             self.exit_policy_, self.shares_ = found.exit_policy, found.shares
             self.mean_cost_, self.margin_ = found.mean_cost, found.margin
         self.thresholds_ = np.array(self.exit_policy_.thresholds)
-        self._costs, self._budget = costs_, budget
+        self._costs, self._budget = costs, budget
         self._calibration_set = calibration_set
-        return self
 
     @abstractmethod
-    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
-        """Policies to choose from; the budget decides."""
+    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> Families:
+        """For every budget, policies to choose from; the budget decides."""
 
     def _relearn(
-        self,
-        fitted: eenet_rt.Schedule,
-        fit_set: Predictions,
-        calibration_set: Predictions,
-        costs: Floats,
-        budget: float,
-    ) -> Family:
+        self, fitted: eenet_rt.Schedule, fit_set: Predictions, calibration_set: Predictions, costs: Floats
+    ) -> Families:
         """As `_learn`, without PyTorch. A policy that learns without it learns anew."""
-        return self._learn(fit_set, calibration_set, costs, budget)
+        return self._learn(fit_set, calibration_set, costs)
 
     def schedule(self, unit: str) -> eenet_rt.Schedule:
         """What was learned, as it goes into a bundle."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 import eenet_rt
-from eenet.policies.base import Scheduler
-from eenet.policies.calibration import Family, Floats
+from eenet.policies.base import Families, Scheduler
+from eenet.policies.calibration import Floats
 from eenet.policies.shares import SharePlan, tuned_shares
 from eenet.predictions import Combiner, Predictions
 
@@ -24,9 +25,15 @@ class ConfidenceScheduler(Scheduler):
         combiner: see `Scheduler`.
     """
 
+    name: ClassVar[str]  # with geometric shares
+
     def __init__(self, *, tune_shares: bool = False, combiner: Combiner | None = None) -> None:
         super().__init__(combiner=combiner)
         self.tune_shares = tune_shares
+
+    @property
+    def policy(self) -> str:
+        return f"{self.name}-tuned" if self.tune_shares else self.name
 
     @staticmethod
     @abstractmethod
@@ -36,15 +43,19 @@ class ConfidenceScheduler(Scheduler):
     def suits(self, predictions: Predictions) -> bool:
         return set(self.confidence_weights(predictions.num_exits)) <= set(predictions.measures)
 
-    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
+    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> Families:
         exits = fit_set.num_exits
         weights = self.confidence_weights(exits)
         measures = [weights.get(measure, 0.0) for measure in fit_set.measures]
         policy = confidence_policy(fit_set.num_features, measures, self.combiner)
-        if not self.tune_shares:
-            return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
-        plan = tuned_shares(fit_set, policy, costs, min(budget, float(costs[-1])))
-        return SharePlan(calibration_set, policy, plan, costs / costs[-1])
+
+        def family(budget: float) -> SharePlan:
+            if not self.tune_shares:
+                return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
+            plan = tuned_shares(fit_set, policy, costs, min(budget, float(costs[-1])))
+            return SharePlan(calibration_set, policy, plan, costs / costs[-1])
+
+        return family
 
 
 def confidence_policy(

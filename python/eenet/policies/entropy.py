@@ -8,7 +8,7 @@ from eenet.policies.confidence import ConfidenceScheduler
 class EntropyScheduler(ConfidenceScheduler):
     """Score = 1 - entropy / ln C, so that low entropy leaves first."""
 
-    policy = "entropy"
+    name = "entropy"
 
     @staticmethod
     def confidence_weights(num_exits: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import eenet_rt
 from eenet.errors import UserError
 from eenet.policies.combining import fit_combiner, fit_temperatures
-from eenet.policies.registry import create_scheduler
+from eenet.policies.registry import Settings, create_scheduler
 from eenet.predictions import Combiner, Predictions
 
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
@@ -27,6 +27,7 @@ def fit_schedules(
     unit: str,
     combine: str = "none",
     seed: int = 0,
+    settings: Settings | None = None,
 ) -> Iterator[eenet_rt.Schedule]:
     """Fits budget after budget, each when it is asked for.
 
@@ -39,15 +40,16 @@ def fit_schedules(
         combine: what the answers are made of: ``none``, each exit as it is; ``temperature``, see `fit_temperatures`;
             ``exits``, see `fit_combiner`.
         seed: of the split and of what is random in the scheduler.
+        settings: see `create_scheduler`.
 
     Raises:
         UserError: as `create_scheduler` and `Scheduler.fit`, or ``combine`` is none of the three.
     """
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     combiner = combiner_of(combine, fit_set)
-    scheduler = create_scheduler(policy, seed, combiner)
-    for budget in budgets:
-        yield scheduler.fit(fit_set, calibration_set, costs, budget).schedule(unit)
+    scheduler = create_scheduler(policy, seed, combiner, settings)
+    for fitted in scheduler.fit_each(fit_set, calibration_set, costs, budgets):
+        yield fitted.schedule(unit)
 
 
 def combiner_of(combine: str, fit_set: Predictions) -> Combiner | None:

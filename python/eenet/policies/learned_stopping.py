@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.policies.base import Scheduler
-from eenet.policies.calibration import Family, Floats
+from eenet.policies.base import Families, Scheduler
+from eenet.policies.calibration import Floats
 from eenet.predictions import Combiner, Predictions
 
 # Penalties to choose from, times the number of samples. The confidence measures vary more than the class
@@ -28,8 +28,6 @@ _CONFIDENCE_PENALTY = 0.01
 class LearnedStoppingScheduler(Scheduler):
     """Estimates of the advantage of stopping by ridge regression, linear or with one hidden layer.
 
-    One scheduler that is fitted for budget after budget on the same sets and costs does most of its work once.
-
     Args:
         soft_targets: how far the last exit's probability of an answer takes the place of whether the answer is right,
             0 to 1. It is a less noisy witness of the same thing.
@@ -38,18 +36,18 @@ class LearnedStoppingScheduler(Scheduler):
         combiner: see `Scheduler`.
     """
 
-    policy = "learned-stopping"
-
     def __init__(self, *, soft_targets: float = 0.75, knots: int = 0, combiner: Combiner | None = None) -> None:
         super().__init__(combiner=combiner)
         self.soft_targets = soft_targets
         self.knots = knots
-        self._rules: _StoppingRules | None = None
 
-    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats, budget: float) -> Family:
-        if self._rules is None or not self._rules.made_of(fit_set, calibration_set, costs):
-            self._rules = _StoppingRules(self, fit_set, calibration_set, costs)
-        return self._rules
+    @property
+    def policy(self) -> str:
+        return "learned-stopping-hidden" if self.knots else "learned-stopping"
+
+    def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> Families:
+        rules = _StoppingRules(self, fit_set, calibration_set, costs)
+        return lambda _: rules
 
 
 class _StoppingRules:
@@ -78,10 +76,6 @@ class _StoppingRules:
         # At a price of 1 for the smallest step not even certainty is worth going on.
         self.high = 1.5 / float(steps[steps > 0].min())
         self.low = -self.high
-
-    def made_of(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> bool:
-        """Whether these are the very sets and costs."""
-        return self._sets[0] is fit_set and self._sets[1] is calibration_set and np.array_equal(self._costs, costs)
 
     def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
         exits = len(self._costs)

@@ -8,7 +8,7 @@ from eenet.policies.confidence import ConfidenceScheduler
 class MaximumScheduler(ConfidenceScheduler):
     """Score = the highest class probability."""
 
-    policy = "maximum"
+    name = "maximum"
 
     @staticmethod
     def confidence_weights(num_exits: int) -> dict[str, float]:

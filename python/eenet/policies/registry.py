@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
-from eenet.errors import UserError
+from eenet.errors import ArgumentError, UserError
 from eenet.policies.base import Scheduler
 from eenet.policies.eenet import EENetScheduler
 from eenet.policies.entropy import EntropyScheduler
@@ -13,24 +14,28 @@ from eenet.policies.maximum import MaximumScheduler
 from eenet.policies.vote import VoteScheduler
 from eenet.predictions import Combiner
 
-POLICIES: dict[str, Callable[[int, Combiner | None], Scheduler]] = {
-    "eenet": lambda seed, combiner: EENetScheduler(seed=seed, combiner=combiner),
-    "eenet-stick-breaking": lambda seed, combiner: EENetScheduler(head="stick-breaking", seed=seed, combiner=combiner),
-    "eenet-fixed-scores": lambda seed, combiner: EENetScheduler(learn_scores=False, seed=seed, combiner=combiner),
-    "eenet-fixed-shares": lambda seed, combiner: EENetScheduler(learn_shares=False, seed=seed, combiner=combiner),
-    "entropy": lambda seed, combiner: EntropyScheduler(combiner=combiner),
-    "entropy-tuned": lambda seed, combiner: EntropyScheduler(tune_shares=True, combiner=combiner),
-    "learned-stopping": lambda seed, combiner: LearnedStoppingScheduler(combiner=combiner),
-    "learned-stopping-hidden": lambda seed, combiner: LearnedStoppingScheduler(knots=4, combiner=combiner),
-    "maximum": lambda seed, combiner: MaximumScheduler(combiner=combiner),
-    "maximum-tuned": lambda seed, combiner: MaximumScheduler(tune_shares=True, combiner=combiner),
-    "vote": lambda seed, combiner: VoteScheduler(combiner=combiner),
-    "vote-tuned": lambda seed, combiner: VoteScheduler(tune_shares=True, combiner=combiner),
+Settings = Mapping[str, float]
+
+POLICIES: dict[str, Callable[..., Scheduler]] = {
+    "eenet": EENetScheduler,
+    "eenet-stick-breaking": partial(EENetScheduler, head="stick-breaking"),
+    "eenet-fixed-scores": partial(EENetScheduler, learn_scores=False),
+    "eenet-fixed-shares": partial(EENetScheduler, learn_shares=False),
+    "entropy": EntropyScheduler,
+    "entropy-tuned": partial(EntropyScheduler, tune_shares=True),
+    "learned-stopping": LearnedStoppingScheduler,
+    "learned-stopping-hidden": partial(LearnedStoppingScheduler, knots=4),
+    "maximum": MaximumScheduler,
+    "maximum-tuned": partial(MaximumScheduler, tune_shares=True),
+    "vote": VoteScheduler,
+    "vote-tuned": partial(VoteScheduler, tune_shares=True),
 }
 
 
-def create_scheduler(policy: str, seed: int = 0, combiner: Combiner | None = None) -> Scheduler:
-    """An unfitted scheduler with its default settings, which calls itself ``policy``.
+def create_scheduler(
+    policy: str, seed: int = 0, combiner: Combiner | None = None, settings: Settings | None = None
+) -> Scheduler:
+    """An unfitted scheduler.
 
     Args:
         policy: one of `POLICIES`; ``-tuned`` searches the exit shares on the fit set in place of geometric ones,
@@ -38,12 +43,33 @@ def create_scheduler(policy: str, seed: int = 0, combiner: Combiner | None = Non
             two ablations.
         seed: of what is random in it.
         combiner: from `fit_combiner`, or None.
+        settings: arguments of its constructor that are to be others than their defaults.
 
     Raises:
-        UserError: no policy has that name.
+        UserError: no policy has that name, or it has no such setting.
     """
     if policy not in POLICIES:
         raise UserError(f"policy {policy!r} is not known; known are {', '.join(POLICIES)}")
-    scheduler = POLICIES[policy](seed, combiner)
-    scheduler.policy = policy
-    return scheduler
+    scheduler = POLICIES[policy](combiner=combiner)
+    if "seed" in scheduler.get_params():
+        scheduler.set_params(seed=seed)
+    return scheduler.set_params(**(settings or {}))
+
+
+def settings_of(policies: Iterable[str], settings: Settings) -> dict[str, Settings]:
+    """Which of the settings each of several policies has.
+
+    Raises:
+        UserError: one that none of them has, or that nothing can be fitted with; an unknown policy.
+    """
+    schedulers = {policy: create_scheduler(policy) for policy in policies}
+    own: dict[str, Settings] = {
+        policy: {name: value for name, value in settings.items() if name in scheduler.get_params()}
+        for policy, scheduler in schedulers.items()
+    }
+    for name in settings:
+        if not any(name in taken for taken in own.values()):
+            raise ArgumentError(name, f"is no setting of {', '.join(schedulers)}")
+    for policy, scheduler in schedulers.items():
+        scheduler.set_params(**own[policy]).check_settings()
+    return own

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.policies.calibration import Floats
-from eenet.predictions import Predictions
+from eenet.predictions import Predictions, Qualities
 
 _FIRST_STEP, _LAST_STEP = 1.0, 0.1
+_LEAST_SHARE = 1e-12
 
 
 class SharePlan:
@@ -28,9 +29,9 @@ class SharePlan:
     """
 
     def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy, plan: Floats, direction: Floats) -> None:
-        self._quota = Quota(predictions, policy)
+        self._quota = PolicyQuota(predictions, policy)
         self._policy = policy
-        self._log_plan = np.log(np.maximum(plan, 1e-12))
+        self._log_plan = np.log(np.maximum(plan, _LEAST_SHARE))
         self._direction = direction
         self.high = 60 / float(np.diff(direction).min())
         self.low = -self.high
@@ -42,12 +43,10 @@ class SharePlan:
 
 
 class Quota:
-    """Turns exit shares into thresholds; scores are computed anew only where another set of exits is disabled."""
+    """Turns exit shares into thresholds for samples whose scores are known, ``(N, K-1)`` or more."""
 
-    def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy) -> None:
-        self._predictions = predictions
-        self._policy = policy
-        self._scores: dict[tuple[int, ...], NDArray[np.float32]] = {}
+    def __init__(self, scores: NDArray[np.float32]) -> None:
+        self._known = scores
 
     def fill(self, shares: Floats) -> tuple[Floats, NDArray[np.int64]]:
         """Thresholds by which at most ``round(N * shares[k])`` samples leave at exit k, and where each sample leaves.
@@ -55,7 +54,7 @@ class Quota:
         Samples with the highest scores leave first. A group of tied scores leaves whole or stays whole. A threshold
         is +inf where nobody may leave, -inf where everybody does.
         """
-        samples, last = len(self._predictions), len(shares) - 1
+        samples, last = len(self._known), len(shares) - 1
         thresholds = np.full(last + 1, -np.inf)
         exits = np.full(samples, last)
         staying = np.arange(samples)
@@ -68,6 +67,25 @@ class Quota:
             exits[staying[leaves]] = k
             staying = staying[~leaves]
         return thresholds, exits
+
+    def _scores_without(self, disabled: tuple[int, ...]) -> NDArray[np.float32]:
+        """Scores where these exits are disabled."""
+        return self._known
+
+
+class PolicyQuota(Quota):
+    """The same for the scores of a policy, which are computed anew only where another set of exits is disabled.
+
+    Args:
+        predictions: of the samples.
+        policy: its scorers and combiner are used, its thresholds are not.
+    """
+
+    def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy) -> None:
+        self._predictions = predictions
+        self._policy = policy
+        self._scores: dict[tuple[int, ...], NDArray[np.float32]] = {}
+        super().__init__(self._scores_without(()))
 
     def _scores_without(self, disabled: tuple[int, ...]) -> NDArray[np.float32]:
         # A disabled exit's score reads as 0 in the inputs of later exits (feature spec 1).
@@ -99,24 +117,41 @@ def threshold(scores: NDArray[np.float32], quota: int) -> tuple[float, NDArray[n
 def tuned_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Floats, budget: float) -> Floats:
     """Exit shares of mean cost ``budget`` whose answers are best on these samples: K positive numbers.
 
-    A pattern search over the logarithms of the shares, from geometric ones: deterministic, a few hundred evaluations.
-
     Args:
         predictions: of the fit set.
         policy: its scorers and combiner are used.
         costs: K costs.
         budget: between the first and the last of them.
     """
-    quota = Quota(predictions, policy)
     qualities = predictions.qualities(policy.combiner)
-    rows = np.arange(len(predictions))
+    return search_shares(PolicyQuota(predictions, policy), qualities, costs, budget, np.ones(len(costs)))[0]
+
+
+def search_shares(
+    quota: Quota, qualities: Qualities, costs: Floats, budget: float, start: Floats
+) -> tuple[Floats, float]:
+    """As `tuned_shares`, for any scores.
+
+    A pattern search over the logarithms of the shares: deterministic, a few hundred evaluations.
+
+    Args:
+        quota: of the samples.
+        qualities: of the samples, ``(N, K)``.
+        costs: K costs.
+        budget: between the first and the last of them.
+        start: K positive shares, which geometric factors bend to the budget.
+
+    Returns:
+        Shares, and the mean quality of the answers on these samples.
+    """
+    rows = np.arange(len(qualities))
 
     def mean_quality(log_shares: Floats) -> float:
         _, exits = quota.fill(_normalised(log_shares))
         return float(qualities[rows, exits].mean())
 
     exits = len(costs)
-    best = _bent(np.zeros(exits), np.arange(exits, dtype=np.float64), costs, budget)
+    best = _bent(np.log(np.maximum(start, _LEAST_SHARE)), np.arange(exits, dtype=np.float64), costs, budget)
     best_quality = mean_quality(best)
     step = _FIRST_STEP
     while step > _LAST_STEP:
@@ -130,7 +165,7 @@ def tuned_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: F
                     best, best_quality = moved, moved_quality
         if best_quality == before:
             step /= 2
-    return _normalised(best)
+    return _normalised(best), best_quality
 
 
 def _bent(log_plan: Floats, direction: Floats, costs: Floats, budget: float) -> Floats:

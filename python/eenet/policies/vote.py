@@ -12,7 +12,7 @@ class VoteScheduler(ConfidenceScheduler):
     outweighs a vote.
     """
 
-    policy = "vote"
+    name = "vote"
 
     @staticmethod
     def confidence_weights(num_exits: int) -> dict[str, float]:

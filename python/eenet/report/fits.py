@@ -141,7 +141,7 @@ def _sweep_point(inputs: Inputs, cost_weight: float, progress: Callable[[str], N
     progress(f"alpha_cost {cost_weight:g}")
     schedule = inputs.schedule
     fit_set, calibration_set = inputs.validation.split(FIT_SHARE, inputs.seed)
-    scheduler = EENetScheduler(cost_weight=cost_weight, seed=inputs.seed)
+    scheduler = EENetScheduler(alpha_cost=cost_weight, seed=inputs.seed)
     scheduler.fit(fit_set, calibration_set, schedule.costs, schedule.budget)
     outcome = evaluate(inputs.report, scheduler.exit_policy_, schedule.costs)
     assert scheduler.planned_shares_ is not None

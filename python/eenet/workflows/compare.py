@@ -14,6 +14,7 @@ from eenet.errors import Argument, UserError
 from eenet.files import replacing
 from eenet.policies.base import check_budget, check_costs
 from eenet.policies.grid import FIT_SHARE, combiner_of, fit_schedules
+from eenet.policies.registry import Settings, settings_of
 from eenet.predictions import Predictions
 from eenet.progress import Progress
 from eenet.workflows.evaluate import Evaluation, evaluate, evaluate_oracle
@@ -71,6 +72,7 @@ def compare_policies(
     policies: Sequence[tuple[str, str]],
     *,
     repeats: int,
+    settings: Settings | None = None,
     say: Callable[[ComparedPolicy], None],
 ) -> list[ComparedPolicy]:
     """Fits every policy for every budget on seeded splits of the validation predictions, and reports on others.
@@ -82,22 +84,24 @@ def compare_policies(
         budgets: in the unit of the costs.
         policies: names, `ORACLE` among them if wanted, and what the answers are made of.
         repeats: splits, seeds 0, 1, ...
+        settings: see `create_scheduler`; each policy takes those that it has.
         say: takes each policy when it is done.
 
     Raises:
-        UserError: costs or budgets that do not fit, unknown policies.
+        UserError: costs or budgets that do not fit, unknown policies, settings that none of them has.
         eenet_rt.InputError: sets that differ in exits or classes.
     """
     table = check_costs(costs, validation.num_exits)
     for budget in budgets:
         check_budget(budget, table)
+    own = settings_of([policy for policy, _ in policies if policy != ORACLE], settings or {})
     compared: list[ComparedPolicy] = []
     rows: list[list[list[Evaluation]]] = [[] for _ in policies]
     # In turns, for some policies take many times as long as others: after a turn of all, the time left can be told.
     with Progress("compare", len(policies) * repeats, "fits", even_after=len(policies)) as progress:
         for seed in range(repeats):
             for i, (policy, combine) in enumerate(policies):
-                rows[i].append(_evaluate(policy, combine, seed, validation, report, costs, budgets))
+                rows[i].append(_evaluate(policy, combine, seed, own.get(policy), validation, report, costs, budgets))
                 progress.advance(note=policy)
                 if seed == repeats - 1:
                     compared.append(_compared(policy, combine, rows[i]))
@@ -116,6 +120,7 @@ def _evaluate(
     policy: str,
     combine: str,
     seed: int,
+    settings: Settings | None,
     validation: Predictions,
     report: Predictions,
     costs: Sequence[float],
@@ -124,7 +129,9 @@ def _evaluate(
     if policy == ORACLE:
         combiner = combiner_of(combine, validation.split(FIT_SHARE, seed)[0])
         return [evaluate_oracle(report, costs, budget, combiner) for budget in budgets]
-    schedules = fit_schedules(policy, validation, costs, budgets, unit="ms", combine=combine, seed=seed)
+    schedules = fit_schedules(
+        policy, validation, costs, budgets, unit="ms", combine=combine, seed=seed, settings=settings
+    )
     return [evaluate(report, schedule.exit_policy, costs) for schedule in schedules]
 
 

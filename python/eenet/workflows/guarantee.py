@@ -26,7 +26,7 @@ from eenet.policies.base import check_costs
 from eenet.policies.calibration import Floats, budget_margin
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, combiner_of
-from eenet.policies.registry import create_scheduler
+from eenet.policies.registry import Settings, create_scheduler
 from eenet.predictions import Predictions
 
 CANDIDATES = 40
@@ -64,6 +64,7 @@ def fit_within_accuracy_drop(
     unit: str,
     combine: str = "none",
     seed: int = 0,
+    settings: Settings | None = None,
 ) -> Guaranteed:
     """Fits the cheapest schedule of a policy with ``P(expected accuracy drop > max_accuracy_drop) <= delta``.
 
@@ -80,6 +81,7 @@ def fit_within_accuracy_drop(
         unit: ``ms``, ``flops`` or ``params``.
         combine: see `eenet.policies.grid.fit_schedules`.
         seed: of the splits, of the order of the test and of what is random in the scheduler.
+        settings: see `create_scheduler`.
 
     Raises:
         UserError: as `Scheduler.fit`, `check_bound`.
@@ -89,13 +91,14 @@ def fit_within_accuracy_drop(
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     scorer_set, threshold_set = fit_set.split(_SCORERS_SHARE, seed)
     combiner = combiner_of(combine, scorer_set)
-    scheduler = create_scheduler(policy, seed, combiner)
+    scheduler = create_scheduler(policy, seed, combiner, settings)
     order = np.random.default_rng(seed).permutation(len(calibration_set))
     full_depth = calibration_set.replay(None).qualities.astype(np.float64)
 
     best, best_drop, tested = _full_depth(table, calibration_set, unit), 0.0, 0
-    for budget in np.linspace(table[-1], table[0], CANDIDATES):
-        candidate = scheduler.fit(scorer_set, threshold_set, table, float(budget)).schedule(unit)
+    budgets = np.linspace(table[-1], table[0], CANDIDATES).tolist()
+    for fitted in scheduler.fit_each(scorer_set, threshold_set, table, budgets):
+        candidate = fitted.schedule(unit)
         replay = calibration_set.replay(candidate.exit_policy)
         drop = full_depth - replay.qualities
         tested += 1
