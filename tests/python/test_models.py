@@ -19,6 +19,11 @@ PARAMETERS = {
 }
 
 
+def test_every_network_that_ships_is_pinned() -> None:
+    modules = {name: model_entry(name).build.__module__ for name in list_models()}
+    assert {name for name, module in modules.items() if module.startswith("eenet.models.")} == PARAMETERS.keys()
+
+
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters_to_each_exit(name: str) -> None:
     network = create_model(name)
