@@ -73,6 +73,13 @@ class Scheduler(ABC):
             setattr(self, name, value)
         return self
 
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = {name: value for name, value in self.get_params().items() if value is not defaults[name].default}
+        # A combiner is many numbers.
+        shown = (f"{name}={'...' if isinstance(value, tuple) else repr(value)}" for name, value in changed.items())
+        return f"{type(self).__name__}({', '.join(shown)})"
+
     def check_settings(self) -> None:  # noqa: B027 - most have none that could be wrong
         """Refuses arguments of the constructor that nothing can be fitted with; fitting begins with it.
 
