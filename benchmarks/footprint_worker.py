@@ -75,7 +75,7 @@ def calls(bundle: Path, count: int) -> dict[str, Any]:
         {"deadline_ms": 1e4},
         {"explain": True},
         {"policy": None},
-        {"return_logits": True},
+        {"return_outputs": True},
     ]
     resident = []
     for _ in range(11):

@@ -43,7 +43,7 @@ def run(model: str, samples: int) -> dict[str, Any]:
         prepare(model, Path(folder))
         runtime = eenet_rt.load(Path(folder) / "exits.eenet")
         target = runtime.schedule.budget
-        clean = np.stack([runtime.infer(x, policy=None, return_logits=True).logits for x in inputs["as-is"]])
+        clean = np.stack([runtime.infer(x, policy=None, return_outputs=True).logits for x in inputs["as-is"]])
         logged = ClassPredictions(clean, images.labels, np.arange(len(clean)), images.class_names)
         order = np.argsort(hardness(logged), kind="stable")
         inputs["easy-to-hard"], inputs["hard-to-easy"] = inputs["as-is"][order], inputs["as-is"][order[::-1]]
@@ -57,7 +57,7 @@ def stream(runtime: eenet_rt.Runtime, inputs: np.ndarray, target: float) -> dict
     fixed = np.array([runtime.infer(x).exit for x in inputs])
     runtime.set_budget(target, **options)
     live = [runtime.infer(x) for x in inputs]
-    logits = np.stack([runtime.infer(x, policy=None, return_logits=True).logits for x in inputs])
+    logits = np.stack([runtime.infer(x, policy=None, return_outputs=True).logits for x in inputs])
     replayed = eenet_rt.replay_stream(logits, runtime.schedules, target, costs=runtime.costs, **options)
     exits, costs = np.array([r.exit for r in live]), np.array(runtime.costs)
     return {

@@ -27,7 +27,7 @@ BOUND = 1e-3  # of logits, as eenet-export has it; on one kind of processor 2e-5
 
 def run(command: list[str], bundle: str, array: str) -> list[dict[str, Any]]:
     environment = os.environ | {"EENET_ORT_LIB": eenet_rt._libraries.find_libraries()[0]["onnxruntime"][0]}
-    command = [*command, bundle, array, "--json", "--logits"]
+    command = [*command, bundle, array, "--json", "--outputs"]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
     return list(json.loads(done.stdout)["samples"])
 
@@ -48,7 +48,7 @@ def main() -> int:
 
     differ = [i for i in range(SAMPLES) if any(native[i][key] != other[i][key] for key in ("label", "exit"))]
     alike = [i for i in range(SAMPLES) if i not in differ]
-    off = max(float(np.abs(np.subtract(native[i]["logits"], other[i]["logits"])).max()) for i in alike)
+    off = max(float(np.abs(np.subtract(native[i]["outputs"], other[i]["outputs"])).max()) for i in alike)
     exits = np.bincount([sample["exit"] for sample in native], minlength=len(manifest["segments"]))
     print(f"{SAMPLES} images, exits {exits.tolist()}: {len(differ)} differ in label or exit, logits by up to {off:.1e}")
     return int(bool(differ) or off > BOUND)

@@ -124,14 +124,30 @@ CheckedImages check_images(const ImagesArgument& images, std::size_t channels) {
   });
 }
 
-CheckedLogits check_logits(const LogitsArgument& logits) {
-  CheckedArray array = check_floats(logits, 3, "logits");
-  const auto size = [&array](std::size_t i) { return static_cast<std::size_t>(array.shape[i]); };
-  if (size(1) < 1 || size(2) < 2) {
-    refuse(cat("logits: ", shape_text(array.shape)), "(N, K, C) with K >= 1 and C >= 2");
+CheckedOutputs check_outputs(const OutputsArgument& outputs) {
+  const auto size = [](std::int64_t number) { return static_cast<std::size_t>(number); };
+  if (py::isinstance<RegressionOutputs>(outputs)) {
+    const auto& given = outputs.cast<const RegressionOutputs&>();
+    std::vector<LoggedOutputs::Hidden> hidden;
+    for (const CheckedArray& each : given.hidden) {
+      hidden.push_back({each.floats().data(), size(each.shape[1])});
+    }
+    const CheckedArray& values = given.values;
+    const auto logged = LoggedOutputs::of_regression(values.floats().data(), size(values.shape[0]),
+                                                     size(values.shape[2]), hidden);
+    std::vector<CheckedArray> arrays = given.hidden;
+    arrays.push_back(values);
+    return {std::move(arrays), logged, std::nullopt};
   }
-  const LogitsView view{array.floats().data(), size(0), size(1), size(2)};
-  return {std::move(array), view};
+  CheckedArray array = check_floats(outputs, 3, "logits");
+  const std::vector<std::int64_t>& shape = array.shape;
+  if (shape[1] < 1 || shape[2] < 2) {
+    refuse(cat("logits: ", shape_text(shape)), "(N, K, C) with K >= 1 and C >= 2");
+  }
+  const auto logged = LoggedOutputs::of_classification(array.floats().data(), size(shape[0]),
+                                                       size(shape[1]), size(shape[2]));
+  const std::size_t classes = size(shape[2]);
+  return {{std::move(array)}, logged, classes};
 }
 
 std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,

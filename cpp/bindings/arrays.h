@@ -36,7 +36,7 @@ inline bool any_object(PyObject*) {
 EENET_ARGUMENT(InputArgument);        ///< An array, or one per name.
 EENET_ARGUMENT(ImagesArgument);       ///< uint8 (H, W, C) or (N, H, W, C).
 EENET_ARGUMENT(HandoffArgument);      ///< What has the buffer protocol.
-EENET_ARGUMENT(LogitsArgument);       ///< float32 (N, K, C).
+EENET_ARGUMENT(OutputsArgument);      ///< float32 (N, K, C), or RegressionOutputs.
 EENET_ARGUMENT(ScoreEdgesArgument);   ///< None or float32 (K-1, B-1).
 EENET_ARGUMENT(ScoreSharesArgument);  ///< None or float64 (K-1, B).
 EENET_ARGUMENT(CombinerArgument);     ///< None or (weight, bias).
@@ -103,12 +103,19 @@ struct CheckedImages {
 /// @throws Error(kInput) unless they are uint8 (H, W, channels) or (N, H, W, channels).
 CheckedImages check_images(const ImagesArgument& images, std::size_t channels);
 
-/// The logits of N samples, K exits, C classes.
-struct CheckedLogits {
-  CheckedArray array;
-  LogitsView view;
+/// What exits that regress put out for N samples.
+struct RegressionOutputs {
+  CheckedArray values;               ///< (N, K, D)
+  std::vector<CheckedArray> hidden;  ///< Of each exit, (N, H_k).
 };
-CheckedLogits check_logits(const LogitsArgument& logits);
+
+/// What K exits put out for N samples; keeps the arrays.
+struct CheckedOutputs {
+  std::vector<CheckedArray> arrays;
+  LoggedOutputs outputs;
+  std::optional<std::size_t> num_classes;  ///< Of logits.
+};
+CheckedOutputs check_outputs(const OutputsArgument& outputs);
 
 /// @param num_classes None: as many as it has.
 /// @return Null for None.
@@ -151,7 +158,8 @@ EENET_ARGUMENT_TYPE(ImagesArgument, "numpy.typing.NDArray[numpy.uint8]");
 EENET_ARGUMENT_TYPE(HandoffArgument, "bytes | bytearray | memoryview");
 EENET_ARGUMENT_TYPE(ScoreEdgesArgument, "numpy.typing.NDArray[numpy.float32] | None");
 EENET_ARGUMENT_TYPE(ScoreSharesArgument, "numpy.typing.NDArray[numpy.float64] | None");
-EENET_ARGUMENT_TYPE(LogitsArgument, "numpy.typing.NDArray[numpy.float32]");
+EENET_ARGUMENT_TYPE(OutputsArgument,
+                    "numpy.typing.NDArray[numpy.float32] | eenet_rt._core.RegressionOutputs");
 EENET_ARGUMENT_TYPE(CombinerArgument,
                     "tuple[numpy.typing.NDArray[numpy.float32], "
                     "numpy.typing.NDArray[numpy.float32]] | None");

@@ -18,6 +18,7 @@ void register_exit_policy(py::module_& module);
 void register_schedule(py::module_& module);
 void register_manifest(py::module_& module);
 void register_replacement(py::module_& module);
+void register_regression_outputs(py::module_& module);
 void register_replay(py::module_& module);
 void register_stream(py::module_& module);
 void register_explanation(py::module_& module);

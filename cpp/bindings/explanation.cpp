@@ -5,6 +5,7 @@
 
 #include "eenet/result.h"
 
+#include "answers.h"
 #include "bindings.h"
 #include "util/text.h"
 #include "values.h"
@@ -40,8 +41,11 @@ std::string repr(const ExitExplanation& explanation) {
   for (const Contribution& each : explanation.contributions) {
     parts += cat(each.name, " ", each.value, ", ");
   }
-  return cat("ExitExplanation(exit=", explanation.exit, ", label=", explanation.label,
-             ", score=", explanation.score, ", threshold=", explanation.threshold,
+  const std::string answer = explanation.value.empty()
+                                 ? cat("label=", explanation.label)
+                                 : cat("value=[", join(explanation.value), "]");
+  return cat("ExitExplanation(exit=", explanation.exit, ", ", answer, ", score=", explanation.score,
+             ", threshold=", explanation.threshold,
              ", accepted=", explanation.accepted ? "True" : "False", ", contributions=[", parts,
              "others ", explanation.others, ", bias ", explanation.bias,
              "], time_ms=", explanation.time_ms, ")");
@@ -56,7 +60,20 @@ void register_explanation(py::module_& module) {
 The score before it is clamped is the sum of the contributions, `others` and `bias`. With a hidden
 layer they are those of the linear map that holds around this sample.)");
   cls.def_readonly("exit", &ExitExplanation::exit, "Index of the exit.")
-      .def_readonly("label", &ExitExplanation::label, "Index of the class that it answers.")
+      .def_property_readonly(
+          "label",
+          [](const ExitExplanation& explanation) {
+            if (!explanation.value.empty()) has_no("ExitExplanation", "label", "value");
+            return explanation.label;
+          },
+          "Index of the class that it answers; of classification.")
+      .def_property_readonly(
+          "value",
+          [](const ExitExplanation& explanation) {
+            if (explanation.value.empty()) has_no("ExitExplanation", "value", "label");
+            return copy_array<float>(explanation.value);
+          },
+          "Values that it answers, float32 (D,); of regression.")
       .def_readonly("score", &ExitExplanation::score,
                     "Confidence score; 0 at a disabled exit and at the last one.")
       .def_readonly("threshold", &ExitExplanation::threshold,
@@ -65,8 +82,9 @@ layer they are those of the linear map that holds around this sample.)");
       .def_readonly("accepted", &ExitExplanation::accepted, "Whether it accepted the sample.")
       .def_property_readonly("contributions", &get_contributions,
                              "The eight largest parts of the score by size, each a name and a "
-                             "value: `p(CLASS)`, `maximum`, `certainty`, `vote`, `margin`, `score "
-                             "of exit K`. Empty without a score.")
+                             "value: `p(CLASS)`, `maximum`, `certainty`, `vote`, `margin`; "
+                             "`hidden[I]`, `correction`, `share of the correction`; `score of exit "
+                             "K`. Empty without a score.")
       .def_readonly("others", &ExitExplanation::others,
                     "Sum of the parts that are not among `contributions`.")
       .def_readonly("bias", &ExitExplanation::bias, "What no input of the scorer has a part in.")
@@ -75,9 +93,9 @@ layer they are those of the linear map that holds around this sample.)");
       .def("__repr__", &repr);
   def_to_dict(cls);
   def_pickle(cls, "ExitExplanation", &ExitExplanation::exit, &ExitExplanation::label,
-             &ExitExplanation::score, &ExitExplanation::threshold, &ExitExplanation::accepted,
-             &ExitExplanation::contributions, &ExitExplanation::others, &ExitExplanation::bias,
-             &ExitExplanation::time_ms);
+             &ExitExplanation::value, &ExitExplanation::score, &ExitExplanation::threshold,
+             &ExitExplanation::accepted, &ExitExplanation::contributions, &ExitExplanation::others,
+             &ExitExplanation::bias, &ExitExplanation::time_ms);
 }
 
 }  // namespace eenet::python

@@ -107,12 +107,12 @@ bool check_half(const std::string& dtype) {
 
 /// The options of all calls, checked.
 InferOptions check_options(const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
-                           bool return_logits, bool explain, const HandoffDtype& handoff_dtype) {
+                           bool return_outputs, bool explain, const HandoffDtype& handoff_dtype) {
   InferOptions options;
   options.policy = check_policy(policy);
   options.forced_exit = check_exit("forced_exit", forced_exit);
   options.max_exit = check_exit("max_exit", max_exit);
-  options.return_logits = return_logits;
+  options.return_outputs = return_outputs;
   options.explain = explain;
   options.half_handoff = check_half(handoff_dtype);
   return options;
@@ -148,6 +148,7 @@ const std::string& class_name(const Runtime& runtime, std::size_t label) {
 }
 
 Answer named(const Runtime& runtime, Result result) {
+  if (result.probabilities.empty()) return {std::move(result), std::string()};
   const std::string& name = class_name(runtime, result.label);
   return {std::move(result), name};
 }
@@ -195,36 +196,36 @@ void def_single(RuntimeClass& cls, const char* name, const char* argument,
                 Answer (*work)(Runtime&, const Argument&, InferOptions&), const char* doc) {
   const auto call = [work](const RuntimeHandle& handle, const Argument& given,
                            const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
-                           DeadlineMs deadline_ms, bool return_logits, bool explain,
+                           DeadlineMs deadline_ms, bool return_outputs, bool explain,
                            const HandoffDtype& handoff_dtype) {
     InferOptions options =
-        check_options(policy, forced_exit, max_exit, return_logits, explain, handoff_dtype);
+        check_options(policy, forced_exit, max_exit, return_outputs, explain, handoff_dtype);
     options.deadline_ms = deadline_ms;
     return work(*handle.open(), given, options);
   };
   cls.def(name, call, py::arg(argument), py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
-          "return_logits"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32", doc);
+          "return_outputs"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32", doc);
 }
 
 /// Adds the method for a batch, which takes no deadline.
 void def_batch(RuntimeClass& cls, const char* doc) {
   const auto call = [](const RuntimeHandle& handle, const InputArgument& x,
                        const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
-                       bool return_logits, bool explain, const HandoffDtype& handoff_dtype) {
+                       bool return_outputs, bool explain, const HandoffDtype& handoff_dtype) {
     InferOptions options =
-        check_options(policy, forced_exit, max_exit, return_logits, explain, handoff_dtype);
+        check_options(policy, forced_exit, max_exit, return_outputs, explain, handoff_dtype);
     return infer_batch(*handle.open(), x, options);
   };
   cls.def("infer_batch", call, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_logits"_a = false,
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_outputs"_a = false,
           "explain"_a = false, "handoff_dtype"_a = "float32", doc);
 }
 
 }  // namespace
 
 void def_infer(RuntimeClass& cls) {
-  def_single(cls, "infer", "x", &infer, R"(Classify one sample.
+  def_single(cls, "infer", "x", &infer, R"(Answer one sample.
 
 Thread-safe; the GIL is released while it computes, and Ctrl-C in the main thread ends it. The input
 is copied, never converted.
@@ -242,7 +243,7 @@ Args:
         `Result.stopped_by` is then `deadline`. Where that time has been in the way for a quarter of
         a second, one call is let through, late or not, to see whether it still holds; where it does,
         the next one after twice as long, up to a minute.
-    return_logits: Copy the logits of every exit passed into the result.
+    return_outputs: Copy what every exit passed puts out into the result.
     explain: Take the decisions of the exits passed apart, see `Result.explanations`.
     handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
         rounded to `float16`. See `Result.handoff`.
@@ -253,9 +254,9 @@ Raises:
         `max_exit` or `deadline_ms`; or `float16` does not hold a number of a hand-off.
     ConfigurationError: If the bundle is a slice without the first exit.
     BudgetError: If not even the first exit would keep the deadline.
-    NonFiniteError: If an exit produced NaN or infinite logits.
+    NonFiniteError: If an exit put out NaN or infinite numbers.
     BackendError: If ONNX Runtime failed.)");
-  def_batch(cls, R"(Classify a batch; each sample leaves at its own exit.
+  def_batch(cls, R"(Answer a batch; each sample leaves at its own exit.
 
 After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
 while it computes, and Ctrl-C in the main thread ends it. The input is copied, never converted.
@@ -266,17 +267,17 @@ Args:
     policy: As for `infer`; one schedule for the whole batch.
     forced_exit: As for `infer`.
     max_exit: As for `infer`.
-    return_logits: As for `infer`.
+    return_outputs: As for `infer`.
     explain: As for `infer`; the explanations are in the items of the result.
     handoff_dtype: As for `infer`.
 
 Returns:
     The answers in the order of the input: what `infer` answers one by one, but for the last bits
-    of the logits, which may move a sample whose score is next to a threshold.
+    of what exits put out, which may move a sample whose score is next to a threshold.
 
 Raises:
     InputError: As `infer`.
-    NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
+    NonFiniteError: If an exit put out NaN or infinite numbers for one of the samples.
     BackendError: If ONNX Runtime failed, or there is no memory for the batch.)");
   def_single(cls, "resume", "handoff", &resume,
              R"(Go on with a sample that another machine handed on, as if it had begun here.
@@ -293,7 +294,7 @@ Args:
     forced_exit: As for `infer`, from the next exit on.
     max_exit: As for `infer`, from the next exit on.
     deadline_ms: As for `infer`, from this call on.
-    return_logits: As for `infer`; with those of the exits passed elsewhere.
+    return_outputs: As for `infer`; of the exits passed elsewhere, what has travelled: logits.
     explain: As for `infer`, for the exits passed here.
     handoff_dtype: As for `infer`, where this bundle hands on in turn.
 
@@ -302,7 +303,7 @@ Raises:
         wrong as for `infer`.
     ConfigurationError: If the bundle does not hold the next exit, or has no schedule for the sample.
     BudgetError: If not even the next exit would keep the deadline.
-    NonFiniteError: If an exit produced NaN or infinite logits.
+    NonFiniteError: If an exit put out NaN or infinite numbers.
     BackendError: If ONNX Runtime failed.)");
   cls.def("stats", on_open(&Runtime::stats), py::call_guard<ReleasedGil>(),
           "What was done since the load or the last `reset_stats`.")

@@ -20,6 +20,7 @@ PYBIND11_MODULE(_core, module) {
   register_schedule(module);
   register_manifest(module);
   register_replacement(module);
+  register_regression_outputs(module);
   register_replay(module);
   register_stream(module);
   register_explanation(module);

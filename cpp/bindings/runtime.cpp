@@ -132,9 +132,12 @@ std::string repr(const RuntimeHandle& handle) {
   const std::string budget = schedule ? cat(schedule->budget, " ", schedule->unit) : "full depth";
   const std::string exits =
       manifest.slice ? cat(", exits=", manifest.first_exit(), ":", manifest.end_exit()) : "";
-  return cat("Runtime(model='", manifest.model, "', num_exits=", manifest.num_exits(), exits,
-             ", num_classes=", manifest.num_classes(), ", budget=", budget, ", provider='",
-             runtime.provider(), "', threads=", runtime.threads(), ")");
+  const std::string answers = manifest.target_names.empty()
+                                  ? cat("num_classes=", manifest.num_classes())
+                                  : cat("num_values=", manifest.target_names.size());
+  return cat("Runtime(model='", manifest.model, "', num_exits=", manifest.num_exits(), exits, ", ",
+             answers, ", budget=", budget, ", provider='", runtime.provider(),
+             "', threads=", runtime.threads(), ")");
 }
 
 /// A property that is read from the manifest.
@@ -149,8 +152,11 @@ void def_network(RuntimeClass& cls) {
   def_manifest(cls, "parent", &Manifest::parent,
                "Id of the whole network's bundle, where this one is a slice of it; else None.");
   def_manifest(cls, "model", &Manifest::model, "Registry name of the network.");
-  def_manifest(cls, "task", &Manifest::task, "`classification`.");
-  def_manifest(cls, "class_names", &Manifest::class_names, "Names of the C classes.");
+  def_manifest(cls, "task", &Manifest::task, "`classification` or `regression`.");
+  def_manifest(cls, "class_names", &Manifest::class_names,
+               "Names of the C classes; empty without classes.");
+  def_manifest(cls, "target_names", &Manifest::target_names,
+               "Names of the D values of regression; else empty.");
   def_manifest(cls, "parameters", &Manifest::parameters,
                "Number of parameters up to and including each exit.");
   cls.def_property_readonly("num_exits", on_open([](const Runtime& runtime) {
@@ -162,7 +168,7 @@ void def_network(RuntimeClass& cls) {
       .def_property_readonly("num_classes", on_open([](const Runtime& runtime) {
                                return runtime.manifest().num_classes();
                              }),
-                             "Number of classes C.")
+                             "Number of classes C; 0 without classes.")
       .def_property_readonly("inputs", on_open(&get_inputs),
                              "Name of each input to its dtype and shape without the batch axis; a "
                              "name in a shape is a dimension that each sample may choose.")
@@ -274,7 +280,7 @@ void warn_full_depth(const Runtime& runtime, const Budget& budget) {
 
 void register_runtime(py::module_& module) {
   RuntimeClass cls(module, "Runtime",
-                   R"(A loaded bundle, ready to classify. Made by `load`.
+                   R"(A loaded bundle, ready to answer. Made by `load`.
 
 Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
 A context manager, which closes it at the end.)");

@@ -9,6 +9,7 @@
 #include "eenet/budget.h"
 #include "eenet/error.h"
 
+#include "answers.h"
 #include "arguments.h"
 #include "arrays.h"
 #include "bindings.h"
@@ -28,9 +29,10 @@ using Schedules = std::vector<std::shared_ptr<Schedule>>;
 /// What replay_stream() found. The arrays are the caller's.
 struct StreamReplay {
   py::array_t<std::int64_t> exits;
-  py::array_t<std::int64_t> labels;
   py::array_t<std::int64_t> schedules;
   double mean_cost = 0;
+  std::optional<py::array_t<std::int64_t>> labels;
+  std::optional<py::array_t<float>> values;
 };
 
 void expect(bool condition, const std::string& complaint) {
@@ -56,22 +58,28 @@ BudgetTable make_table(const Schedules& schedules,
   return {{schedules.begin(), schedules.end()}, profile, {profile}};
 }
 
-StreamReplay py_replay_stream(const LogitsArgument& logits, const Schedules& schedules,
+StreamReplay py_replay_stream(const OutputsArgument& outputs, const Schedules& schedules,
                               const BudgetArgument& budget,
                               const std::optional<Given<"costs", std::vector<double>>>& costs,
                               std::optional<Horizon> horizon, std::optional<Window> window,
                               std::optional<Neighbours> neighbours) {
-  const CheckedLogits checked = check_logits(logits);
+  const CheckedOutputs checked = check_outputs(outputs);
   const BudgetTable table = make_table(schedules, costs);
   const ControllerOptions options{check_budget(budget), horizon, window, neighbours};
-  const auto samples = static_cast<py::ssize_t>(checked.view.samples);
-  const auto column = [samples] { return py::array_t<std::int64_t>(samples); };
-  StreamReplay out{column(), column(), column()};
+  const std::size_t count = checked.outputs.samples();
+  const auto samples = static_cast<py::ssize_t>(count);
+  StreamReplay out{
+      py::array_t<std::int64_t>(samples), py::array_t<std::int64_t>(samples), 0, {}, {}};
   std::int64_t* const exits = out.exits.mutable_data();
-  std::int64_t* const labels = out.labels.mutable_data();
   std::int64_t* const used = out.schedules.mutable_data();
-  const ReleasedGil released;
-  out.mean_cost = replay_stream(checked.view, table, options, exits, labels, used);
+  const Answers found = [&] {
+    const ReleasedGil released;
+    return replay_stream(checked.outputs, table, options, exits, used);
+  }();
+  out.mean_cost = mean_cost({exits, count}, table.profile()->costs);
+  AnswerArrays arrays = copy_answers(found, {samples});
+  out.labels = std::move(arrays.labels);
+  out.values = std::move(arrays.values);
   return out;
 }
 
@@ -86,18 +94,29 @@ void register_stream(py::module_& module) {
       module, "StreamReplay",
       "Where logged samples leave under schedules that a controller switches.");
   cls.def_readonly("exits", &StreamReplay::exits, "Exit taken, int64 (N,).")
-      .def_readonly("labels", &StreamReplay::labels, "Class answered there, int64 (N,).")
+      .def_property_readonly(
+          "labels",
+          [](const StreamReplay& found) {
+            return of_task(found.labels, "StreamReplay", "labels", "values");
+          },
+          "Class answered there, int64 (N,); of classification.")
+      .def_property_readonly(
+          "values",
+          [](const StreamReplay& found) {
+            return of_task(found.values, "StreamReplay", "values", "labels");
+          },
+          "Values answered there, float32 (N, D); of regression.")
       .def_readonly("schedules", &StreamReplay::schedules,
                     "Index of the schedule in force for each sample, int64 (N,).")
       .def_readonly("mean_cost", &StreamReplay::mean_cost, "Mean cost per sample.")
       .def("__repr__", &repr);
   def_to_dict(cls);
-  def_pickle(cls, "StreamReplay", &StreamReplay::exits, &StreamReplay::labels,
-             &StreamReplay::schedules, &StreamReplay::mean_cost);
-  module.def("replay_stream", &py_replay_stream, "logits"_a, "schedules"_a, "budget"_a,
+  def_pickle(cls, "StreamReplay", &StreamReplay::exits, &StreamReplay::schedules,
+             &StreamReplay::mean_cost, &StreamReplay::labels, &StreamReplay::values);
+  module.def("replay_stream", &py_replay_stream, "outputs"_a, "schedules"_a, "budget"_a,
              py::kw_only(), "costs"_a = py::none(), "horizon"_a = py::none(),
              "window"_a = py::none(), "neighbours"_a = 1,
-             R"(Run schedules over logged logits in order, switching between them to keep a budget.
+             R"(Run schedules over logged outputs in order, switching between them to keep a budget.
 
 Before each sample, what it may cost is computed from what those before it did cost: the budget, plus
 the surplus so far (a debt is negative) divided by the samples left of the horizon or by the window,
@@ -105,7 +124,7 @@ whichever is shorter.
 The schedule with the closest budget is in force for it, the lower of two as close.
 
 Args:
-    logits: Logits of every exit in the order of the stream, float32 (N, K, C).
+    outputs: Of every exit in the order of the stream, as for `features`.
     schedules: For one network and in one unit.
     budget: Mean cost per sample to be realised, as `Runtime.set_budget` takes it.
     costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
@@ -118,10 +137,10 @@ Args:
         budget <= `budget`; None: all.
 
 Raises:
-    InputError: If the logits have a wrong dtype, shape or strides, or the schedules do not fit them
+    InputError: If an array has a wrong dtype, shape or strides, or the schedules do not fit them
         or each other, or `costs`, `horizon`, `window` or `neighbours` is out of range.
     BudgetError: If the budget is below what the lowest schedule keeps, or above the full cost.
-    NonFiniteError: If a logit is NaN or infinite; names sample and exit.)");
+    NonFiniteError: If a number is NaN or infinite; names sample and exit.)");
 }
 
 }  // namespace eenet::python

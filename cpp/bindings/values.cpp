@@ -29,7 +29,10 @@ JsonObject to_dict(const py::handle& self) {
   JsonObject out;
   for (const py::handle item : py::type::of(self).attr("__dict__").attr("items")()) {
     const auto [name, attribute] = item.cast<std::pair<py::object, py::object>>();
-    if (py::isinstance(attribute, property)) out[name] = plain(self.attr(name));
+    // Results of one task lack what those of others have.
+    if (py::isinstance(attribute, property) && py::hasattr(self, name)) {
+      out[name] = plain(self.attr(name));
+    }
   }
   return out;
 }

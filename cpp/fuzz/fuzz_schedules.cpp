@@ -51,13 +51,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (row > 10'000) return;
     std::vector<float> logits(kSamples * row);
     for (std::size_t i = 0; i < logits.size(); ++i) logits[i] = static_cast<float>(i * 7 % 11);
-    const LogitsView view{logits.data(), kSamples, file.num_exits(), classes};
+    const auto outputs =
+        LoggedOutputs::of_classification(logits.data(), kSamples, file.num_exits(), classes);
     for (const auto& schedule : file.schedules) {
       std::int64_t exits[kSamples];
-      std::int64_t labels[kSamples];
       std::vector<float> scores(kSamples * file.num_exits());
-      fuzz::refuse_or(
-          [&] { replay(view, schedule->exit_policy.get(), exits, labels, scores.data()); });
+      fuzz::refuse_or([&] { replay(outputs, schedule->exit_policy.get(), exits, scores.data()); });
     }
   });
   return 0;

@@ -96,7 +96,7 @@ def runtime_logits(bundle: Path, inputs: Inputs, options: ProfileOptions) -> NDA
 
 def _logits(runtime: eenet_rt.Runtime, inputs: Inputs) -> NDArray[np.float32]:
     last = runtime.num_exits - 1
-    results = [runtime.infer(x, forced_exit=last, return_logits=True) for x in _samples(inputs)]
+    results = [runtime.infer(x, forced_exit=last, return_outputs=True) for x in _samples(inputs)]
     return np.stack([result.logits for result in results if result.logits is not None])
 
 

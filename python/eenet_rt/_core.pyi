@@ -31,6 +31,7 @@ __all__: list[str] = [
     "MANIFEST",
     "NonFiniteError",
     "ProfileWarning",
+    "RegressionOutputs",
     "Replacement",
     "Replay",
     "Result",
@@ -395,6 +396,36 @@ class Replacement:
         Where to write; nothing is there yet.
         """
 
+class RegressionOutputs:
+    """
+    What exits that regress put out for N samples, as `features`, `scores` and `replay` take it.
+
+    Keeps the arrays, uncopied.
+    """
+    def __init__(self, values: numpy.ndarray, hidden: collections.abc.Sequence[typing.Any]) -> None:
+        """
+        Put arrays together.
+
+        Args:
+            values: Values of every exit, float32 (N, K, D).
+            hidden: Hidden features of each of the K exits, float32 (N, H_k).
+
+        Raises:
+            InputError: If an array has a wrong dtype, shape or strides.
+        """
+    def __reduce__(self) -> tuple[typing.Any, ...]: ...
+    def __repr__(self) -> str: ...
+    @property
+    def hidden(self) -> list[numpy.typing.NDArray[numpy.float32]]:
+        """
+        Hidden features of each exit, float32 (N, H_k).
+        """
+    @property
+    def values(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Values of every exit, float32 (N, K, D).
+        """
+
 class Replay:
     """
     Where logged samples leave under a policy.
@@ -420,12 +451,17 @@ class Replay:
     @property
     def labels(self) -> numpy.typing.NDArray[numpy.int64]:
         """
-        Class answered there, int64 (N,).
+        Class answered there, int64 (N,); of classification.
         """
     @property
     def scores(self) -> numpy.typing.NDArray[numpy.float32]:
         """
         Scores of the exits passed, float32 (N, K); NaN where none was computed.
+        """
+    @property
+    def values(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Values answered there, float32 (N, D); of regression.
         """
 
 class StreamReplay:
@@ -453,7 +489,7 @@ class StreamReplay:
     @property
     def labels(self) -> numpy.typing.NDArray[numpy.int64]:
         """
-        Class answered there, int64 (N,).
+        Class answered there, int64 (N,); of classification.
         """
     @property
     def mean_cost(self) -> float:
@@ -464,6 +500,11 @@ class StreamReplay:
     def schedules(self) -> numpy.typing.NDArray[numpy.int64]:
         """
         Index of the schedule in force for each sample, int64 (N,).
+        """
+    @property
+    def values(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Values answered there, float32 (N, D); of regression.
         """
 
 class ExitExplanation:
@@ -499,7 +540,7 @@ class ExitExplanation:
     @property
     def contributions(self) -> list[tuple[str, float]]:
         """
-        The eight largest parts of the score by size, each a name and a value: `p(CLASS)`, `maximum`, `certainty`, `vote`, `margin`, `score of exit K`. Empty without a score.
+        The eight largest parts of the score by size, each a name and a value: `p(CLASS)`, `maximum`, `certainty`, `vote`, `margin`; `hidden[I]`, `correction`, `share of the correction`; `score of exit K`. Empty without a score.
         """
     @property
     def exit(self) -> int:
@@ -509,7 +550,7 @@ class ExitExplanation:
     @property
     def label(self) -> int:
         """
-        Index of the class that it answers.
+        Index of the class that it answers; of classification.
         """
     @property
     def others(self) -> float:
@@ -530,6 +571,11 @@ class ExitExplanation:
     def time_ms(self) -> float:
         """
         Wall time of the segment, its exit head and the decision.
+        """
+    @property
+    def value(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Values that it answers, float32 (D,); of regression.
         """
 
 class Result:
@@ -555,9 +601,19 @@ class Result:
         Whether its thresholds were adapted to a drift; see `Runtime.watch`.
         """
     @property
+    def audit_agrees(self) -> bool | None:
+        """
+        Whether the last exit answers alike, if the sample left early and was audited; else None. Values are alike that differ by at most half the error scale of the bundle.
+        """
+    @property
     def audit_label(self) -> int | None:
         """
-        What the last exit answers, if the sample left early and was audited.
+        What the last exit answers then, in classification; else None.
+        """
+    @property
+    def audit_value(self) -> numpy.typing.NDArray[numpy.float32] | None:
+        """
+        Likewise in regression, float32 (D,).
         """
     @property
     def backend_ms(self) -> float:
@@ -572,7 +628,7 @@ class Result:
     @property
     def class_name(self) -> str:
         """
-        Its name.
+        Its name; of classification.
         """
     @property
     def complete(self) -> bool:
@@ -597,7 +653,7 @@ class Result:
     @property
     def label(self) -> int:
         """
-        Index of the answered class.
+        Index of the answered class; of classification.
         """
     @property
     def latency_ms(self) -> float:
@@ -607,17 +663,22 @@ class Result:
     @property
     def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
         """
-        Logits of the exits passed, float32 (exit + 1, C), or None unless `return_logits` was set.
+        The same of classification, float32 (exit + 1, C), or None.
+        """
+    @property
+    def outputs(self) -> tuple[tuple[numpy.typing.NDArray[numpy.float32], ...], ...] | None:
+        """
+        What each of the exits passed put out, a tuple of float32 arrays in the manifest's order; None unless `return_outputs` was set.
         """
     @property
     def probabilities(self) -> numpy.typing.NDArray[numpy.float32]:
         """
-        Probability of each class at the exit taken, float32 (C,).
+        Probability of each class at the exit taken, float32 (C,); of classification.
         """
     @property
     def probability(self) -> float:
         """
-        That of the answered class.
+        That of the answered class; of classification.
         """
     @property
     def schedule(self) -> int | None:
@@ -638,6 +699,11 @@ class Result:
     def stopped_by(self) -> str:
         """
         Why it left there: `policy` (the exit accepted, or is the last one), `max_exit`, `deadline` or `forced_exit`; or `handed_on`, if not `complete`.
+        """
+    @property
+    def value(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Answered values, float32 (D,); of regression.
         """
 
 class BatchResult:
@@ -690,7 +756,7 @@ class BatchResult:
     @property
     def class_names(self) -> list[str]:
         """
-        Names of these classes, N.
+        Names of these classes, N; of classification.
         """
     @property
     def complete(self) -> numpy.typing.NDArray[numpy.bool]:
@@ -710,7 +776,7 @@ class BatchResult:
     @property
     def labels(self) -> numpy.typing.NDArray[numpy.int64]:
         """
-        Indices of the answered classes, int64 (N,).
+        Indices of the answered classes, int64 (N,); of classification.
         """
     @property
     def latency_ms(self) -> float:
@@ -720,12 +786,17 @@ class BatchResult:
     @property
     def logits(self) -> numpy.typing.NDArray[numpy.float32] | None:
         """
-        Logits of the exits passed, float32 (N, K, C), NaN after the exit taken; None unless `return_logits` was set, and without samples.
+        The same of classification, float32 (N, K, C); None also without samples.
+        """
+    @property
+    def outputs(self) -> tuple[tuple[numpy.typing.NDArray[numpy.float32], ...], ...] | None:
+        """
+        What each of the K exits put out, a tuple of float32 arrays (N, ...) in the manifest's order, NaN after the exit taken; None unless `return_outputs` was set.
         """
     @property
     def probabilities(self) -> numpy.typing.NDArray[numpy.float32]:
         """
-        Probability of each class at the exit taken, float32 (N, C).
+        Probability of each class at the exit taken, float32 (N, C); of classification.
         """
     @property
     def schedule(self) -> int | None:
@@ -746,6 +817,11 @@ class BatchResult:
     def stopped_by(self) -> list[str]:
         """
         Why each sample left where it did, as in `Result`.
+        """
+    @property
+    def values(self) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        Answered values, float32 (N, D); of regression.
         """
 
 class LatencySummary:
@@ -1013,7 +1089,7 @@ class Health:
 
 class Runtime:
     """
-    A loaded bundle, ready to classify. Made by `load`.
+    A loaded bundle, ready to answer. Made by `load`.
 
     Thread-safe: as many samples or batches run at a time as there are threads calling. Does not survive a fork.
     A context manager, which closes it at the end.
@@ -1041,12 +1117,12 @@ class Runtime:
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
-        return_logits: bool = False,
+        return_outputs: bool = False,
         explain: bool = False,
         handoff_dtype: str = "float32",
     ) -> Result:
         """
-        Classify one sample.
+        Answer one sample.
 
         Thread-safe; the GIL is released while it computes, and Ctrl-C in the main thread ends it. The input
         is copied, never converted.
@@ -1064,7 +1140,7 @@ class Runtime:
                 `Result.stopped_by` is then `deadline`. Where that time has been in the way for a quarter of
                 a second, one call is let through, late or not, to see whether it still holds; where it does,
                 the next one after twice as long, up to a minute.
-            return_logits: Copy the logits of every exit passed into the result.
+            return_outputs: Copy what every exit passed puts out into the result.
             explain: Take the decisions of the exits passed apart, see `Result.explanations`.
             handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
                 rounded to `float16`. See `Result.handoff`.
@@ -1075,7 +1151,7 @@ class Runtime:
                 `max_exit` or `deadline_ms`; or `float16` does not hold a number of a hand-off.
             ConfigurationError: If the bundle is a slice without the first exit.
             BudgetError: If not even the first exit would keep the deadline.
-            NonFiniteError: If an exit produced NaN or infinite logits.
+            NonFiniteError: If an exit put out NaN or infinite numbers.
             BackendError: If ONNX Runtime failed.
         """
     def infer_batch(
@@ -1085,12 +1161,12 @@ class Runtime:
         policy: ExitPolicy | None = ...,
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
-        return_logits: bool = False,
+        return_outputs: bool = False,
         explain: bool = False,
         handoff_dtype: str = "float32",
     ) -> BatchResult:
         """
-        Classify a batch; each sample leaves at its own exit.
+        Answer a batch; each sample leaves at its own exit.
 
         After an exit only the samples that stay are computed further. Thread-safe; the GIL is released
         while it computes, and Ctrl-C in the main thread ends it. The input is copied, never converted.
@@ -1101,17 +1177,17 @@ class Runtime:
             policy: As for `infer`; one schedule for the whole batch.
             forced_exit: As for `infer`.
             max_exit: As for `infer`.
-            return_logits: As for `infer`.
+            return_outputs: As for `infer`.
             explain: As for `infer`; the explanations are in the items of the result.
             handoff_dtype: As for `infer`.
 
         Returns:
             The answers in the order of the input: what `infer` answers one by one, but for the last bits
-            of the logits, which may move a sample whose score is next to a threshold.
+            of what exits put out, which may move a sample whose score is next to a threshold.
 
         Raises:
             InputError: As `infer`.
-            NonFiniteError: If an exit produced NaN or infinite logits for one of the samples.
+            NonFiniteError: If an exit put out NaN or infinite numbers for one of the samples.
             BackendError: If ONNX Runtime failed, or there is no memory for the batch.
         """
     def preprocess(self, images: numpy.typing.NDArray[numpy.uint8]) -> numpy.typing.NDArray[numpy.float32]:
@@ -1148,7 +1224,7 @@ class Runtime:
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
-        return_logits: bool = False,
+        return_outputs: bool = False,
         explain: bool = False,
         handoff_dtype: str = "float32",
     ) -> Result:
@@ -1167,7 +1243,7 @@ class Runtime:
             forced_exit: As for `infer`, from the next exit on.
             max_exit: As for `infer`, from the next exit on.
             deadline_ms: As for `infer`, from this call on.
-            return_logits: As for `infer`; with those of the exits passed elsewhere.
+            return_outputs: As for `infer`; of the exits passed elsewhere, what has travelled: logits.
             explain: As for `infer`, for the exits passed here.
             handoff_dtype: As for `infer`, where this bundle hands on in turn.
 
@@ -1176,7 +1252,7 @@ class Runtime:
                 wrong as for `infer`.
             ConfigurationError: If the bundle does not hold the next exit, or has no schedule for the sample.
             BudgetError: If not even the next exit would keep the deadline.
-            NonFiniteError: If an exit produced NaN or infinite logits.
+            NonFiniteError: If an exit put out NaN or infinite numbers.
             BackendError: If ONNX Runtime failed.
         """
     def set_budget(
@@ -1267,7 +1343,7 @@ class Runtime:
     @property
     def class_names(self) -> list[str]:
         """
-        Names of the C classes.
+        Names of the C classes; empty without classes.
         """
     @property
     def closed(self) -> bool:
@@ -1307,7 +1383,7 @@ class Runtime:
     @property
     def num_classes(self) -> int:
         """
-        Number of classes C.
+        Number of classes C; 0 without classes.
         """
     @property
     def num_exits(self) -> int:
@@ -1370,9 +1446,14 @@ class Runtime:
         What the controller has left over, in the unit of the schedules, negative for a debt; None without a controller.
         """
     @property
+    def target_names(self) -> list[str]:
+        """
+        Names of the D values of regression; else empty.
+        """
+    @property
     def task(self) -> str:
         """
-        `classification`.
+        `classification` or `regression`.
         """
     @property
     def threads(self) -> int:
@@ -1381,22 +1462,22 @@ class Runtime:
         """
 
 def answers(
-    logits: numpy.typing.NDArray[numpy.float32],
+    outputs: numpy.typing.NDArray[numpy.float32] | RegressionOutputs,
     combine: tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]] | None = None,
-) -> numpy.typing.NDArray[numpy.int64]:
+) -> numpy.ndarray:
     """
-    Compute the class that each exit answers; the lowest one among equals.
+    Compute what each exit answers.
 
     Args:
-        logits: Logits of every exit, float32 (N, K, C).
+        outputs: As for `features`.
         combine: As for `features`.
 
     Returns:
-        Class indices, int64 (N, K).
+        Class indices, int64 (N, K), the lowest among equals; of regression values, float32 (N, K, D).
 
     Raises:
         InputError: If an array has a wrong dtype, shape or strides.
-        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+        NonFiniteError: If a number is NaN or infinite; names sample and exit.
     """
 
 def check_manifest(data: bytes) -> None:
@@ -1416,23 +1497,25 @@ def device_name() -> str:
     """
 
 def features(
-    logits: numpy.typing.NDArray[numpy.float32],
+    outputs: numpy.typing.NDArray[numpy.float32] | RegressionOutputs,
     combine: tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]] | None = None,
 ) -> list[numpy.typing.NDArray[numpy.float32]]:
     """
-    Compute the scorers' inputs (feature spec 1) but for the earlier scores.
+    Compute the scorers' inputs but for the earlier scores.
 
     Args:
-        logits: Logits of every exit, float32 (N, K, C).
-        combine: `(weight (K, K), bias (K, C))`, float32; None: every exit alone.
+        outputs: Logits of every exit, float32 (N, K, C), or `RegressionOutputs`.
+        combine: `(weight (K, K), bias (K, C))`, float32, of classification; None: every exit alone.
 
     Returns:
-        An array (N, C + 4) per exit: the probabilities, the largest of them, 1 + sum p ln p / ln C,
-        the vote, and the margin between the two largest probabilities.
+        An array (N, F_k) per exit. Of classification (feature spec 1, F_k = C + 4): the probabilities,
+        the largest of them, 1 + sum p ln p / ln C, the vote, and the margin between the two largest
+        probabilities. Of regression (feature spec 3, F_k = H_k + 2): the hidden features, the distance
+        of the values to those of the exit before, and its share of their size, at most 1.
 
     Raises:
         InputError: If an array has a wrong dtype, shape or strides.
-        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+        NonFiniteError: If a number is NaN or infinite; names sample and exit.
     """
 
 def load(
@@ -1541,21 +1624,21 @@ def read_schedules(path: os.PathLike[str] | str) -> ScheduleFile:
         ScheduleError: If the file cannot be read or is not valid.
     """
 
-def replay(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy | None) -> Replay:
+def replay(outputs: numpy.typing.NDArray[numpy.float32] | RegressionOutputs, policy: ExitPolicy | None) -> Replay:
     """
-    Run a policy over logged logits: the code that `Runtime.infer` runs.
+    Run a policy over logged outputs: the code that `Runtime.infer` runs.
 
     Args:
-        logits: Logits of every exit, float32 (N, K, C).
+        outputs: As for `features`.
         policy: When to stop; None: full depth, where the last exit answers alone.
 
     Raises:
-        InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
-        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+        InputError: If an array has a wrong dtype, shape or strides, or they do not fit the policy.
+        NonFiniteError: If a number is NaN or infinite; names sample and exit.
     """
 
 def replay_stream(
-    logits: numpy.typing.NDArray[numpy.float32],
+    outputs: numpy.typing.NDArray[numpy.float32] | RegressionOutputs,
     schedules: collections.abc.Sequence[Schedule],
     budget: float | str,
     *,
@@ -1565,7 +1648,7 @@ def replay_stream(
     neighbours: typing.SupportsInt | typing.SupportsIndex | None = 1,
 ) -> StreamReplay:
     """
-    Run schedules over logged logits in order, switching between them to keep a budget.
+    Run schedules over logged outputs in order, switching between them to keep a budget.
 
     Before each sample, what it may cost is computed from what those before it did cost: the budget, plus
     the surplus so far (a debt is negative) divided by the samples left of the horizon or by the window,
@@ -1573,7 +1656,7 @@ def replay_stream(
     The schedule with the closest budget is in force for it, the lower of two as close.
 
     Args:
-        logits: Logits of every exit in the order of the stream, float32 (N, K, C).
+        outputs: Of every exit in the order of the stream, as for `features`.
         schedules: For one network and in one unit.
         budget: Mean cost per sample to be realised, as `Runtime.set_budget` takes it.
         costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
@@ -1586,26 +1669,28 @@ def replay_stream(
             budget <= `budget`; None: all.
 
     Raises:
-        InputError: If the logits have a wrong dtype, shape or strides, or the schedules do not fit them
+        InputError: If an array has a wrong dtype, shape or strides, or the schedules do not fit them
             or each other, or `costs`, `horizon`, `window` or `neighbours` is out of range.
         BudgetError: If the budget is below what the lowest schedule keeps, or above the full cost.
-        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+        NonFiniteError: If a number is NaN or infinite; names sample and exit.
     """
 
-def scores(logits: numpy.typing.NDArray[numpy.float32], policy: ExitPolicy) -> numpy.typing.NDArray[numpy.float32]:
+def scores(
+    outputs: numpy.typing.NDArray[numpy.float32] | RegressionOutputs, policy: ExitPolicy
+) -> numpy.typing.NDArray[numpy.float32]:
     """
     Compute the confidence score of every exit, as emitted, without stopping.
 
     Args:
-        logits: Logits of every exit, float32 (N, K, C).
+        outputs: As for `features`.
         policy: The scorers, and which exits are disabled.
 
     Returns:
         Scores, float32 (N, K); 0 at disabled exits and at the last one.
 
     Raises:
-        InputError: If the logits have a wrong dtype, shape or strides, or do not fit the policy.
-        NonFiniteError: If a logit is NaN or infinite; names sample and exit.
+        InputError: If an array has a wrong dtype, shape or strides, or they do not fit the policy.
+        NonFiniteError: If a number is NaN or infinite; names sample and exit.
     """
 
 def slice_bundle(

@@ -104,7 +104,7 @@ def test_one_sample_survives(tiny: TrainedBundle, place: int) -> None:
 
 def test_logits_are_those_of_the_exits_passed(tiny: TrainedBundle) -> None:
     runtime, inputs = eenet_rt.load(str(tiny.path)), tiny.inputs[:100]
-    batch = runtime.infer_batch(inputs, return_logits=True)
+    batch = runtime.infer_batch(inputs, return_outputs=True)
     assert batch.logits is not None
     assert batch.logits.shape == (100, 3, 10)
     for n, exit in enumerate(batch.exits):

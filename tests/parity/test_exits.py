@@ -13,7 +13,7 @@ from support.policies import PARTS, random_policy
 def test_active_schedule(bundle: TrainedBundle) -> None:
     runtime = eenet_rt.load(str(bundle.path))
     inputs = bundle.inputs[:300]
-    logits = np.stack([runtime.infer(x, forced_exit=runtime.num_exits - 1, return_logits=True).logits for x in inputs])
+    logits = np.stack([runtime.infer(x, forced_exit=runtime.num_exits - 1, return_outputs=True).logits for x in inputs])
     for schedule in runtime.schedules:
         runtime.set_budget(schedule.budget)
         results = [runtime.infer(x) for x in inputs]
@@ -30,10 +30,10 @@ def test_active_schedule(bundle: TrainedBundle) -> None:
 def test_every_part_of_the_decision_core(tiny: TrainedBundle, part: str) -> None:
     runtime = eenet_rt.load(str(tiny.path))
     inputs = tiny.inputs[:400]
-    logits = np.stack([runtime.infer(x, forced_exit=2, return_logits=True).logits for x in inputs])
+    logits = np.stack([runtime.infer(x, forced_exit=2, return_outputs=True).logits for x in inputs])
     policy = random_policy(part, logits)
     expected = eenet_rt.replay(logits, policy)
-    results = [runtime.infer(x, policy=policy, return_logits=True) for x in inputs]
+    results = [runtime.infer(x, policy=policy, return_outputs=True) for x in inputs]
     assert [r.exit for r in results] == expected.exits.tolist()
     assert [r.label for r in results] == expected.labels.tolist()
     assert len(np.unique(expected.exits)) >= 2

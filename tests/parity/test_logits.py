@@ -18,7 +18,7 @@ USUAL = 2e-5  # what is seen
 
 def runtime_logits(runtime: eenet_rt.Runtime, inputs: np.ndarray) -> np.ndarray:
     last = runtime.num_exits - 1
-    return np.stack([runtime.infer(x, forced_exit=last, return_logits=True).logits for x in inputs])
+    return np.stack([runtime.infer(x, forced_exit=last, return_outputs=True).logits for x in inputs])
 
 
 def pytorch_logits(bundle: TrainedBundle, inputs: np.ndarray) -> np.ndarray:
@@ -36,7 +36,7 @@ def segment_logits(bundle: Path, runtime: eenet_rt.Runtime, inputs: np.ndarray) 
         session = onnxruntime.InferenceSession(bundle / segment["files"]["onnx"], providers=["CPUExecutionProvider"])
         outputs = session.run(segment["outputs"], {name: board[name] for name in segment["inputs"]})
         board.update(zip(segment["outputs"], outputs, strict=True))
-        logits.append(board[segment["exit"]])
+        logits.append(board[segment["exit"][0]])
     return np.stack(logits, axis=1)
 
 

@@ -43,12 +43,12 @@ def test_every_exit(exported: tuple[Checkpoint, Path]) -> None:
     for tokens in lengths(network):
         inputs = networks.inputs(network, 10, tokens, seed=2)
         expected = networks.logits(network, inputs)
-        batch = runtime.infer_batch(inputs, policy=None, return_logits=True)
+        batch = runtime.infer_batch(inputs, policy=None, return_outputs=True)
         assert np.abs(batch.logits - expected).max() < USUAL
         for row in range(10):
             sample = {name: array[row, ...] for name, array in inputs.items()}
             for k in range(network.num_exits):
-                result = runtime.infer(sample, forced_exit=k, return_logits=True)
+                result = runtime.infer(sample, forced_exit=k, return_outputs=True)
                 assert result.exit == k
                 assert np.abs(result.logits - expected[row, : k + 1]).max() < USUAL
         assert np.abs(_segments(path, inputs) - expected).max() < USUAL
@@ -63,7 +63,7 @@ def _segments(path: Path, inputs: dict[str, np.ndarray]) -> np.ndarray:
         session = onnxruntime.InferenceSession(path / segment["files"]["onnx"], providers=["CPUExecutionProvider"])
         outputs = session.run(segment["outputs"], {name: board[name] for name in segment["inputs"]})
         board.update(zip(segment["outputs"], outputs, strict=True))
-        logits.append(board[segment["exit"]])
+        logits.append(board[segment["exit"][0]])
     return np.stack(logits, axis=1)
 
 
@@ -85,8 +85,8 @@ def test_exits_by_the_schedule_are_those_of_replay(exported: tuple[Checkpoint, P
     checkpoint, path = exported
     runtime = eenet_rt.load(path)
     inputs = networks.inputs(checkpoint.network, 100, seed=3)
-    result = runtime.infer_batch(inputs, return_logits=True)
-    logged = runtime.infer_batch(inputs, policy=None, return_logits=True).logits
+    result = runtime.infer_batch(inputs, return_outputs=True)
+    logged = runtime.infer_batch(inputs, policy=None, return_outputs=True).logits
     assert runtime.schedule is not None
     assert np.array_equal(result.exits, eenet_rt.replay(logged, runtime.schedule.exit_policy).exits)
     assert len(set(result.exits.tolist())) > 1

@@ -70,11 +70,11 @@ def same(result: eenet_rt.Result, expected: eenet_rt.Result) -> bool:
 
 def check(part: Part, num_exits: int, inputs: Sequence[object], **options: object) -> list[int]:
     """Compares all tiers with the whole network on one machine; returns the exits."""
-    expected = [part(0, num_exits).infer(x, return_logits=True, **options) for x in inputs]
+    expected = [part(0, num_exits).infer(x, return_outputs=True, **options) for x in inputs]
     for ranges in all_tiers(num_exits):
         tiers = [part(*each) for each in ranges]
         for x, result in zip(inputs, expected, strict=True):
-            assert same(over(tiers, x, return_logits=True, **options), result), ranges
+            assert same(over(tiers, x, return_outputs=True, **options), result), ranges
     return [result.exit for result in expected]
 
 
@@ -86,13 +86,13 @@ def test_every_cut_and_schedule(bundle: TrainedBundle, tmp_path: Path) -> None:
     for budget in (whole.budgets[0], whole.budgets[-1]):
         # Of the machine that begins alone: what is in force on the others has no say.
         whole.set_budget(budget)
-        expected = [whole.infer(x, return_logits=True) for x in inputs]
+        expected = [whole.infer(x, return_outputs=True) for x in inputs]
         exits += [result.exit for result in expected]
         for ranges in all_tiers(whole.num_exits):
             tiers = [part(*each) for each in ranges]
             tiers[0].set_budget(budget)
             for x, result in zip(inputs, expected, strict=True):
-                assert same(over(tiers, x, return_logits=True), result), ranges
+                assert same(over(tiers, x, return_outputs=True), result), ranges
     assert set(exits) == set(range(whole.num_exits)), "the test says nothing if no sample leaves at some exit"
 
 
@@ -110,7 +110,7 @@ def test_what_travels(bundle: TrainedBundle, tmp_path: Path) -> None:
     for cut in range(1, whole.num_exits):
         head = parts_of(bundle.path, whole.num_exits, tmp_path)(0, cut)
         for x in bundle.inputs[:20]:
-            result = head.infer(x, return_logits=True)
+            result = head.infer(x, return_outputs=True)
             if result.complete:
                 continue
             handoff = handoffs.read(result.handoff)

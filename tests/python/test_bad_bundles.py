@@ -137,7 +137,7 @@ WRONG: list[tuple[str, Callable[[Manifest], None], tuple[str, ...]]] = [
     ("unknown input", lambda m: m["segments"][1].update(inputs=["nowhere"]), ("nowhere",)),
     ("output written twice", lambda m: m["segments"][1]["outputs"].append("trunk_0"), ("trunk_0",)),
     ("input of a later segment", lambda m: m["segments"][0].update(inputs=["trunk_1"]), ("trunk_1",)),
-    ("exit is no output", lambda m: m["segments"][1].update(exit="logits_2"), ("logits_2",)),
+    ("exit is no output", lambda m: m["segments"][1].update(exit=["logits_2"]), ("logits_2",)),
     ("exit missing", lambda m: m["segments"][1].pop("exit"), ("exit",)),
     ("unknown dtype", lambda m: m["tensors"]["image"].update(dtype="float128"), ("image", "float128")),
     ("zero dimension", lambda m: m["tensors"]["image"].update(shape=["batch", 0, 32, 32]), ("image",)),

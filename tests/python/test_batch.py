@@ -88,7 +88,7 @@ def test_largest_batch(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:
 
 
 def test_arrays_and_sequence(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> None:
-    batch = runtime.infer_batch(tiny.inputs[:20], return_logits=True)
+    batch = runtime.infer_batch(tiny.inputs[:20], return_outputs=True)
     assert (batch.labels.dtype, batch.exits.dtype, batch.scores.dtype) == (np.int64, np.int64, np.float32)
     assert (batch.probabilities.shape, batch.scores.shape) == ((20, 10), (20, 3))
     assert 0 < batch.backend_ms < batch.latency_ms
@@ -138,7 +138,7 @@ def test_every_tensor_that_is_read_later_follows_its_sample(masked_runtime: eene
         x = masked.inputs(samples, tokens, seed)
         logits = masked.logits(**x)
         policy = some_leave(masked.logits(**masked.inputs(200, tokens)))
-        batch = masked_runtime.infer_batch(x, policy=policy, return_logits=True)
+        batch = masked_runtime.infer_batch(x, policy=policy, return_outputs=True)
         expected = eenet_rt.replay(logits, policy)
         assert batch.exits.tolist() == expected.exits.tolist()
         assert batch.labels.tolist() == expected.labels.tolist()

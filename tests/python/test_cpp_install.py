@@ -179,19 +179,19 @@ def classify_json(installed: Path, *arguments: object) -> dict[str, Any]:
 def test_eenet_run_answers_as_python_does(installed: Path, tiny: TrainedBundle, tmp_path: Path) -> None:
     runtime, inputs = eenet_rt.load(str(tiny.path)), tiny.inputs[:30]
     np.save(tmp_path / "x.npy", inputs)
-    batch = classify_json(installed, tiny.path, tmp_path / "x.npy", "--logits")
-    result = runtime.infer_batch(inputs, return_logits=True)
+    batch = classify_json(installed, tiny.path, tmp_path / "x.npy", "--outputs")
+    result = runtime.infer_batch(inputs, return_outputs=True)
     assert [sample["label"] for sample in batch["samples"]] == result.labels.tolist()
     assert [sample["exit"] for sample in batch["samples"]] == result.exits.tolist()
     assert [sample["class"] for sample in batch["samples"]] == [runtime.class_names[i] for i in result.labels]
     for sample, one in zip(batch["samples"], result, strict=True):
-        np.testing.assert_allclose(sample["logits"], one.logits, atol=1e-6)
+        np.testing.assert_allclose(np.array(sample["outputs"])[:, 0], one.logits, atol=1e-6)
         np.testing.assert_allclose(sample["scores"], one.scores, atol=1e-6)
         assert sample["probability"] == pytest.approx(one.probabilities[one.label])
     np.save(tmp_path / "one.npy", inputs[3])
     one = classify_json(installed, tiny.path, f"image={tmp_path / 'one.npy'}")
     assert [(s["label"], s["exit"]) for s in one["samples"]] == [(result.labels[3], result.exits[3])]
-    assert "logits" not in one["samples"][0]
+    assert "outputs" not in one["samples"][0]
     assert one["latency_ms"] >= one["backend_ms"] > 0
 
 

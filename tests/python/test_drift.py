@@ -171,7 +171,7 @@ def test_audits_find_the_agreement_that_a_replay_finds(runtime: eenet_rt.Runtime
     assert runtime.schedule is not None
     inputs = streams.clean[:500]
     last = runtime.num_exits - 1
-    logits = np.stack([runtime.infer(x, forced_exit=last, return_logits=True).logits for x in inputs])
+    logits = np.stack([runtime.infer(x, forced_exit=last, return_outputs=True).logits for x in inputs])
     policy = runtime.schedule.exit_policy
     replayed = eenet_rt.replay(logits, policy)
     final = eenet_rt.answers(logits, policy.combiner)[:, last]

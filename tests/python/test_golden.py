@@ -49,7 +49,7 @@ def test_reader_understands_them() -> None:
 def test_the_bundle_runs() -> None:
     runtime = eenet_rt.load(str(golden.GOLDEN))
     assert (runtime.model, runtime.num_exits, list(runtime.class_names)) == ("golden", 2, ["zero", "one", "two"])
-    results = [runtime.infer(x, return_logits=True) for x in golden.INPUTS]
+    results = [runtime.infer(x, return_outputs=True) for x in golden.INPUTS]
     # By hand: max p of exit 0 is e/(e+2) = 0.576, the same, e^3/(e^3+2) = 0.909 and 1/3; the margin is worth half of
     # itself, 1/8 is added, and 0.6 is the threshold: 0.576 + 0.5 * (0.576 - 0.212) + 0.125 = 0.883 leaves, 1/3 +
     # 0.125 stays.

@@ -209,8 +209,8 @@ def test_errors_are_one_line_whatever_a_library_says(tmp_path: Path) -> None:
 def test_denormals_count_as_zero_and_only_within_a_call() -> None:
     runtime = eenet_rt.load(golden.GOLDEN)
     tiny = np.array([1e-40, 0, 0, 0], np.float32)
-    result = runtime.infer(tiny, return_logits=True)
+    result = runtime.infer(tiny, return_outputs=True)
     assert result.logits[0].tolist() == [0, 0, 0]
     normal = np.array([1e-30, 0, 0, 0], np.float32)
-    assert runtime.infer(normal, return_logits=True).logits[0, 0] == normal[0]
+    assert runtime.infer(normal, return_outputs=True).logits[0, 0] == normal[0]
     assert (tiny * np.float32(1))[0] > 0, "the caller's own arithmetic is as before"

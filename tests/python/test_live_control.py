@@ -42,8 +42,8 @@ def test_controller_takes_the_exits_of_a_replayed_stream(
 ) -> None:
     target = runtime.budgets[2]
     chosen = runtime.set_budget(target, **options)
-    results = [runtime.infer(x, return_logits=True) for x in tiny.inputs[:600]]
-    full = [runtime.infer(x, policy=None, return_logits=True).logits for x in tiny.inputs[:600]]
+    results = [runtime.infer(x, return_outputs=True) for x in tiny.inputs[:600]]
+    full = [runtime.infer(x, policy=None, return_outputs=True).logits for x in tiny.inputs[:600]]
     replayed = eenet_rt.replay_stream(np.stack(full), runtime.schedules, target, costs=runtime.costs, **options)
     assert chosen.budget == runtime.schedules[2].budget
     assert [r.exit for r in results] == replayed.exits.tolist()
@@ -155,14 +155,14 @@ def test_a_segment_that_would_miss_the_deadline_is_not_begun(tiny: TrainedBundle
     for i, x in enumerate(tiny.inputs[:300]):
         p95 = runtime.segment_p95_ms  # what the next call goes by: it changes after calls only
         deadline = p95[0] * 1.001 if i % 2 else 2 * sum(p95)
-        r = runtime.infer(x, policy=never, deadline_ms=deadline, return_logits=True)
+        r = runtime.infer(x, policy=never, deadline_ms=deadline, return_outputs=True)
         for k in range(r.exit):
             # No more than what had passed when segment k + 1 was begun.
             looks += sum(r.segment_ms[:k]) + p95[k + 1] > deadline
         if r.stopped_by == "deadline":
             # No less than what had passed when the next segment was not.
             assert r.latency_ms + p95[r.exit + 1] > deadline
-            assert np.array_equal(r.logits, runtime.infer(x, forced_exit=r.exit, return_logits=True).logits)
+            assert np.array_equal(r.logits, runtime.infer(x, forced_exit=r.exit, return_outputs=True).logits)
             assert len(r.scores) == r.exit + 1
         stopped.append(r.stopped_by)
     # Of each of two segments one in a quarter of a second, to see whether it still takes as long.

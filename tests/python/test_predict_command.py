@@ -36,7 +36,7 @@ def test_logits_are_those_of_full_depth(
     assert made.index.tolist() == list(range(150))
     assert made.class_names == images.class_names
     runtime = eenet_rt.load(tiny.path)
-    one = runtime.infer(tiny.inputs[7], policy=None, return_logits=True).logits
+    one = runtime.infer(tiny.inputs[7], policy=None, return_outputs=True).logits
     assert one is not None
     assert np.abs(one - made.logits[7]).max() < 1e-5
     result = json.loads(capsys.readouterr().out)

@@ -38,7 +38,7 @@ needs_openvino = pytest.mark.usefixtures("openvino")
 
 def every_logit(runtime: eenet_rt.Runtime, inputs: np.ndarray) -> np.ndarray:
     last = runtime.num_exits - 1
-    return np.stack([runtime.infer(x, forced_exit=last, return_logits=True).logits for x in inputs])
+    return np.stack([runtime.infer(x, forced_exit=last, return_outputs=True).logits for x in inputs])
 
 
 # --- OpenVINO computes what the CPU provider does ---
@@ -82,7 +82,7 @@ def test_openvino_takes_batches(bundle: TrainedBundle) -> None:
     logits = every_logit(openvino, bundle.inputs[:48])
     for start, size in ((0, 7), (7, 16), (23, 1), (24, 16), (40, 8)):
         inputs = bundle.inputs[start : start + size]
-        results = openvino.infer_batch(inputs, return_logits=True)
+        results = openvino.infer_batch(inputs, return_outputs=True)
         for n, exit in enumerate(results.exits):
             assert np.abs(results.logits[n, : exit + 1] - logits[start + n, : exit + 1]).max() < USUAL
             assert np.isnan(results.logits[n, exit + 1 :]).all()
@@ -97,7 +97,7 @@ def test_features_may_go_through_host_memory(tiny: TrainedBundle) -> None:
     )
     assert np.array_equal(every_logit(device, inputs), every_logit(host, inputs))
     for size in (40, 9, 40, 1):
-        ours, theirs = (runtime.infer_batch(inputs[:size], return_logits=True) for runtime in (device, host))
+        ours, theirs = (runtime.infer_batch(inputs[:size], return_outputs=True) for runtime in (device, host))
         assert ours.exits.tolist() == theirs.exits.tolist()
         assert np.nanmax(np.abs(ours.logits - theirs.logits)) < USUAL
         assert size == 1 or len(set(ours.exits)) > 1
@@ -353,12 +353,12 @@ def test_openvino_hands_on_and_resumes(tiny: TrainedBundle, tmp_path: Path) -> N
     head, tail = (eenet_rt.load(tmp_path / f"{part}.eenet", providers=["openvino"]) for part in ("head", "tail"))
     handed_on = 0
     for x in tiny.inputs[:40]:
-        first, expected = head.infer(x), whole.infer(x, return_logits=True)
+        first, expected = head.infer(x), whole.infer(x, return_outputs=True)
         if first.complete:
             continue
         handed_on += 1
         for second in (whole, tail):
-            result = second.resume(first.handoff, return_logits=True)
+            result = second.resume(first.handoff, return_outputs=True)
             assert (result.exit, result.label) == (expected.exit, expected.label)
             assert np.array_equal(result.logits, expected.logits)
     assert handed_on > 5

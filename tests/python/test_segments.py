@@ -75,7 +75,7 @@ def test_files_to_a_bundle(files: list[Path], validation: ClassPredictions, tmp_
     again = masked.inputs(5, 6, seed=7)
     for row, expected in enumerate(logits(again)):
         sample = {name: array[row] for name, array in again.items()}
-        assert np.array_equal(runtime.infer(sample, forced_exit=2, return_logits=True).logits, expected)
+        assert np.array_equal(runtime.infer(sample, forced_exit=2, return_outputs=True).logits, expected)
 
 
 def test_command(

@@ -157,7 +157,7 @@ def test_bad_input(case: Case) -> None:
         with pytest.raises(error, match=message):
             eenet_rt.replay_stream(logits, schedules, budget, horizon=10)
 
-    refused(eenet_rt.InputError, "logits: no samples came", logits=logits[:0])
+    refused(eenet_rt.InputError, "outputs: no samples came", logits=logits[:0])
     refused(eenet_rt.InputError, "float64 came, float32 expected", logits=logits.astype(np.float64))
     refused(eenet_rt.InputError, "schedule 0: policy: one for", logits=np.ascontiguousarray(logits[:, :2]))
     refused(eenet_rt.InputError, "schedules: none came", schedules=[])

@@ -39,7 +39,7 @@ bool set_flag(Arguments& arguments, const std::string& option) {
       {"--help", &Arguments::help},
       {"-h", &Arguments::help},
       {"--json", &Arguments::json},
-      {"--logits", &Arguments::logits},
+      {"--outputs", &Arguments::outputs},
       {"--version", &Arguments::version}};
   for (const auto& [name, flag] : flags) {
     if (option != name) continue;
@@ -81,7 +81,7 @@ Classifies what is in .npy files: one sample, or a batch, of which each sample l
   --ort-lib PATH  the ONNX Runtime library; by default that of EENET_ORT_LIB, else libonnxruntime.so,
                   where the system looks for libraries
   --json          print one JSON object
-  --logits        with --json: the logits of the exits passed, too
+  --outputs       with --json: what the exits passed put out, too
   --version       print the version
   -h, --help      print this
 
@@ -108,7 +108,7 @@ Arguments parse_arguments(const std::vector<std::string>& words) {
   }
   if (arguments.help || arguments.version) return arguments;
   if (places.size() < 2) refuse("a bundle and an input expected; eenet-run --help says more");
-  if (arguments.logits && !arguments.json) refuse("--logits: needs --json");
+  if (arguments.outputs && !arguments.json) refuse("--outputs: needs --json");
   if (arguments.full_depth && arguments.budget) {
     refuse("--full-depth: came with --budget, one of them expected");
   }

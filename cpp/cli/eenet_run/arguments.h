@@ -23,7 +23,7 @@ struct Arguments {
   std::optional<std::string> onnxruntime;
   bool full_depth = false;
   bool json = false;
-  bool logits = false;
+  bool outputs = false;
   bool help = false;     ///< Nothing else counts.
   bool version = false;  ///< Nothing else counts.
 };

@@ -55,7 +55,7 @@ std::vector<Result> infer(Runtime& runtime, const Arguments& arguments,
   const std::vector<TensorView> inputs = order_inputs(manifest, tensors);
   InferOptions options;
   if (arguments.full_depth) options.policy = nullptr;
-  options.return_logits = arguments.logits;
+  options.return_outputs = arguments.outputs;
   if (!is_batch(manifest, inputs)) return {runtime.infer(inputs, options)};
   const BatchResult batch = runtime.infer_batch(inputs, options);
   std::vector<Result> results;

@@ -66,7 +66,7 @@ typedef struct eenet_info {
       preprocessing;    ///< What the caller does to raw input, as JSON; see docs/spec/format.md.
   const char* backend;  ///< Name and version of the inference library.
   size_t num_exits;     ///< K.
-  size_t num_classes;   ///< C.
+  size_t num_classes;   ///< C of classification; else 0.
   const char* const* classes;  ///< C names.
   size_t num_inputs;
   const eenet_input* inputs;
@@ -74,6 +74,9 @@ typedef struct eenet_info {
   const double* costs;    ///< K, of a sample leaving at each exit; NULL if none fit this device.
   size_t num_schedules;   ///< S.
   const double* budgets;  ///< S, that the schedules keep; NULL without costs.
+  const char* task;       ///< `classification` or `regression`.
+  size_t num_values;      ///< D of regression; else 0.
+  const char* const* targets;  ///< D names.
 } eenet_info;
 
 /// Row-major memory of the caller, read during the call only. This struct does not grow.
@@ -96,13 +99,15 @@ typedef struct eenet_result {
   size_t struct_size;
   float* probabilities;      ///< Set by the caller: memory for C numbers, or NULL.
   size_t num_probabilities;  ///< Set by the caller: C, or 0.
-  int64_t label;
-  int64_t exit;        ///< Where the sample left, from 0.
-  int64_t stopped_by;  ///< An eenet_stop_reason.
-  int64_t schedule;    ///< Index of the one in force; -1: full depth.
-  double probability;  ///< Of the label.
-  double latency_ms;   ///< From the check of the inputs to the answer.
-  double backend_ms;   ///< The part of it spent in the inference library.
+  int64_t label;             ///< Of classification; else -1.
+  int64_t exit;              ///< Where the sample left, from 0.
+  int64_t stopped_by;        ///< An eenet_stop_reason.
+  int64_t schedule;          ///< Index of the one in force; -1: full depth.
+  double probability;        ///< Of the label; without one NaN.
+  double latency_ms;         ///< From the check of the inputs to the answer.
+  double backend_ms;         ///< The part of it spent in the inference library.
+  float* values;             ///< Set by the caller: memory for the D values of regression, or NULL.
+  size_t num_values;         ///< Set by the caller: D, or 0.
 } eenet_result;
 
 /// What was done since the load or the last reset. Numbers that are not known are NaN.

@@ -36,7 +36,7 @@ struct SegmentSpec {
   std::string onnx_file;
   std::vector<std::size_t> inputs;
   std::vector<std::size_t> outputs;
-  std::size_t exit = 0;  ///< The output that carries the exit's logits, float32 [batch, C].
+  std::vector<std::size_t> exit;  ///< Those of the outputs that are the exit's, as its task reads.
 };
 
 /// A file of the bundle, as the manifest vouches for it.
@@ -72,7 +72,10 @@ struct Manifest {
   std::optional<SliceSpec> slice;     ///< None: the bundle holds the whole network.
   std::string model;
   std::string task;
-  std::vector<std::string> class_names;
+  std::vector<std::string> class_names;   ///< C, of classification; else empty.
+  std::vector<std::string> target_names;  ///< D, of regression: what the values are of; else empty.
+  /// Of regression: the size of an error by which an answer is worth nothing. Else 0.
+  double error_scale = 0;
   std::string preprocessing;  ///< A JSON object, for the caller; the runtime does not read it.
   std::vector<Symbol> symbols;
   std::size_t batch_symbol = 0;  ///< Index into symbols.

@@ -65,8 +65,8 @@ struct CallOptions {
   /// is not begun; the deepest exit passed then answers. For one sample, not for batches. See
   /// docs/design/runtime.md for the call now and then that is let through.
   std::optional<double> deadline_ms;
-  /// Copy the logits of every exit passed into the result.
-  bool return_logits = false;
+  /// Copy what every exit passed puts out into the result.
+  bool return_outputs = false;
   /// Take the decisions of the exits passed apart.
   bool explain = false;
   /// Round the live tensors of a sample that is handed on to half precision.

@@ -10,26 +10,22 @@
 
 #include "budget/controller.h"
 #include "decision/exit_state.h"
-#include "decision/readout/classification.h"
 #include "util/context.h"
 #include "util/text.h"
 
 namespace eenet {
 namespace {
 
-/// F_k of each exit.
-std::vector<std::size_t> features_of(const LogitsView& logits) {
-  return std::vector(logits.exits, classification_features(logits.classes));
-}
-
 /// A policy under which no exit but the last accepts: it only watches.
-ExitPolicy watcher(const LogitsView& logits, const Combiner* combiner) {
+ExitPolicy watcher(const LoggedOutputs& outputs, const Combiner* combiner) {
   ExitPolicy::Parts parts;
-  parts.num_features = features_of(logits);
+  parts.num_features = count_features(*outputs.make_readout(), {});
   // Borrowed: the policy does not outlive the call.
   parts.combiner = {std::shared_ptr<const void>(), combiner};
-  parts.thresholds.assign(logits.exits, std::numeric_limits<double>::infinity());
-  return ExitPolicy(std::move(parts));
+  parts.thresholds.assign(outputs.num_exits(), std::numeric_limits<double>::infinity());
+  ExitPolicy policy(std::move(parts));
+  policy.check_network(*outputs.make_readout());
+  return policy;
 }
 
 /// Steps every sample through the exits from `first` on, while `take` wants more.
@@ -37,15 +33,17 @@ ExitPolicy watcher(const LogitsView& logits, const Combiner* combiner) {
 /// @param take Called after each step with (sample, exit, state, step); false ends the sample.
 template <typename PolicyOf, typename Take>
   requires std::is_invocable_v<PolicyOf, std::size_t>
-void for_each_step(const LogitsView& logits, const PolicyOf& policy_of, std::size_t first,
+void for_each_step(const LoggedOutputs& outputs, const PolicyOf& policy_of, std::size_t first,
                    const Take& take) {
-  ExitState state(logits.exits, std::make_unique<Classification>(logits.exits, logits.classes));
-  for (std::size_t sample = 0; sample < logits.samples; ++sample) {
+  ExitState state(outputs.num_exits(), outputs.make_readout());
+  std::vector<ExitTensor> room;
+  for (std::size_t sample = 0; sample < outputs.samples(); ++sample) {
     state.begin(policy_of(sample));
     in_context([&] { return cat("sample ", sample); },
                [&] {
-                 for (std::size_t exit = first; exit < logits.exits; ++exit) {
-                   if (!take(sample, exit, state, state.step(exit, logits.at(sample, exit)))) break;
+                 for (std::size_t exit = first; exit < outputs.num_exits(); ++exit) {
+                   const auto step = state.step(exit, outputs.at(sample, exit, room));
+                   if (!take(sample, exit, state, step)) break;
                  }
                });
   }
@@ -53,70 +51,82 @@ void for_each_step(const LogitsView& logits, const PolicyOf& policy_of, std::siz
 
 /// As above, under one policy.
 template <typename Take>
-void for_each_step(const LogitsView& logits, const ExitPolicy* policy, std::size_t first,
+void for_each_step(const LoggedOutputs& outputs, const ExitPolicy* policy, std::size_t first,
                    const Take& take) {
-  for_each_step(logits, [policy](std::size_t) { return policy; }, first, take);
+  for_each_step(outputs, [policy](std::size_t) { return policy; }, first, take);
+}
+
+Answers make_answers(const LoggedOutputs& outputs, std::size_t count) {
+  return outputs.make_readout()->make_answers(count, Readout::Detail::kAnswer);
 }
 
 }  // namespace
 
-void features(const LogitsView& logits, const Combiner* combiner, std::span<float* const> outputs) {
-  const ExitPolicy policy = watcher(logits, combiner);
-  const std::size_t width = classification_features(logits.classes);
-  for_each_step(logits, &policy, 0,
+void features(const LoggedOutputs& outputs, const Combiner* combiner, std::span<float* const> to) {
+  const ExitPolicy policy = watcher(outputs, combiner);
+  for_each_step(outputs, &policy, 0,
                 [&](std::size_t sample, std::size_t exit, const auto& state, auto) {
-                  std::ranges::copy(state.features(), outputs[exit] + sample * width);
+                  const std::span<const float> features = state.features();
+                  std::ranges::copy(features, to[exit] + sample * features.size());
                   return true;
                 });
 }
 
-void answers(const LogitsView& logits, const Combiner* combiner, std::int64_t* labels) {
-  const ExitPolicy policy = watcher(logits, combiner);
-  for_each_step(logits, &policy, 0,
+Answers answers(const LoggedOutputs& outputs, const Combiner* combiner) {
+  const ExitPolicy policy = watcher(outputs, combiner);
+  const std::size_t exits = outputs.num_exits();
+  Answers found = make_answers(outputs, outputs.samples() * exits);
+  for_each_step(outputs, &policy, 0,
                 [&](std::size_t sample, std::size_t exit, const auto& state, auto) {
-                  labels[sample * logits.exits + exit] = static_cast<std::int64_t>(state.label());
+                  state.readout().put_answer(sample * exits + exit, found);
                   return true;
                 });
+  return found;
 }
 
-void scores(const LogitsView& logits, const ExitPolicy& policy, float* scores) {
-  policy.check_network(features_of(logits));
-  for_each_step(logits, &policy, 0,
+void scores(const LoggedOutputs& outputs, const ExitPolicy& policy, float* scores) {
+  policy.check_network(*outputs.make_readout());
+  for_each_step(outputs, &policy, 0,
                 [&](std::size_t sample, std::size_t exit, const auto&, auto step) {
-                  scores[sample * logits.exits + exit] = step.score;
+                  scores[sample * outputs.num_exits() + exit] = step.score;
                   return true;
                 });
 }
 
-void replay(const LogitsView& logits, const ExitPolicy* policy, std::int64_t* exits,
-            std::int64_t* labels, float* scores) {
-  if (policy != nullptr) policy->check_network(features_of(logits));
-  std::fill_n(scores, logits.samples * logits.exits, std::numeric_limits<float>::quiet_NaN());
+Answers replay(const LoggedOutputs& outputs, const ExitPolicy* policy, std::int64_t* exits,
+               float* scores) {
+  if (policy != nullptr) policy->check_network(*outputs.make_readout());
+  const std::size_t count = outputs.num_exits();
+  std::fill_n(scores, outputs.samples() * count, std::numeric_limits<float>::quiet_NaN());
+  Answers found = make_answers(outputs, outputs.samples());
   // Without a policy nothing but the last exit has a say.
-  const std::size_t first = policy == nullptr ? logits.exits - 1 : 0;
-  for_each_step(logits, policy, first,
+  const std::size_t first = policy == nullptr ? count - 1 : 0;
+  for_each_step(outputs, policy, first,
                 [&](std::size_t sample, std::size_t exit, const auto& state, auto step) {
-                  if (policy != nullptr) scores[sample * logits.exits + exit] = step.score;
+                  if (policy != nullptr) scores[sample * count + exit] = step.score;
+                  if (!step.accept) return true;
                   exits[sample] = static_cast<std::int64_t>(exit);
-                  labels[sample] = static_cast<std::int64_t>(state.label());
-                  return !step.accept;
+                  state.readout().put_answer(sample, found);
+                  return false;
                 });
+  return found;
 }
 
-double replay_stream(const LogitsView& logits, const BudgetTable& table,
-                     const ControllerOptions& options, std::int64_t* exits, std::int64_t* labels,
-                     std::int64_t* schedules) {
-  if (logits.samples == 0) {
-    throw Error(ErrorCode::kInput, "logits: no samples came, at least 1 expected");
+Answers replay_stream(const LoggedOutputs& outputs, const BudgetTable& table,
+                      const ControllerOptions& options, std::int64_t* exits,
+                      std::int64_t* schedules) {
+  if (outputs.samples() == 0) {
+    throw Error(ErrorCode::kInput, "outputs: no samples came, at least 1 expected");
   }
+  const std::unique_ptr<Readout> readout = outputs.make_readout();
   for (std::size_t i = 0; i < table.schedules().size(); ++i) {
     in_context([i] { return cat("schedule ", i); },
-               [&] { table.schedules()[i]->exit_policy->check_network(features_of(logits)); });
+               [&] { table.schedules()[i]->exit_policy->check_network(*readout); });
   }
   Controller controller(table, options);
-  std::vector<std::size_t> taken(logits.exits);
+  Answers found = make_answers(outputs, outputs.samples());
   for_each_step(
-      logits,
+      outputs,
       [&](std::size_t sample) {
         const std::size_t chosen = controller.choose();
         schedules[sample] = static_cast<std::int64_t>(chosen);
@@ -126,16 +136,21 @@ double replay_stream(const LogitsView& logits, const BudgetTable& table,
       [&](std::size_t sample, std::size_t exit, const auto& state, auto step) {
         if (!step.accept) return true;
         controller.record(exit);
-        ++taken[exit];
         exits[sample] = static_cast<std::int64_t>(exit);
-        labels[sample] = static_cast<std::int64_t>(state.label());
+        state.readout().put_answer(sample, found);
         return false;
       });
+  return found;
+}
+
+double mean_cost(std::span<const std::int64_t> exits, std::span<const double> costs) {
+  std::vector<std::size_t> taken(costs.size());
+  for (const std::int64_t exit : exits) ++taken[static_cast<std::size_t>(exit)];
   double spent = 0;
-  for (std::size_t exit = 0; exit < logits.exits; ++exit) {
-    spent += table.profile()->costs[exit] * static_cast<double>(taken[exit]);
+  for (std::size_t exit = 0; exit < taken.size(); ++exit) {
+    spent += costs[exit] * static_cast<double>(taken[exit]);
   }
-  return spent / static_cast<double>(logits.samples);
+  return spent / static_cast<double>(exits.size());
 }
 
 }  // namespace eenet

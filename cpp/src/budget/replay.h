@@ -6,56 +6,49 @@
 #include <vector>
 
 #include "eenet/budget.h"
+#include "eenet/result.h"
 
 #include "decision/exit_policy.h"
+#include "decision/readout/logged_outputs.h"
 
 namespace eenet {
 
-/// Borrowed logits of every exit, (samples, exits, classes) row-major.
-struct LogitsView {
-  const float* data = nullptr;
-  std::size_t samples = 0;
-  std::size_t exits = 0;
-  std::size_t classes = 0;
-
-  std::span<const float> at(std::size_t sample, std::size_t exit) const noexcept {
-    return {data + (sample * exits + exit) * classes, classes};
-  }
-};
-
-// The decision core over logged logits: exactly what the runner computes, sample by sample. Outputs
-// are row-major memory of the caller. All throw Error(kNonFinite) naming sample and exit, and
-// Error(kInput) if policy or combiner are made for other K and C.
+// The decision core over logged outputs: exactly what the runner computes, sample by sample.
+// Outputs are row-major memory of the caller. All throw Error(kNonFinite) naming sample and exit,
+// and Error(kInput) if policy or combiner are made for another network.
 
 /// Features of every exit.
 /// @param combiner Null: every exit alone.
-/// @param outputs K arrays (N, C + 4).
-void features(const LogitsView& logits, const Combiner* combiner, std::span<float* const> outputs);
+/// @param to K arrays (N, F_k).
+void features(const LoggedOutputs& outputs, const Combiner* combiner, std::span<float* const> to);
 
-/// Answer of every exit.
-/// @param labels (N, K).
-void answers(const LogitsView& logits, const Combiner* combiner, std::int64_t* labels);
+/// Answer of every exit: of sample n at exit k in place n K + k. Without probabilities.
+Answers answers(const LoggedOutputs& outputs, const Combiner* combiner);
 
 /// Score of every exit, as emitted, without stopping; 0 at disabled exits and the last one.
 /// @param scores (N, K).
-void scores(const LogitsView& logits, const ExitPolicy& policy, float* scores);
+void scores(const LoggedOutputs& outputs, const ExitPolicy& policy, float* scores);
 
 /// Where each sample leaves, and with what answer.
 /// @param policy Null: full depth.
-/// @param exits (N). @param labels (N).
+/// @param exits (N).
 /// @param scores (N, K), NaN where no score was computed.
-void replay(const LogitsView& logits, const ExitPolicy* policy, std::int64_t* exits,
-            std::int64_t* labels, float* scores);
+/// @return Answers of the N samples, without probabilities.
+Answers replay(const LoggedOutputs& outputs, const ExitPolicy* policy, std::int64_t* exits,
+               float* scores);
 
 /// Where each sample of a stream leaves when a Controller chooses its schedule by what the samples
 /// before it cost.
 /// @param table The schedules, and the costs to book.
-/// @param exits (N). @param labels (N).
+/// @param exits (N).
 /// @param schedules (N), index in the table of the schedule that was in force.
-/// @return Mean cost per sample.
+/// @return Answers of the N samples, without probabilities.
 /// @throws Error(kInput) too if there are no samples, and as Controller does.
-double replay_stream(const LogitsView& logits, const BudgetTable& table,
-                     const ControllerOptions& options, std::int64_t* exits, std::int64_t* labels,
-                     std::int64_t* schedules);
+Answers replay_stream(const LoggedOutputs& outputs, const BudgetTable& table,
+                      const ControllerOptions& options, std::int64_t* exits,
+                      std::int64_t* schedules);
+
+/// Mean cost of samples by the exits that they left at.
+double mean_cost(std::span<const std::int64_t> exits, std::span<const double> costs);
 
 }  // namespace eenet

@@ -50,12 +50,12 @@ class ManifestReader {
   void read_inputs();
   void read_segments();
   SegmentSpec read_segment(const JsonNode& node);
-  void check_exit(const JsonNode& node, const SegmentSpec& segment) const;
+  void read_exit(const JsonNode& node, SegmentSpec& segment);
   void read_slice();
   void check_slice(const JsonNode& node, const SliceSpec& slice) const;
   void check_symbols() const;
   void read_task();
-  void read_classes();
+  void read_answers();
   void read_parameters();
   void read_profiles();
   void read_files();
@@ -83,7 +83,7 @@ Manifest ManifestReader::read() {
   out_.model = root_.at("model").name();
   read_task();
   out_.preprocessing = root_.at("preprocessing").object_text();
-  read_classes();
+  read_answers();
   read_symbols();
   read_tensors();
   read_inputs();
@@ -108,10 +108,15 @@ void ManifestReader::read_task() {
   node.fail(quote_name(out_.task), join(names, " or "));
 }
 
-void ManifestReader::read_classes() {
-  for (const JsonNode& node : root_.at("class_names").items(2, format::kMostClasses)) {
-    out_.class_names.push_back(node.name());
+void ManifestReader::read_answers() {
+  const JsonNode names = root_.at(task_->names_key);
+  for (const JsonNode& node : names.items(task_->least_names, format::kMostClasses)) {
+    (out_.*task_->names).push_back(node.name());
   }
+  if (!task_->has_error_scale) return;
+  const JsonNode scale = root_.at("error_scale");
+  out_.error_scale = scale.number();
+  if (!(out_.error_scale > 0)) scale.fail(cat(out_.error_scale), "a number above 0");
 }
 
 void ManifestReader::read_symbols() {
@@ -206,21 +211,25 @@ SegmentSpec ManifestReader::read_segment(const JsonNode& node) {
     }
   }
   for (const std::size_t output : segment.outputs) written_[output] = true;
-  std::vector<std::size_t> none;
-  segment.exit = tensor(node.at("exit"), none);
-  check_exit(node.at("exit"), segment);
+  read_exit(node.at("exit"), segment);
   return segment;
 }
 
-void ManifestReader::check_exit(const JsonNode& node, const SegmentSpec& segment) const {
+void ManifestReader::read_exit(const JsonNode& node, SegmentSpec& segment) {
+  std::vector<const TensorSpec*> specs;
+  std::vector<std::string> names;
   const auto& outputs = segment.outputs;
-  if (std::find(outputs.begin(), outputs.end(), segment.exit) == outputs.end()) {
-    node.fail(quote_name(node.name()), "one of the segment's outputs");
+  for (const JsonNode& output : node.items(1, format::kMostTensors)) {
+    const std::size_t index = tensor(output, segment.exit);
+    if (std::find(outputs.begin(), outputs.end(), index) == outputs.end()) {
+      output.fail(quote_name(output.name()), "one of the segment's outputs");
+    }
+    specs.push_back(&out_.tensors[index]);
+    names.push_back(quote_name(output.name()));
   }
-  const TensorSpec& exit = out_.tensors[segment.exit];
-  if (!task_->is_output(out_, exit)) {
-    node.fail(cat("tensor ", quote_name(exit.name), " is not ", task_->expected_output(out_)));
-  }
+  if (task_->are_outputs(out_, specs)) return;
+  node.fail(cat(names.size() == 1 ? "tensor " : "tensors ", join(names),
+                names.size() == 1 ? " is not " : " are not ", task_->expected_outputs(out_)));
 }
 
 void ManifestReader::read_slice() {

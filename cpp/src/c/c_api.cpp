@@ -213,16 +213,20 @@ void infer(eenet::Runtime& runtime, const std::vector<eenet::NamedTensor>& tenso
   const eenet::Manifest& manifest = runtime.manifest();
   check_room(values.probabilities, values.num_probabilities, manifest.num_classes(),
              "probabilities");
+  check_room(values.values, values.num_values, manifest.target_names.size(), "values");
   const eenet::Result result =
       runtime.infer(eenet::order_inputs(manifest, tensors), infer_options(given));
   if (values.probabilities != nullptr) {
     std::copy(result.probabilities.begin(), result.probabilities.end(), values.probabilities);
   }
-  values.label = static_cast<std::int64_t>(result.label);
+  if (values.values != nullptr) std::ranges::copy(result.value, values.values);
+  const bool classes = !result.probabilities.empty();
+  values.label = classes ? static_cast<std::int64_t>(result.label) : -1;
   values.exit = static_cast<std::int64_t>(result.exit);
   values.stopped_by = static_cast<std::int64_t>(result.stopped_by);
   values.schedule = result.schedule ? static_cast<std::int64_t>(*result.schedule) : -1;
-  values.probability = static_cast<double>(result.probabilities[result.label]);
+  values.probability = classes ? static_cast<double>(result.probabilities[result.label])
+                               : std::numeric_limits<double>::quiet_NaN();
   values.latency_ms = result.latency_ms;
   values.backend_ms = result.backend_ms;
   write_struct(values, out, size);

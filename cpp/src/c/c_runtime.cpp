@@ -22,6 +22,7 @@ eenet_runtime::eenet_runtime(std::unique_ptr<eenet::Runtime> loaded)
   const eenet::Manifest& manifest = runtime.manifest();
   const eenet::BudgetTable& budgets = runtime.budgets();
   for (const std::string& name : manifest.class_names) classes_.push_back(name.c_str());
+  for (const std::string& name : manifest.target_names) targets_.push_back(name.c_str());
   describe_inputs();
   info.struct_size = sizeof info;
   info.model = manifest.model.c_str();
@@ -31,6 +32,9 @@ eenet_runtime::eenet_runtime(std::unique_ptr<eenet::Runtime> loaded)
   info.num_exits = manifest.num_exits();
   info.num_classes = classes_.size();
   info.classes = classes_.data();
+  info.task = manifest.task.c_str();
+  info.num_values = targets_.size();
+  info.targets = targets_.data();
   info.num_inputs = inputs_.size();
   info.inputs = inputs_.data();
   info.unit = budgets.unit().c_str();

@@ -23,6 +23,7 @@ struct eenet_runtime {
 
   std::string backend_;
   std::vector<const char*> classes_;
+  std::vector<const char*> targets_;
   std::vector<eenet_input> inputs_;
   std::vector<std::vector<std::int64_t>> shapes_;  // Two an input: as it is, and at its largest.
 };

@@ -8,6 +8,7 @@
 #include "eenet/error.h"
 
 #include "decision/check_numbers.h"
+#include "decision/readout.h"
 #include "util/bytes.h"
 #include "util/sha256.h"
 #include "util/text.h"
@@ -51,6 +52,16 @@ std::string features_in_words(std::span<const std::size_t> num_features) {
 
 }  // namespace
 
+std::vector<std::size_t> count_features(const Readout& readout,
+                                        std::span<const std::size_t> given) {
+  std::vector<std::size_t> features(readout.num_exits());
+  for (std::size_t exit = 0; exit < features.size(); ++exit) {
+    features[exit] = readout.num_features(exit);
+    if (features[exit] == 0 && exit < given.size()) features[exit] = given[exit];
+  }
+  return features;
+}
+
 ExitPolicy::ExitPolicy(Parts parts)
     : combiner_(std::move(parts.combiner)),
       rule_({std::move(parts.num_features), std::move(parts.scorers), std::move(parts.thresholds),
@@ -75,11 +86,17 @@ ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
   return policy;
 }
 
-void ExitPolicy::check_network(std::span<const std::size_t> num_features) const {
-  if (std::ranges::equal(this->num_features(), num_features)) return;
-  throw Error(ErrorCode::kInput,
-              cat("policy: one for ", features_in_words(this->num_features()), " came, one for ",
-                  features_in_words(num_features), " expected"));
+void ExitPolicy::check_network(const Readout& readout) const {
+  const std::vector<std::size_t> expected = count_features(readout, num_features());
+  if (!std::ranges::equal(num_features(), expected)) {
+    throw Error(ErrorCode::kInput,
+                cat("policy: one for ", features_in_words(num_features()), " came, one for ",
+                    features_in_words(expected), " expected"));
+  }
+  if (combiner_ && !readout.combines()) {
+    throw Error(ErrorCode::kInput,
+                "policy: a combiner came, none expected: exits of this task are not combined");
+  }
 }
 
 }  // namespace eenet

@@ -14,6 +14,8 @@
 
 namespace EENET_API eenet {
 
+class Readout;
+
 /// When to stop: what a readout merges exits by, and the rule that its features go through. See
 /// docs/spec/decision-core.md.
 ///
@@ -45,9 +47,8 @@ class ExitPolicy {
   /// The same policy with other thresholds.
   /// @throws Error(kSchedule) as the constructor.
   ExitPolicy with_thresholds(std::vector<double> thresholds) const;
-  /// @param num_features Of each exit of a network, by its readout.
-  /// @throws Error(kInput) unless the policy is made for such a network.
-  void check_network(std::span<const std::size_t> num_features) const;
+  /// @throws Error(kInput) unless the policy is made for networks that are read so.
+  void check_network(const Readout& readout) const;
 
  private:
   struct Digest {
@@ -59,5 +60,10 @@ class ExitPolicy {
   ExitRule rule_;
   std::shared_ptr<Digest> digest_ = std::make_shared<Digest>();  // Copies have the same.
 };
+
+/// F_k of each exit as a readout has it.
+/// @param given Stands for an exit that the readout knows nothing of, since a slice does not hold
+/// it.
+std::vector<std::size_t> count_features(const Readout& readout, std::span<const std::size_t> given);
 
 }  // namespace eenet

@@ -36,8 +36,6 @@ class ExitState {
 
   /// For what was answered.
   const Readout& readout() const noexcept { return *readout_; }
-  /// Class that the exit of the last step answers; 0 where the task has none.
-  std::size_t label() const noexcept { return readout_->label(last_); }
   /// Scores of the exits stepped so far, as emitted, `exit` being the last of them. With a policy
   /// only. Valid until the next step.
   std::span<const float> scores(std::size_t exit) const noexcept {

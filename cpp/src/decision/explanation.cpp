@@ -75,13 +75,16 @@ ExitExplanation explain_exit(const ExitPolicy& policy, std::size_t exit, const E
     std::vector<double> inputs(features.begin(), features.end());
     inputs.insert(inputs.end(), scores.begin(), scores.end());
     const auto name = [&](std::size_t input) {
-      return input < features.size() ? state.readout().feature_name(input, class_names)
+      return input < features.size() ? state.readout().feature_name(exit, input, class_names)
                                      : cat("score of exit ", input - features.size());
     };
     out = explain_score(policy.rule().scorers()[exit], inputs, name, kListedContributions);
   }
   out.exit = exit;
-  out.label = state.label();
+  Answers answer = state.readout().make_answers(1, Readout::Detail::kAnswer);
+  state.readout().put_answer(0, answer);
+  if (!answer.labels.empty()) out.label = static_cast<std::size_t>(answer.labels.front());
+  out.value = std::move(answer.values);
   out.score = step.score;
   out.threshold = policy.thresholds()[exit];
   out.accepted = step.accept;

@@ -41,12 +41,14 @@ std::vector<std::vector<std::size_t>> find_live(const Manifest& manifest) {
   return live;
 }
 
-/// Which tensors the host has nothing to do with: they are neither inputs nor logits, and travel to
-/// no other machine.
+/// Which tensors the host has nothing to do with: they are neither inputs nor what an exit puts
+/// out, and travel to no other machine.
 std::vector<bool> find_hidden(const Manifest& manifest) {
   std::vector<bool> hidden(manifest.tensors.size(), true);
   for (const std::size_t input : manifest.inputs) hidden[input] = false;
-  for (const SegmentSpec& segment : manifest.segments) hidden[segment.exit] = false;
+  for (const SegmentSpec& segment : manifest.segments) {
+    for (const std::size_t output : segment.exit) hidden[output] = false;
+  }
   if (!manifest.hands_on()) return hidden;
   for (const std::size_t tensor : manifest.slice->live) hidden[tensor] = false;
   return hidden;
@@ -244,7 +246,13 @@ void Blackboard::bind(std::size_t exit) {
   const SegmentSpec& spec = manifest.segment(exit);
   const Segment& segment = *model_.segments()[place(exit)];
   auto binding = segment.bind(tensors(spec.inputs), tensors(spec.outputs), stop_.get_token());
-  bound_[place(exit)] = {symbol_values_, std::move(binding)};
+  BoundSegment& bound = bound_[place(exit)];
+  bound = {symbol_values_, std::move(binding), output_shapes(exit), {}};
+  for (std::size_t i = 0; i < spec.exit.size(); ++i) {
+    const std::size_t bytes = row_bytes(manifest.tensors[spec.exit[i]], symbol_values_);
+    const auto* const rows = reinterpret_cast<const float*>(buffers_[spec.exit[i]].data());
+    bound.outputs.push_back({{rows, bytes / sizeof(float)}, bound.shapes[i]});
+  }
 }
 
 void Blackboard::recover() {
@@ -259,11 +267,27 @@ void Blackboard::run_segment(std::size_t exit) {
   bound_[place(exit)].binding->run();
 }
 
-std::span<const float> Blackboard::logits(std::size_t exit, std::size_t row) const {
+ExitOutput Blackboard::outputs(std::size_t exit, std::size_t row) {
+  const std::vector<std::size_t>& tensors = model_.manifest().segment(exit).exit;
+  std::vector<ExitTensor>& outputs = bound_[place(exit)].outputs;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto* const rows = reinterpret_cast<const float*>(buffers_[tensors[i]].data());
+    const std::size_t size = outputs[i].values.size();
+    outputs[i].values = {rows + row * size, size};
+  }
+  return outputs;
+}
+
+std::vector<std::vector<std::int64_t>> Blackboard::output_shapes(std::size_t exit) const {
   const Manifest& manifest = model_.manifest();
-  const std::byte* const buffer = buffers_[manifest.segment(exit).exit].data();
-  const std::size_t classes = manifest.num_classes();
-  return {reinterpret_cast<const float*>(buffer) + row * classes, classes};
+  std::vector<std::vector<std::int64_t>> shapes;
+  for (const std::size_t output : manifest.segment(exit).exit) {
+    std::vector<std::int64_t>& shape = shapes.emplace_back();
+    for (const Dim& dim : std::span(manifest.tensors[output].shape).subspan(1)) {
+      shape.push_back(resolve(dim, symbol_values_));
+    }
+  }
+  return shapes;
 }
 
 void Blackboard::keep(std::size_t exit, std::span<const std::size_t> rows) {

@@ -10,6 +10,7 @@
 #include "eenet/tensor.h"
 
 #include "backends/segment.h"
+#include "decision/readout.h"
 #include "engine/model.h"
 #include "inputs/inputs.h"
 #include "tiers/handoff.h"
@@ -55,8 +56,10 @@ class Blackboard {
   /// Makes all as it was before a cancel().
   void recover();
 
-  /// Logits of an exit whose segment has just run.
-  std::span<const float> logits(std::size_t exit, std::size_t row) const;
+  /// What an exit puts out whose segment has just run. Valid until the next call.
+  ExitOutput outputs(std::size_t exit, std::size_t row);
+  /// The shapes of these tensors, in this call, without the batch axis.
+  std::vector<std::vector<std::int64_t>> output_shapes(std::size_t exit) const;
 
   /// Drops all other rows of every tensor that a segment after this exit reads.
   /// @param rows Ascending.
@@ -67,6 +70,8 @@ class Blackboard {
   struct BoundSegment {
     std::vector<std::int64_t> symbol_values;
     std::unique_ptr<Binding> binding;
+    std::vector<std::vector<std::int64_t>> shapes;  // Of what the exit puts out, a sample.
+    std::vector<ExitTensor> outputs;                // Borrow the shapes.
   };
 
   void reserve(std::size_t samples);

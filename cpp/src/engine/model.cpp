@@ -12,6 +12,7 @@
 #include "bundle/format.h"
 #include "bundle/schedule_file.h"
 #include "core/device.h"
+#include "decision/exit_policy.h"
 #include "decision/readout/task.h"
 #include "engine/load_watch.h"
 #include "util/context.h"
@@ -91,11 +92,17 @@ ScheduleFile load_schedules(const Bundle& bundle) {
     throw Error(ErrorCode::kSchedule, cat(format::kSchedules, ": feature_spec: ", file.feature_spec,
                                           " came, ", spec, " expected, of ", manifest.task));
   }
-  const std::vector<std::size_t> expected = count_features(manifest);
+  const std::unique_ptr<Readout> readout = make_readout(manifest);
+  const std::vector<std::size_t> expected = count_features(*readout, file.num_features);
   if (file.num_features != expected) {
     throw Error(ErrorCode::kSchedule,
                 cat(format::kSchedules, ": num_features: [", join(file.num_features), "] came, [",
                     join(expected), "] expected"));
+  }
+  const auto combines = [](const auto& each) { return each->exit_policy->combiner() != nullptr; };
+  if (!readout->combines() && std::ranges::any_of(file.schedules, combines)) {
+    throw Error(ErrorCode::kSchedule,
+                cat(format::kSchedules, ": a combiner came, none expected of ", manifest.task));
   }
   return file;
 }
@@ -117,7 +124,6 @@ std::optional<Profile> measured_profile(const Manifest& manifest, const Backend&
 Model::Model(Manifest manifest, std::shared_ptr<const Backend> backend, ScheduleFile schedules,
              const LoadOptions& options)
     : manifest_(std::move(manifest)),
-      num_features_(count_features(manifest_)),
       backend_(std::move(backend)),
       threads_(options.threads),
       budgets_(std::move(schedules.schedules), measured_profile(manifest_, *backend_, options),

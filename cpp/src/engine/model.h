@@ -42,8 +42,6 @@ class Model {
                                            LoadWatch& watch);
 
   const Manifest& manifest() const noexcept { return manifest_; }
-  /// F_k of each exit, which policies must have.
-  std::span<const std::size_t> num_features() const noexcept { return num_features_; }
   const std::vector<std::unique_ptr<Segment>>& segments() const noexcept { return segments_; }
   const Backend& backend() const noexcept { return *backend_; }
   int threads() const noexcept { return threads_; }
@@ -56,7 +54,6 @@ class Model {
         const LoadOptions& options);
 
   Manifest manifest_;
-  std::vector<std::size_t> num_features_;
   std::shared_ptr<const Backend> backend_;
   int threads_;
   BudgetTable budgets_;

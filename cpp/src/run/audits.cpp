@@ -17,16 +17,17 @@ bool Audits::draw(std::size_t sample, std::size_t exit, std::size_t num_exits) {
   return audited_[sample];
 }
 
-bool Audits::step(std::size_t sample, std::size_t exit, std::span<const float> logits,
-                  ExitState& state, BatchResult& result) {
+bool Audits::step(std::size_t sample, std::size_t exit, ExitOutput output, ExitState& state,
+                  BatchResult& result) {
   try {
-    state.step(exit, logits);
+    state.step(exit, output);
   } catch (const Error&) {
-    // Logits that are not finite end the audit; the answer is none the worse.
+    // Outputs that are not finite end the audit; the answer is none the worse.
     return false;
   }
   if (exit + 1 < result.num_exits) return true;
-  state.readout().put_audit(sample, result);
+  state.readout().put_answer(sample, result.audits);
+  result.audit_agrees[sample] = state.readout().agrees(sample, result) ? 1 : 0;
   return false;
 }
 

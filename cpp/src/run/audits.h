@@ -27,8 +27,8 @@ class Audits {
 
   /// Takes a sample that is in one exit further; what the last exit answers goes into the result.
   /// @return Whether it goes on.
-  static bool step(std::size_t sample, std::size_t exit, std::span<const float> logits,
-                   ExitState& state, BatchResult& result);
+  static bool step(std::size_t sample, std::size_t exit, ExitOutput output, ExitState& state,
+                   BatchResult& result);
 
  private:
   AuditLottery* lottery_ = nullptr;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 
 #include "run/batch_answers.h"
 
@@ -31,7 +30,29 @@ std::vector<T> rows(const std::vector<T>& values, std::span<const std::size_t> c
   return out;
 }
 
+Answers select_answers(const Answers& from, std::span<const std::size_t> samples) {
+  Answers out;
+  out.num_classes = from.num_classes;
+  out.num_values = from.num_values;
+  out.labels = rows(from.labels, samples);
+  out.probabilities = rows(from.probabilities, samples, from.num_classes);
+  out.values = rows(from.values, samples, from.num_values);
+  return out;
+}
+
 }  // namespace
+
+std::size_t ExitOutputs::output_offset(std::size_t exit) const noexcept {
+  std::size_t offset = 0;
+  for (std::size_t k = 0; k < exit && k < output_shapes.size(); ++k) {
+    for (const std::vector<std::int64_t>& shape : output_shapes[k]) {
+      std::size_t size = 1;
+      for (const std::int64_t each : shape) size *= static_cast<std::size_t>(each);
+      offset += size;
+    }
+  }
+  return offset;
+}
 
 std::string_view stop_reason_name(StopReason reason) {
   constexpr std::array<std::string_view, kStopReasons> kNames = {"policy", "max_exit", "deadline",
@@ -41,15 +62,23 @@ std::string_view stop_reason_name(StopReason reason) {
 
 Result BatchResult::at(std::size_t sample) const {
   Result out;
-  out.label = static_cast<std::size_t>(labels[sample]);
+  if (!labels.empty()) out.label = static_cast<std::size_t>(labels[sample]);
   out.exit = static_cast<std::size_t>(exits[sample]);
   out.stopped_by = stopped_by[sample];
   out.schedule = schedule;
   out.adapted = adapted;
-  if (audited(sample)) out.audit_label = static_cast<std::size_t>(audit_labels[sample]);
+  if (audited(sample)) {
+    out.audit_agrees = audit_agrees[sample] == 1;
+    if (!labels.empty()) out.audit_label = static_cast<std::size_t>(audits.labels[sample]);
+    out.audit_value = slice(audits.values, sample * num_values, num_values);
+  }
   out.probabilities = slice(probabilities, sample * num_classes, num_classes);
+  out.value = slice(values, sample * num_values, num_values);
   out.scores = slice(scores, sample * num_exits, out.exit + 1);
-  out.logits = slice(logits, sample * num_exits * num_classes, (out.exit + 1) * num_classes);
+  if (!outputs.empty()) {
+    out.output_shapes = slice(output_shapes, 0, out.exit + 1);
+    out.outputs = slice(outputs, sample * output_offset(num_exits), output_offset(out.exit + 1));
+  }
   if (!explanations.empty()) out.explanations = explanations[sample];
   if (!handoffs.empty()) out.handoff = handoffs[sample];
   out.segment_ms = slice(segment_ms, 0, out.exit + 1 - first_exit);
@@ -60,48 +89,24 @@ Result BatchResult::at(std::size_t sample) const {
 
 BatchResult BatchResult::select(std::span<const std::size_t> samples) const {
   BatchResult out;
+  static_cast<Answers&>(out) = select_answers(*this, samples);
+  out.output_shapes = output_shapes;
+  out.outputs = rows(outputs, samples, output_offset(num_exits));
   out.num_exits = num_exits;
-  out.num_classes = num_classes;
   out.first_exit = first_exit;
-  out.labels = rows(labels, samples);
   out.exits = rows(exits, samples);
   out.stopped_by = rows(stopped_by, samples);
   out.schedule = schedule;
   out.adapted = adapted;
-  out.audit_labels = rows(audit_labels, samples);
+  out.audit_agrees = rows(audit_agrees, samples);
+  out.audits = select_answers(audits, samples);
   out.handoffs = rows(handoffs, samples);
-  out.probabilities = rows(probabilities, samples, num_classes);
   out.scores = rows(scores, samples, num_exits);
-  out.logits = rows(logits, samples, num_exits * num_classes);
   out.explanations = rows(explanations, samples);
   out.segment_ms = segment_ms;
   out.latency_ms = latency_ms;
   out.backend_ms = backend_ms;
   return out;
-}
-
-BatchResult make_result(const Manifest& manifest, std::size_t samples, std::size_t first_exit,
-                        const RunOptions& options) {
-  constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
-  BatchResult result;
-  result.num_exits = manifest.num_exits();
-  result.num_classes = manifest.num_classes();
-  result.first_exit = first_exit;
-  result.labels.resize(samples);
-  result.exits.resize(samples);
-  result.stopped_by.resize(samples);
-  result.probabilities.resize(samples * result.num_classes);
-  const std::size_t exits = samples * result.num_exits;
-  if (options.policy != nullptr) result.scores.resize(exits, kNone);
-  // A hand-off takes them along.
-  if (options.return_logits || manifest.hands_on()) {
-    result.logits.resize(exits * result.num_classes, kNone);
-  }
-  if (manifest.hands_on()) result.handoffs.resize(samples);
-  if (options.explain) result.explanations.resize(samples);
-  if (options.audits != nullptr) result.audit_labels.resize(samples, kNotAudited);
-  result.segment_ms.reserve(result.num_exits);
-  return result;
 }
 
 void put_answer(const ExitState& state, std::size_t sample, std::size_t exit, StopReason reason,
@@ -113,9 +118,12 @@ void put_answer(const ExitState& state, std::size_t sample, std::size_t exit, St
   std::ranges::copy(state.scores(exit), result.scores.data() + sample * result.num_exits);
 }
 
-std::span<float> logits_of(BatchResult& result, std::size_t sample, std::size_t exit) {
-  return std::span(result.logits)
-      .subspan((sample * result.num_exits + exit) * result.num_classes, result.num_classes);
+std::span<float> outputs_of(BatchResult& result, std::size_t sample, std::size_t begin,
+                            std::size_t end) {
+  if (result.outputs.empty()) return {};
+  const std::size_t first = sample * result.output_offset(result.num_exits);
+  const std::size_t from = result.output_offset(begin);
+  return std::span(result.outputs).subspan(first + from, result.output_offset(end) - from);
 }
 
 void put_times(BatchResult& result) {

@@ -1,6 +1,8 @@
 #include "run/runner.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -16,6 +18,24 @@
 
 namespace eenet {
 namespace {
+
+constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
+
+/// Of every exit of the network: as they are, or, of one that the bundle does not hold, what of
+/// them travels.
+std::vector<std::vector<std::vector<std::int64_t>>> output_shapes(const Blackboard& blackboard,
+                                                                  const Manifest& manifest,
+                                                                  const Readout& readout) {
+  std::vector<std::vector<std::vector<std::int64_t>>> shapes(manifest.num_exits());
+  for (std::size_t k = 0; k < shapes.size(); ++k) {
+    if (k >= manifest.first_exit() && k < manifest.end_exit()) {
+      shapes[k] = blackboard.output_shapes(k);
+    } else if (const std::size_t carried = readout.num_carried(k); carried > 0) {
+      shapes[k] = {{static_cast<std::int64_t>(carried)}};
+    }
+  }
+  return shapes;
+}
 
 double milliseconds(Runner::Clock::duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
@@ -79,7 +99,7 @@ BatchResult Runner::compute(std::span<const TensorView> inputs, const RunOptions
   const Cancellable cancellable(*blackboard_, options.stop);
   const std::size_t samples = blackboard_->load(inputs, layout);
   begin(samples, options);
-  BatchResult result = make_result(manifest, samples, 0, options);
+  BatchResult result = make_result(samples, 0, options);
   run_segments(start, stopping, options, result);
   return result;
 }
@@ -90,15 +110,42 @@ Result Runner::resume(const Handoff& handoff, const RunOptions& options, Clock::
   const Cancellable cancellable(*blackboard_, options.stop);
   blackboard_->load(handoff);
   begin(1, options);
-  BatchResult result = make_result(model_->manifest(), 1, handoff.next_exit, options);
-  const std::size_t passed = result.logits.empty() ? 0 : handoff.next_exit * result.num_classes;
-  restore(handoff, states_[0], std::span(result.logits).first(passed));
+  BatchResult result = make_result(1, handoff.next_exit, options);
+  const std::size_t passed = result.outputs.empty() ? 0 : result.output_offset(handoff.next_exit);
+  restore(handoff, states_[0], std::span(result.outputs).first(passed));
   run_segments(start, stopping, options, result);
   return result.at(0);
 }
 
+/// The result of samples that have yet to be computed, with room for what the options ask for.
+/// @param first_exit That the call begins with.
+BatchResult Runner::make_result(std::size_t samples, std::size_t first_exit,
+                                const RunOptions& options) const {
+  const Manifest& manifest = model_->manifest();
+  const Readout& readout = states_[0].readout();
+  BatchResult result;
+  static_cast<Answers&>(result) = readout.make_answers(samples, Readout::Detail::kAll);
+  result.num_exits = manifest.num_exits();
+  result.first_exit = first_exit;
+  result.exits.resize(samples);
+  result.stopped_by.resize(samples);
+  if (options.policy != nullptr) result.scores.resize(samples * result.num_exits, kNone);
+  if (options.return_outputs || (manifest.hands_on() && readout.num_carried(first_exit) > 0)) {
+    result.output_shapes = output_shapes(*blackboard_, manifest, readout);
+    result.outputs.resize(samples * result.output_offset(result.num_exits), kNone);
+  }
+  if (manifest.hands_on()) result.handoffs.resize(samples);
+  if (options.explain) result.explanations.resize(samples);
+  if (options.audits != nullptr) {
+    result.audit_agrees.resize(samples, kNotAudited);
+    result.audits = readout.make_answers(samples, Readout::Detail::kAnswer);
+  }
+  result.segment_ms.reserve(result.num_exits);
+  return result;
+}
+
 void Runner::check_policy(const RunOptions& options) const {
-  if (options.policy != nullptr) options.policy->check_network(model_->num_features());
+  if (options.policy != nullptr) options.policy->check_network(states_[0].readout());
 }
 
 void Runner::begin(std::size_t samples, const RunOptions& options) {
@@ -121,7 +168,7 @@ void Runner::run_segments(Clock::time_point start, const Stopping& stopping,
     blackboard_->run_segment(k);
     const auto computed = Clock::now();
     in_backend += computed - entered;
-    if (!result.logits.empty()) copy_logits(k, result);
+    if (!result.outputs.empty()) copy_outputs(k, result);
     const auto stop = stopping.at(k, milliseconds(computed - start));
     // At full depth the exits on the way have no say, and so nothing to be wrong about.
     if (options.policy != nullptr || stop) {
@@ -133,16 +180,19 @@ void Runner::run_segments(Clock::time_point start, const Stopping& stopping,
     entered = decided;
   }
   put_times(result);
-  if (!options.return_logits) result.logits = {};
+  if (!options.return_outputs) static_cast<ExitOutputs&>(result) = {};
   result.backend_ms = milliseconds(in_backend);
   result.latency_ms = milliseconds(entered - start);
 }
 
-void Runner::copy_logits(std::size_t exit, BatchResult& result) const {
+void Runner::copy_outputs(std::size_t exit, BatchResult& result) const {
   for (std::size_t row = 0; row < in_flight_.size(); ++row) {
     const std::size_t sample = in_flight_[row];
     if (audits_.includes(sample)) continue;
-    std::ranges::copy(blackboard_->logits(exit, row), logits_of(result, sample, exit).begin());
+    auto to = outputs_of(result, sample, exit, exit + 1).begin();
+    for (const ExitTensor& tensor : blackboard_->outputs(exit, row)) {
+      to = std::ranges::copy(tensor.values, to).out;
+    }
   }
 }
 
@@ -153,7 +203,7 @@ void Runner::decide(std::size_t exit, std::optional<StopReason> stop, const RunO
     const std::size_t sample = in_flight_[row];
     const bool stays =
         audits_.includes(sample)
-            ? Audits::step(sample, exit, blackboard_->logits(exit, row), states_[sample], result)
+            ? Audits::step(sample, exit, blackboard_->outputs(exit, row), states_[sample], result)
             : decide_row(exit, row, stop, options, result);
     if (stays) staying_.push_back(row);
   }
@@ -181,7 +231,7 @@ bool Runner::decide_row(std::size_t exit, std::size_t row, std::optional<StopRea
 
 ExitState::Step Runner::step(std::size_t exit, std::size_t row, std::size_t samples) {
   const std::size_t sample = in_flight_[row];
-  const auto work = [&] { return states_[sample].step(exit, blackboard_->logits(exit, row)); };
+  const auto work = [&] { return states_[sample].step(exit, blackboard_->outputs(exit, row)); };
   if (samples == 1) return work();
   return in_context([sample] { return cat("sample ", sample); }, work);
 }
@@ -190,9 +240,8 @@ std::vector<std::byte> Runner::hand_on(std::size_t exit, std::size_t row, const 
                                        BatchResult& result) {
   const std::size_t sample = in_flight_[row];
   const std::size_t passed = exit + 1;
-  const float* const logits = logits_of(result, sample, 0).data();
   Handoff handoff = make_handoff(model_->manifest(), passed, options.policy, states_[sample],
-                                 {logits, passed * result.num_classes});
+                                 outputs_of(result, sample, 0, passed));
   handoff.tensors = blackboard_->hand_on(exit, row, options.half_handoff);
   return encode_handoff(handoff);
 }

@@ -71,11 +71,13 @@ class Runner {
 
   BatchResult compute(std::span<const TensorView> inputs, const RunOptions& options,
                       InputLayout layout);
+  BatchResult make_result(std::size_t samples, std::size_t first_exit,
+                          const RunOptions& options) const;
   void check_policy(const RunOptions& options) const;
   void begin(std::size_t samples, const RunOptions& options);
   void run_segments(Clock::time_point start, const Stopping& stopping, const RunOptions& options,
                     BatchResult& result);
-  void copy_logits(std::size_t exit, BatchResult& result) const;
+  void copy_outputs(std::size_t exit, BatchResult& result) const;
   void decide(std::size_t exit, std::optional<StopReason> stop, const RunOptions& options,
               BatchResult& result);
   bool decide_row(std::size_t exit, std::size_t row, std::optional<StopReason> stop,

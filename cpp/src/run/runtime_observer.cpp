@@ -45,7 +45,7 @@ void Runtime::reset_thresholds() {
 
 void Runtime::State::show(const Plan& plan, const Result& result) {
   ObservedSample sample{result.exit, result.scores, plan.limited, std::nullopt};
-  if (result.audit_label) sample.agrees = result.label == *result.audit_label;
+  sample.agrees = result.audit_agrees;
   if (plan.observer->on_sample(*plan.schedule, sample)) judge(plan);
 }
 
@@ -55,7 +55,7 @@ void Runtime::State::show(const Plan& plan, const BatchResult& result) {
     const auto exit = static_cast<std::size_t>(result.exits[i]);
     const auto scores = std::span(result.scores).subspan(i * result.num_exits, exit + 1);
     ObservedSample sample{exit, scores, plan.limited, std::nullopt};
-    if (result.audited(i)) sample.agrees = result.labels[i] == result.audit_labels[i];
+    if (result.audited(i)) sample.agrees = result.audit_agrees[i] == 1;
     due = plan.observer->on_sample(*plan.schedule, sample) || due;
   }
   if (due) judge(plan);

@@ -51,7 +51,7 @@ struct Handoff {
 /// @param next_exit That it goes on with.
 /// @param policy That it is under; null: full depth.
 /// @param state After the step of the exit before, which full depth does without.
-/// @param outputs Of the exits passed, one after the other.
+/// @param outputs Of the exits passed, one after the other, where the readout carries any.
 Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const ExitPolicy* policy,
                      const ExitState& state, std::span<const float> outputs);
 

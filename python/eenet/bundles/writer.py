@@ -138,7 +138,7 @@ def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfi
                 "files": {"onnx": _segment_file(k)},
                 "inputs": list(segment.spec.inputs),
                 "outputs": list(segment.spec.outputs),
-                "exit": segment.spec.exit,
+                "exit": [segment.spec.exit],
             }
             for k, segment in enumerate(content.segments)
         ],

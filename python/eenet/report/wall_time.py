@@ -127,7 +127,7 @@ def _check_images(
     if len(rows) == 0:
         return 0
     last = runtime.num_exits - 1
-    results = [runtime.infer(x, forced_exit=last, return_logits=True) for x in samples]
+    results = [runtime.infer(x, forced_exit=last, return_outputs=True) for x in samples]
     seen = np.stack([result.logits for result in results if result.logits is not None])
     logged = inputs.report.logits[rows]
     apart = np.abs(seen - logged).max(axis=(1, 2)) / np.maximum(logged.std(), 1e-12)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.base import check_budget, check_costs
 from eenet.predictions import Combiner, Predictions, Qualities
-from eenet.weighting import exit_shares, weighted_mean
 
 CALIBRATION_BINS = 15
 _SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
@@ -48,7 +47,7 @@ class Evaluation:
 
 
 def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Sequence[float]) -> Evaluation:
-    """Replays a policy on logged logits; samples weigh what they do in the predictions.
+    """Replays a policy on logged logits.
 
     Raises:
         UserError: costs of another length or order.
@@ -56,24 +55,19 @@ def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Seque
     """
     table = check_costs(costs, predictions.num_exits)
     replay = predictions.replay(policy)
-    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, table, predictions.weights)
+    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, table)
     return replace(result, figures=predictions.figures(replay.answers))
 
 
 def evaluate_exits(
-    exits: NDArray[np.int64],
-    answers: NDArray[Any],
-    qualities: Qualities,
-    costs: NDArray[np.float64],
-    weights: NDArray[np.float64] | None = None,
+    exits: NDArray[np.int64], answers: NDArray[Any], qualities: Qualities, costs: NDArray[np.float64]
 ) -> Evaluation:
     """The same for exits and answers that are known, as those of a live runtime."""
-    good = qualities if weights is None else weights * qualities
+    taken = np.bincount(exits, minlength=len(costs))
     with np.errstate(invalid="ignore"):
-        exit_accuracy = np.bincount(exits, good, len(costs)) / np.bincount(exits, weights, len(costs))
-    shares = exit_shares(exits, len(costs), weights)
-    accuracy = float(weighted_mean(qualities, weights))
-    return Evaluation(accuracy, float(shares @ costs), shares, exit_accuracy, exits, answers, qualities)
+        exit_accuracy = np.bincount(exits, weights=qualities, minlength=len(costs)) / taken
+    shares = taken / len(exits)
+    return Evaluation(float(qualities.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers, qualities)
 
 
 def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -> None:

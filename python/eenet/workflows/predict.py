@@ -64,7 +64,7 @@ def predict_images(bundle: Path, images: ImageSet, *, threads: int = 1, provider
     with Progress("predict", len(images), "images") as progress:
         for start in range(0, len(images), size):
             inputs = preprocessing(images.images[start : start + size])
-            result = runtime.infer_batch(inputs, policy=None, return_logits=True)
+            result = runtime.infer_batch(inputs, policy=None, return_outputs=True)
             assert result.logits is not None
             logits.append(result.logits)
             progress.advance(len(inputs))

@@ -77,7 +77,7 @@ json segment_entry(std::size_t k) {
   return {{"files", {{"onnx", segment_name(k)}}},
           {"inputs", {k == 0 ? std::string("x") : cat("hidden_", k - 1)}},
           {"outputs", outputs},
-          {"exit", cat("logits_", k)}};
+          {"exit", {cat("logits_", k)}}};
 }
 
 json echo_manifest() {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,8 @@ namespace {
 
 using test::class_state;
 using test::expect_error;
+using test::label_of;
+using test::Logits;
 
 constexpr std::size_t kSamples = 50;
 constexpr std::size_t kExits = 3;
@@ -32,8 +35,13 @@ std::vector<float> random_logits() {
   return out;
 }
 
-LogitsView view_of(const std::vector<float>& logits) {
-  return {logits.data(), kSamples, kExits, kClasses};
+LoggedOutputs view_of(const std::vector<float>& logits) {
+  return LoggedOutputs::of_classification(logits.data(), kSamples, kExits, kClasses);
+}
+
+/// Of sample n at exit k.
+std::span<const float> at(const std::vector<float>& logits, std::size_t n, std::size_t k) {
+  return std::span(logits).subspan((n * kExits + k) * kClasses, kClasses);
 }
 
 ExitPolicy maximum_policy(std::vector<double> thresholds) {
@@ -53,19 +61,19 @@ TEST(Replay, StopsWhereTheStateAccepts) {
   const std::vector<float> logits = random_logits();
   const ExitPolicy policy = maximum_policy({0.7, 0.6, 0});
   std::vector<std::int64_t> exits(kSamples);
-  std::vector<std::int64_t> labels(kSamples);
   std::vector<float> q(kSamples * kExits);
   std::vector<float> every(kSamples * kExits);
-  replay(view_of(logits), &policy, exits.data(), labels.data(), q.data());
+  const std::vector<std::int64_t> labels =
+      replay(view_of(logits), &policy, exits.data(), q.data()).labels;
   scores(view_of(logits), policy, every.data());
   ExitState state = class_state(kExits, kClasses);
   std::vector<std::size_t> taken(kExits);
   for (std::size_t n = 0; n < kSamples; ++n) {
     state.begin(&policy);
     std::size_t k = 0;
-    while (!state.step(k, view_of(logits).at(n, k)).accept) ++k;
+    while (!state.step(k, Logits(at(logits, n, k))).accept) ++k;
     EXPECT_EQ(exits[n], static_cast<std::int64_t>(k));
-    EXPECT_EQ(labels[n], static_cast<std::int64_t>(state.label()));
+    EXPECT_EQ(labels[n], static_cast<std::int64_t>(label_of(state)));
     for (std::size_t j = 0; j < kExits; ++j) {
       if (j <= k) {
         EXPECT_EQ(q[n * kExits + j], every[n * kExits + j]);
@@ -83,12 +91,11 @@ TEST(Replay, FullDepthAsksTheLastExitOnly) {
   std::vector<float> logits = random_logits();
   logits[0] = std::numeric_limits<float>::quiet_NaN();  // Exit 0 has no say.
   std::vector<std::int64_t> exits(kSamples);
-  std::vector<std::int64_t> labels(kSamples);
-  std::vector<std::int64_t> expected(kSamples * kExits);
   std::vector<float> q(kSamples * kExits);
-  replay(view_of(logits), nullptr, exits.data(), labels.data(), q.data());
+  const std::vector<std::int64_t> labels =
+      replay(view_of(logits), nullptr, exits.data(), q.data()).labels;
   logits[0] = 0;
-  answers(view_of(logits), nullptr, expected.data());
+  const std::vector<std::int64_t> expected = answers(view_of(logits), nullptr).labels;
   for (std::size_t n = 0; n < kSamples; ++n) {
     EXPECT_EQ(exits[n], static_cast<std::int64_t>(kExits - 1));
     EXPECT_EQ(labels[n], expected[n * kExits + kExits - 1]);
@@ -104,9 +111,8 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
       kExits, std::vector<float>(kSamples * classification_features(kClasses)));
   std::vector<float*> outputs;
   for (auto& array : arrays) outputs.push_back(array.data());
-  std::vector<std::int64_t> labels(kSamples * kExits);
   features(view_of(logits), &combiner, outputs);
-  answers(view_of(logits), &combiner, labels.data());
+  const std::vector<std::int64_t> labels = answers(view_of(logits), &combiner).labels;
 
   ExitPolicy::Parts parts;
   parts.num_features.assign(kExits, classification_features(kClasses));
@@ -117,8 +123,8 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
   for (std::size_t n = 0; n < kSamples; ++n) {
     state.begin(&policy);
     for (std::size_t k = 0; k < kExits; ++k) {
-      state.step(k, view_of(logits).at(n, k));
-      EXPECT_EQ(labels[n * kExits + k], static_cast<std::int64_t>(state.label()));
+      state.step(k, Logits(at(logits, n, k)));
+      EXPECT_EQ(labels[n * kExits + k], static_cast<std::int64_t>(label_of(state)));
       for (std::size_t i = 0; i < classification_features(kClasses); ++i) {
         EXPECT_EQ(arrays[k][n * classification_features(kClasses) + i], state.features()[i]);
       }
@@ -129,16 +135,15 @@ TEST(Replay, FeaturesAndAnswersAreThoseOfTheState) {
 TEST(Replay, NamesSampleAndExitOfBadLogits) {
   std::vector<float> logits = random_logits();
   logits[(17 * kExits + 2) * kClasses + 3] = std::numeric_limits<float>::infinity();
-  std::vector<std::int64_t> labels(kSamples * kExits);
   expect_error(ErrorCode::kNonFinite, {"sample 17", "exit 2"},
-               [&] { answers(view_of(logits), nullptr, labels.data()); });
+               [&] { answers(view_of(logits), nullptr); });
 }
 
 TEST(Replay, RefusesThePolicyOfAnotherNetwork) {
   const std::vector<float> logits = random_logits();
   const ExitPolicy policy = maximum_policy({0, 0, 0});
   std::vector<float> q(kSamples * kExits);
-  const LogitsView other{logits.data(), kSamples, kClasses, kExits};
+  const auto other = LoggedOutputs::of_classification(logits.data(), kSamples, kClasses, kExits);
   expect_error(ErrorCode::kInput, {"policy"}, [&] { scores(other, policy, q.data()); });
 }
 
@@ -157,7 +162,7 @@ BudgetTable table_of_maxima() {
 
 struct Stream {
   std::vector<std::int64_t> exits = std::vector<std::int64_t>(kSamples);
-  std::vector<std::int64_t> labels = std::vector<std::int64_t>(kSamples);
+  std::vector<std::int64_t> labels;
   std::vector<std::int64_t> schedules = std::vector<std::int64_t>(kSamples);
   double mean_cost = 0;
 };
@@ -165,8 +170,10 @@ struct Stream {
 Stream run_stream(const std::vector<float>& logits, std::int64_t neighbours) {
   Stream out;
   const ControllerOptions options{2, kSamples, std::nullopt, neighbours};
-  out.mean_cost = replay_stream(view_of(logits), table_of_maxima(), options, out.exits.data(),
-                                out.labels.data(), out.schedules.data());
+  out.labels = replay_stream(view_of(logits), table_of_maxima(), options, out.exits.data(),
+                             out.schedules.data())
+                   .labels;
+  out.mean_cost = mean_cost(out.exits, std::vector<double>{1, 2, 3});
   return out;
 }
 
@@ -174,11 +181,11 @@ TEST(ReplayStream, WithoutNeighboursIsAReplay) {
   const std::vector<float> logits = random_logits();
   const Stream stream = run_stream(logits, 0);
   std::vector<std::int64_t> exits(kSamples);
-  std::vector<std::int64_t> labels(kSamples);
   std::vector<float> q(kSamples * kExits);
   const BudgetTable table = table_of_maxima();
-  replay(view_of(logits), table.schedules()[1]->exit_policy.get(), exits.data(), labels.data(),
-         q.data());
+  const ExitPolicy* const policy = table.schedules()[1]->exit_policy.get();
+  const std::vector<std::int64_t> labels =
+      replay(view_of(logits), policy, exits.data(), q.data()).labels;
   EXPECT_EQ(stream.exits, exits);
   EXPECT_EQ(stream.labels, labels);
   EXPECT_EQ(stream.schedules, std::vector<std::int64_t>(kSamples, 1));
@@ -200,9 +207,9 @@ TEST(ReplayStream, TheControllerSeesEverySample) {
     EXPECT_EQ(stream.schedules[n], static_cast<std::int64_t>(chosen));
     state.begin(table.schedules()[chosen]->exit_policy.get());
     std::size_t k = 0;
-    while (!state.step(k, view_of(logits).at(n, k)).accept) ++k;
+    while (!state.step(k, Logits(at(logits, n, k))).accept) ++k;
     EXPECT_EQ(stream.exits[n], static_cast<std::int64_t>(k));
-    EXPECT_EQ(stream.labels[n], static_cast<std::int64_t>(state.label()));
+    EXPECT_EQ(stream.labels[n], static_cast<std::int64_t>(label_of(state)));
     controller.record(k);
   }
   for (const std::size_t count : used) EXPECT_GT(count, 0U) << "the test has no such sample";
@@ -212,14 +219,15 @@ TEST(ReplayStream, TheControllerSeesEverySample) {
 TEST(ReplayStream, RefusesWhatDoesNotFit) {
   const std::vector<float> logits = random_logits();
   std::vector<std::int64_t> out(kSamples);
-  const auto refused = [&](const LogitsView& view, const std::vector<std::string>& parts) {
+  const auto refused = [&](const LoggedOutputs& outputs, const std::vector<std::string>& parts) {
     expect_error(ErrorCode::kInput, parts, [&] {
-      replay_stream(view, table_of_maxima(), {2, 10, std::nullopt, 1}, out.data(), out.data(),
-                    out.data());
+      replay_stream(outputs, table_of_maxima(), {2, 10, std::nullopt, 1}, out.data(), out.data());
     });
   };
-  refused({logits.data(), 0, kExits, kClasses}, {"logits: no samples came"});
-  refused({logits.data(), kSamples, kClasses, kExits}, {"schedule 0: policy: one for 3 exits"});
+  refused(LoggedOutputs::of_classification(logits.data(), 0, kExits, kClasses),
+          {"outputs: no samples came"});
+  refused(LoggedOutputs::of_classification(logits.data(), kSamples, kClasses, kExits),
+          {"schedule 0: policy: one for 3 exits"});
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ TEST(Manifest, ReadsEverything) {
   ASSERT_EQ(last.inputs.size(), 2U);
   EXPECT_EQ(manifest.tensors[last.inputs[0]].name, "hidden");
   EXPECT_EQ(manifest.tensors[last.inputs[1]].name, "image");
-  EXPECT_EQ(manifest.tensors[last.exit].name, "logits_1");
+  EXPECT_EQ(manifest.tensors[last.exit.at(0)].name, "logits_1");
   const TensorSpec& image = manifest.tensors[manifest.inputs[0]];
   EXPECT_EQ(image.shape[0].symbol, manifest.batch_symbol);
   EXPECT_EQ(image.shape[3].size, 8);
@@ -198,8 +198,11 @@ TEST(Manifest, RefusesAnInconsistentBlackboard) {
   expect_refused_with("/segments/1/outputs", {"image", "logits_1"}, {"'image'", "second time"});
   expect_refused_with("/segments/1/outputs", {"logits_1", "logits_1"}, {"twice"});
   expect_refused_with("/segments/0/outputs", {"logits_0"}, {"segments[1].inputs[0]", "'hidden'"});
-  expect_refused_with("/segments/1/exit", "logits_0", {"segments[1].exit", "outputs"});
-  expect_refused_with("/segments/0/exit", "hidden", {"'hidden'", "[batch, 3]"});
+  expect_refused_with("/segments/1/exit", {"logits_0"}, {"segments[1].exit[0]", "outputs"});
+  expect_refused_with("/segments/0/exit", {"hidden"},
+                      {"segments[0].exit", "'hidden'", "[batch, 3]"});
+  expect_refused_with("/segments/0/exit", {"logits_0", "hidden"},
+                      {"tensors 'logits_0', 'hidden' are not the logits"});
   expect_refused_with("/tensors/logits_0/dtype", "int64", {"'logits_0'", "float32"});
   expect_refused_with("/tensors/logits_0/dtype", "float16", {"'float16'", "'int64'"});
   expect_refused_with("/tensors/logits_0/shape", {"batch", 4}, {"'logits_0'", "3"});

@@ -17,7 +17,7 @@ TEST(Arguments, HaveDefaults) {
   ASSERT_EQ(arguments.inputs.size(), 1U);
   EXPECT_FALSE(arguments.inputs[0].name);
   EXPECT_EQ(arguments.inputs[0].path, "x.npy");
-  EXPECT_FALSE(arguments.budget || arguments.onnxruntime || arguments.json || arguments.logits ||
+  EXPECT_FALSE(arguments.budget || arguments.onnxruntime || arguments.json || arguments.outputs ||
                arguments.full_depth || arguments.help || arguments.version);
   EXPECT_EQ(arguments.threads, 1);
 }
@@ -31,12 +31,12 @@ TEST(Arguments, TakeShares) {
 TEST(Arguments, TakeOptionsAnywhere) {
   const Arguments arguments =
       parse_arguments({"--budget", "2.5", "net.eenet", "--threads=4", "ids=a.npy", "--json",
-                       "mask=b=c.npy", "--ort-lib", "lib.so", "--logits"});
+                       "mask=b=c.npy", "--ort-lib", "lib.so", "--outputs"});
   EXPECT_EQ(arguments.budget->value, 2.5);
   EXPECT_FALSE(arguments.budget->is_share);
   EXPECT_EQ(arguments.threads, 4);
   EXPECT_EQ(arguments.onnxruntime, "lib.so");
-  EXPECT_TRUE(arguments.json && arguments.logits);
+  EXPECT_TRUE(arguments.json && arguments.outputs);
   EXPECT_FALSE(arguments.full_depth);
   EXPECT_TRUE(parse_arguments({"net.eenet", "x.npy", "--full-depth"}).full_depth);
   ASSERT_EQ(arguments.inputs.size(), 2U);
@@ -63,7 +63,7 @@ TEST(Arguments, RefuseMistakes) {
       {{"net.eenet", "x.npy", "--threads", "1.5"}, "--threads: '1.5' came, a number expected"},
       {{"net.eenet", "x.npy", "--full-depth", "--budget", "65%"},
        "--full-depth: came with --budget, one of them expected"},
-      {{"net.eenet", "x.npy", "--logits"}, "--logits: needs --json"}};
+      {{"net.eenet", "x.npy", "--outputs"}, "--outputs: needs --json"}};
   for (const auto& [words, message] : mistakes) {
     expect_error(ErrorCode::kInput, {message}, [&words = words] { parse_arguments(words); });
   }

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "decision/exit_policy.h"
+#include "decision/readout/classification.h"
+#include "decision/readout/regression.h"
 #include "support.h"
 
 namespace eenet {
@@ -113,12 +115,23 @@ TEST(ExitPolicy, ScorerMayBeAbsentWhereTheExitIsDisabledOnly) {
 
 TEST(ExitPolicy, ChecksTheNetworkItIsUsedOn) {
   const ExitPolicy policy(parts_of({linear(6), linear(7)}));
-  policy.check_network(std::vector<std::size_t>{6, 6, 6});
+  policy.check_network(Classification(3, 2));
+  policy.check_network(Regression(1, {4, 0, 4}, 1));  // A slice does not know exit 1.
   expect_error(ErrorCode::kInput,
                {"policy: one for 3 exits of 6 features came, one for 4 exits of 6 features"},
-               [&] { policy.check_network(std::vector<std::size_t>{6, 6, 6, 6}); });
+               [&] { policy.check_network(Classification(4, 2)); });
   expect_error(ErrorCode::kInput, {"one for 3 exits of 6, 6, 7 features expected"},
-               [&] { policy.check_network(std::vector<std::size_t>{6, 6, 7}); });
+               [&] { policy.check_network(Regression(1, {4, 4, 5}, 1)); });
+}
+
+TEST(ExitPolicy, CombinesOnlyWhereItsTaskDoes) {
+  ExitPolicy::Parts parts = parts_of({linear(6), linear(7)});
+  parts.combiner = std::make_shared<const Combiner>(
+      3, 2, std::vector<float>{1, 0, 0, 0, 1, 0, 0, 0, 1}, std::vector<float>(6));
+  const ExitPolicy policy(parts);
+  policy.check_network(Classification(3, 2));
+  expect_error(ErrorCode::kInput, {"policy: a combiner came, none expected"},
+               [&] { policy.check_network(Regression(1, {4, 4, 4}, 1)); });
 }
 
 TEST(Combiner, RefusesWhatIsMalformed) {

@@ -16,6 +16,8 @@ namespace {
 using test::class_state;
 using test::edit;
 using test::expect_error;
+using test::label_of;
+using test::Logits;
 using test::maximum_policy;
 using test::zero_policy;
 
@@ -31,7 +33,7 @@ TEST(Features, TwoClassesByHand) {
   const ExitPolicy policy(maximum_policy(2, 2, {kInf, 0}));
   ExitState state = class_state(2, 2);
   state.begin(&policy);
-  state.step(0, std::vector<float>{ln(3), 0});
+  state.step(0, Logits(std::vector<float>{ln(3), 0}));
   const auto f = state.features();
   ASSERT_EQ(f.size(), 6U);
   EXPECT_NEAR(f[0], 0.75, kNear);
@@ -40,19 +42,19 @@ TEST(Features, TwoClassesByHand) {
   EXPECT_NEAR(f[3], 0.18872187554086717, kNear);  // 1 - 0.8112781244591328 bits
   EXPECT_EQ(f[4], 1);                             // vote
   EXPECT_NEAR(f[5], 0.5, kNear);                  // margin
-  EXPECT_EQ(state.label(), 0U);
+  EXPECT_EQ(label_of(state), 0U);
 }
 
 TEST(Features, UniformHasNoCertaintyNoMarginAndTheLowestLabel) {
   const ExitPolicy policy(maximum_policy(1, 4, {0}));
   ExitState state = class_state(1, 4);
   state.begin(&policy);
-  state.step(0, std::vector<float>{-2, -2, -2, -2});
+  state.step(0, Logits(std::vector<float>{-2, -2, -2, -2}));
   const auto f = state.features();
   for (std::size_t c = 0; c < 4; ++c) EXPECT_NEAR(f[c], 0.25, kNear);
   EXPECT_NEAR(f[5], 0, kNear);
   EXPECT_EQ(f[7], 0);
-  EXPECT_EQ(state.label(), 0U);
+  EXPECT_EQ(label_of(state), 0U);
 }
 
 TEST(Features, TiesGoToTheLowestClassWhereverTheyAre) {
@@ -65,8 +67,8 @@ TEST(Features, TiesGoToTheLowestClassWhereverTheyAre) {
                                                                          {{5, 5, 7, 5}, 2}};
   for (const auto& [logits, label] : cases) {
     state.begin(&policy);
-    state.step(0, logits);
-    EXPECT_EQ(state.label(), label);
+    state.step(0, Logits(logits));
+    EXPECT_EQ(label_of(state), label);
     float second = 0;
     for (std::size_t c = 0; c < 4; ++c) {
       if (c != label) second = std::max(second, state.features()[c]);
@@ -79,7 +81,7 @@ TEST(Features, ZeroProbabilityAddsNothingToTheEntropy) {
   const ExitPolicy policy(maximum_policy(1, 3, {0}));
   ExitState state = class_state(1, 3);
   state.begin(&policy);
-  state.step(0, std::vector<float>{-1000, 1000, 0});
+  state.step(0, Logits(std::vector<float>{-1000, 1000, 0}));
   const auto f = state.features();
   EXPECT_EQ(f[0], 0);
   EXPECT_EQ(f[1], 1);
@@ -92,8 +94,8 @@ TEST(Features, SurvivesTheLargestFiniteLogits) {
   const ExitPolicy policy(maximum_policy(1, 3, {0}));
   ExitState state = class_state(1, 3);
   state.begin(&policy);
-  state.step(0, std::vector<float>{most, -most, 0});
-  EXPECT_EQ(state.label(), 0U);
+  state.step(0, Logits(std::vector<float>{most, -most, 0}));
+  EXPECT_EQ(label_of(state), 0U);
   EXPECT_EQ(state.features()[0], 1);
   EXPECT_EQ(state.features()[4], 1);
 }
@@ -105,7 +107,7 @@ TEST(Features, ThousandClassesByHand) {
   std::vector<float> logits(kClasses);
   logits[7] = ln(999);  // As likely as all others together.
   state.begin(&policy);
-  state.step(0, logits);
+  state.step(0, Logits(logits));
   const auto f = state.features();
   ASSERT_EQ(f.size(), kClasses + 4);
   EXPECT_NEAR(f[7], 0.5, kNear);
@@ -113,7 +115,7 @@ TEST(Features, ThousandClassesByHand) {
   const double sum_p_ln_p = 0.5 * std::log(0.5) + 0.5 * std::log(0.5 / 999);
   EXPECT_NEAR(f[kClasses + 1], 1 + sum_p_ln_p / std::log(1000), kNear);
   EXPECT_NEAR(f[kClasses + 3], 0.5 - 0.5 / 999, kNear);
-  EXPECT_EQ(state.label(), 7U);
+  EXPECT_EQ(label_of(state), 7U);
 }
 
 TEST(Features, VoteIsTheShareOfTheMostCommonAnswerSoFar) {
@@ -126,7 +128,7 @@ TEST(Features, VoteIsTheShareOfTheMostCommonAnswerSoFar) {
     for (std::size_t k = 0; k < labels.size(); ++k) {
       std::vector<float> logits(3);
       logits[labels[k]] = 1;
-      state.step(k, logits);
+      state.step(k, Logits(logits));
       out.push_back(state.features()[5]);
     }
     return out;
@@ -143,8 +145,8 @@ TEST(Features, OneSampleLeavesNothingToTheNext) {
   ExitState state = class_state(2, 3);
   for (int sample = 0; sample < 2; ++sample) {
     state.begin(&policy);
-    state.step(0, std::vector<float>{0, 0, 1});
-    state.step(1, std::vector<float>{1, 0, 0});
+    state.step(0, Logits(std::vector<float>{0, 0, 1}));
+    state.step(1, Logits(std::vector<float>{1, 0, 0}));
     EXPECT_EQ(state.features()[5], 0.5F) << "sample " << sample;
   }
 }
@@ -156,13 +158,13 @@ TEST(Combine, AddsLogProbabilitiesAndBias) {
   const ExitPolicy policy(parts);
   ExitState state = class_state(2, 2);
   state.begin(&policy);
-  state.step(0, std::vector<float>{0, ln(4)});
+  state.step(0, Logits(std::vector<float>{0, ln(4)}));
   EXPECT_NEAR(state.features()[1], 0.8, kNear);
-  state.step(1, std::vector<float>{ln(3), 0});
+  state.step(1, Logits(std::vector<float>{ln(3), 0}));
   // z_0 - z_1 = 0.5 ln(0.2 / 0.8) + ln(0.75 / 0.25) + 0.2
   EXPECT_NEAR(state.features()[0], 0.6469056392204382, kNear);
   EXPECT_NEAR(state.features()[1], 1 - 0.6469056392204382, kNear);
-  EXPECT_EQ(state.label(), 0U);
+  EXPECT_EQ(label_of(state), 0U);
 }
 
 TEST(Combine, CanOverrideTheLastExit) {
@@ -172,10 +174,10 @@ TEST(Combine, CanOverrideTheLastExit) {
   const ExitPolicy policy(parts);
   ExitState state = class_state(2, 2);
   state.begin(&policy);
-  state.step(0, std::vector<float>{0, ln(4)});
-  const auto last = state.step(1, std::vector<float>{ln(3), 0});
+  state.step(0, Logits(std::vector<float>{0, ln(4)}));
+  const auto last = state.step(1, Logits(std::vector<float>{ln(3), 0}));
   // 2 ln(0.8 / 0.2) against ln 3: class 1 keeps 16 : 3.
-  EXPECT_EQ(state.label(), 1U);
+  EXPECT_EQ(label_of(state), 1U);
   EXPECT_NEAR(state.features()[1], 16.0 / 19, kNear);
   EXPECT_TRUE(last.accept);
   // The vote is over combined answers.
@@ -189,7 +191,7 @@ TEST(Combine, WeightAloneIsATemperature) {
   const ExitPolicy policy(parts);
   ExitState state = class_state(1, 2);
   state.begin(&policy);
-  state.step(0, std::vector<float>{ln(9), 0});
+  state.step(0, Logits(std::vector<float>{ln(9), 0}));
   EXPECT_NEAR(state.features()[0], 0.75, kNear);
 }
 
@@ -202,13 +204,13 @@ TEST(Score, LinearAgainstItsThreshold) {
     const ExitPolicy policy(parts);
     ExitState state = class_state(2, 2);
     state.begin(&policy);
-    const ExitState::Step step = state.step(0, logits);
+    const ExitState::Step step = state.step(0, Logits(logits));
     EXPECT_NEAR(step.score, 0.5, kNear);
     // The score itself, to the bit, is enough.
     parts.thresholds[0] = static_cast<double>(step.score);
     const ExitPolicy exact(parts);
     state.begin(&exact);
-    EXPECT_TRUE(state.step(0, logits).accept);
+    EXPECT_TRUE(state.step(0, Logits(logits)).accept);
     return step.accept;
   };
   EXPECT_TRUE(accepts(0.499));
@@ -226,8 +228,8 @@ TEST(Score, UsesEveryFeatureAndEarlierScores) {
     const ExitPolicy policy(parts);
     ExitState state = class_state(3, 2);
     state.begin(&policy);
-    state.step(0, std::vector<float>{ln(4), 0});
-    EXPECT_NEAR(state.step(1, std::vector<float>{0, ln(3)}).score, expected[i], kNear)
+    state.step(0, Logits(std::vector<float>{ln(4), 0}));
+    EXPECT_NEAR(state.step(1, Logits(std::vector<float>{0, ln(3)})).score, expected[i], kNear)
         << "feature " << i;
   }
 }
@@ -244,7 +246,7 @@ TEST(Score, HiddenLayerByHand) {
   const ExitPolicy policy(parts);
   ExitState state = class_state(2, 2);
   state.begin(&policy);
-  EXPECT_NEAR(state.step(0, std::vector<float>{ln(3), 0}).score, 2 * 0.25 + 0.1, kNear);
+  EXPECT_NEAR(state.step(0, Logits(std::vector<float>{ln(3), 0})).score, 2 * 0.25 + 0.1, kNear);
 }
 
 TEST(Score, ClampAppliesToWhatLaterExitsSee) {
@@ -257,9 +259,9 @@ TEST(Score, ClampAppliesToWhatLaterExitsSee) {
     const ExitPolicy policy(parts);
     ExitState state = class_state(3, 2);
     state.begin(&policy);
-    EXPECT_EQ(state.step(0, std::vector<float>{0, 1}).score, clamp ? 1.0F : 1.75F);
+    EXPECT_EQ(state.step(0, Logits(std::vector<float>{0, 1})).score, clamp ? 1.0F : 1.75F);
     // 0.5 q_0 - 1 is -0.5 after a clamped q_0, and clamped to 0 itself.
-    EXPECT_EQ(state.step(1, std::vector<float>{0, 1}).score, clamp ? 0.0F : -0.125F);
+    EXPECT_EQ(state.step(1, Logits(std::vector<float>{0, 1})).score, clamp ? 0.0F : -0.125F);
   }
 }
 
@@ -271,10 +273,10 @@ TEST(Score, DisabledExitEmitsZeroAndNeverAccepts) {
   const ExitPolicy policy(parts);
   ExitState state = class_state(3, 2);
   state.begin(&policy);
-  const ExitState::Step first = state.step(0, std::vector<float>{9, 0});
+  const ExitState::Step first = state.step(0, Logits(std::vector<float>{9, 0}));
   EXPECT_EQ(first.score, 0);
   EXPECT_FALSE(first.accept);
-  const ExitState::Step second = state.step(1, std::vector<float>{9, 0});
+  const ExitState::Step second = state.step(1, Logits(std::vector<float>{9, 0}));
   EXPECT_EQ(second.score, 0.25F);
   EXPECT_TRUE(second.accept);
 }
@@ -284,7 +286,7 @@ TEST(Score, LastExitAcceptsWhateverItsThreshold) {
     const ExitPolicy policy(maximum_policy(1, 2, {threshold}));
     ExitState state = class_state(1, 2);
     state.begin(&policy);
-    const ExitState::Step step = state.step(0, std::vector<float>{0, 1});
+    const ExitState::Step step = state.step(0, Logits(std::vector<float>{0, 1}));
     EXPECT_TRUE(step.accept);
     EXPECT_EQ(step.score, 0);
   }
@@ -300,8 +302,8 @@ TEST(Score, NanNeverAccepts) {
     const ExitPolicy policy(parts);
     ExitState state = class_state(4, 2);
     state.begin(&policy);
-    const ExitState::Step first = state.step(0, std::vector<float>{0, 1});
-    const ExitState::Step second = state.step(1, std::vector<float>{0, 1});
+    const ExitState::Step first = state.step(0, Logits(std::vector<float>{0, 1}));
+    const ExitState::Step second = state.step(1, Logits(std::vector<float>{0, 1}));
     if (clamp) {
       EXPECT_EQ(first.score, 0);
       EXPECT_TRUE(second.accept);
@@ -310,10 +312,10 @@ TEST(Score, NanNeverAccepts) {
     EXPECT_EQ(first.score, -std::numeric_limits<float>::infinity());
     EXPECT_TRUE(std::isnan(second.score));
     EXPECT_FALSE(second.accept);
-    const ExitState::Step third = state.step(2, std::vector<float>{0, 1});
+    const ExitState::Step third = state.step(2, Logits(std::vector<float>{0, 1}));
     EXPECT_TRUE(std::isnan(third.score));
     EXPECT_FALSE(third.accept);
-    EXPECT_TRUE(state.step(3, std::vector<float>{0, 1}).accept);
+    EXPECT_TRUE(state.step(3, Logits(std::vector<float>{0, 1})).accept);
   }
 }
 
@@ -325,8 +327,8 @@ TEST(Score, NanPassesTheHiddenLayer) {
   const ExitPolicy policy(parts);
   ExitState state = class_state(3, 2);
   state.begin(&policy);
-  EXPECT_FALSE(state.step(0, std::vector<float>{0, 1}).accept);
-  const ExitState::Step step = state.step(1, std::vector<float>{0, 1});
+  EXPECT_FALSE(state.step(0, Logits(std::vector<float>{0, 1})).accept);
+  const ExitState::Step step = state.step(1, Logits(std::vector<float>{0, 1}));
   EXPECT_TRUE(std::isnan(step.score));
   EXPECT_FALSE(step.accept);
 }
@@ -339,9 +341,9 @@ TEST(Step, RefusesLogitsThatAreNotFinite) {
     for (std::size_t c = 0; c < 3; ++c) {
       state.begin(&policy);
       std::vector<float> logits(3);
-      state.step(0, logits);
+      state.step(0, Logits(logits));
       logits[c] = bad;
-      expect_error(ErrorCode::kNonFinite, {"exit 1"}, [&] { state.step(1, logits); });
+      expect_error(ErrorCode::kNonFinite, {"exit 1"}, [&] { state.step(1, Logits(logits)); });
     }
   }
 }
@@ -349,9 +351,9 @@ TEST(Step, RefusesLogitsThatAreNotFinite) {
 TEST(FullDepth, LastExitAnswersAlone) {
   ExitState state = class_state(3, 2);
   state.begin(nullptr);
-  const ExitState::Step step = state.step(2, std::vector<float>{ln(3), 0});
+  const ExitState::Step step = state.step(2, Logits(std::vector<float>{ln(3), 0}));
   EXPECT_TRUE(step.accept);
-  EXPECT_EQ(state.label(), 0U);
+  EXPECT_EQ(label_of(state), 0U);
   EXPECT_NEAR(state.features()[0], 0.75, kNear);
 }
 
@@ -359,7 +361,7 @@ TEST(Score, StaysKnownForEveryExitPassed) {
   const ExitPolicy policy(maximum_policy(3, 2, {2, kInf, 0}));
   ExitState state = class_state(3, 2);
   state.begin(&policy);
-  for (std::size_t k = 0; k < 3; ++k) state.step(k, std::vector<float>{ln(3), 0});
+  for (std::size_t k = 0; k < 3; ++k) state.step(k, Logits(std::vector<float>{ln(3), 0}));
   EXPECT_EQ(state.scores(0).size(), 1U);
   EXPECT_NEAR(state.scores(2)[0], 0.75, kNear);
   EXPECT_EQ(state.scores(2)[1], 0);  // disabled

@@ -16,7 +16,7 @@ const std::vector<std::string> kClasses = {"cat", "dog"};
 const std::vector<double> kInputs = {0.25, 0.75, 0.75, 0.5, 1, 0.5, 0.5};
 
 std::string name(std::size_t input) {
-  return input < 6 ? Classification(2, 2).feature_name(input, kClasses) : "score of exit 0";
+  return input < 6 ? Classification(2, 2).feature_name(0, input, kClasses) : "score of exit 0";
 }
 
 TEST(Explanation, TakesALinearScoreApart) {

@@ -10,13 +10,18 @@
 namespace eenet {
 namespace {
 
+using test::Logits;
+
 constexpr std::size_t kExits = 3;
 const std::vector<float> kLogits = {0, 2, 1};
 
 BatchResult result_of(std::size_t samples) {
   BatchResult result;
   result.num_exits = kExits;
-  result.audit_labels.assign(samples, kNotAudited);
+  result.num_classes = kLogits.size();
+  result.labels.assign(samples, 1);
+  result.audit_agrees.assign(samples, kNotAudited);
+  result.audits.labels.resize(samples);
   return result;
 }
 
@@ -43,10 +48,14 @@ TEST(Audits, TheLastExitAnswers) {
   ExitState state = test::class_state(kExits, kLogits.size());
   state.begin(nullptr);
   BatchResult result = result_of(2);
-  EXPECT_TRUE(Audits::step(1, 1, kLogits, state, result));
+  EXPECT_TRUE(Audits::step(1, 1, Logits(kLogits), state, result));
   EXPECT_FALSE(result.audited(1));
-  EXPECT_FALSE(Audits::step(1, 2, kLogits, state, result));
-  EXPECT_EQ(result.audit_labels, (std::vector<std::int64_t>{kNotAudited, 1}));
+  EXPECT_FALSE(Audits::step(1, 2, Logits(kLogits), state, result));
+  EXPECT_EQ(result.audits.labels[1], 1);
+  EXPECT_EQ(result.audit_agrees, (std::vector<std::int8_t>{kNotAudited, 1}));
+  result.labels[0] = 2;
+  EXPECT_FALSE(Audits::step(0, 2, Logits(kLogits), state, result));
+  EXPECT_EQ(result.audit_agrees, (std::vector<std::int8_t>{0, 1}));
 }
 
 TEST(Audits, LogitsThatAreNotFiniteEndThem) {
@@ -54,7 +63,7 @@ TEST(Audits, LogitsThatAreNotFiniteEndThem) {
   state.begin(nullptr);
   BatchResult result = result_of(1);
   const std::vector<float> bad = {0, std::numeric_limits<float>::infinity(), 0};
-  EXPECT_FALSE(Audits::step(0, 1, bad, state, result));
+  EXPECT_FALSE(Audits::step(0, 1, Logits(bad), state, result));
   EXPECT_FALSE(result.audited(0));
 }
 

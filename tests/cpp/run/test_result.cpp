@@ -21,7 +21,8 @@ BatchResult make_batch() {
   batch.exits = {1, 0};
   batch.probabilities = {0.25F, 0.75F, 0.5F, 0.5F};
   batch.scores = {0.1F, 0.2F, kNone, 0.3F, kNone, kNone};
-  batch.logits = {1, 2, 3, 4, kNone, kNone, 5, 6, kNone, kNone, kNone, kNone};
+  batch.output_shapes = {{{2}}, {{2}}, {{2}}};
+  batch.outputs = {1, 2, 3, 4, kNone, kNone, 5, 6, kNone, kNone, kNone, kNone};
   batch.stopped_by = {StopReason::kDeadline, StopReason::kPolicy};
   batch.schedule = 2;
   batch.explanations.resize(2);
@@ -46,7 +47,7 @@ TEST(BatchResult, SelectsSamplesInAnyOrder) {
     EXPECT_EQ(result.latency_ms, expected.latency_ms);
     EXPECT_EQ(result.schedule, expected.schedule);
   }
-  EXPECT_TRUE(chosen.handoffs.empty() && chosen.audit_labels.empty());
+  EXPECT_TRUE(chosen.handoffs.empty() && chosen.audit_agrees.empty());
   EXPECT_EQ(batch.select({}).size(), 0U);
 }
 
@@ -58,7 +59,7 @@ TEST(BatchResult, GivesOneSampleOnlyWhatItPassed) {
   EXPECT_EQ(first.exit, 1U);
   EXPECT_EQ(first.probabilities, (std::vector<float>{0.25F, 0.75F}));
   EXPECT_EQ(first.scores, (std::vector<float>{0.1F, 0.2F}));
-  EXPECT_EQ(first.logits, (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(first.outputs, (std::vector<float>{1, 2, 3, 4}));
   EXPECT_EQ(first.latency_ms, 4);
   EXPECT_EQ(first.backend_ms, 3);
   EXPECT_EQ(first.stopped_by, StopReason::kDeadline);
@@ -69,7 +70,7 @@ TEST(BatchResult, GivesOneSampleOnlyWhatItPassed) {
   EXPECT_EQ(second.label, 0U);
   EXPECT_EQ(second.exit, 0U);
   EXPECT_EQ(second.scores, (std::vector<float>{0.3F}));
-  EXPECT_EQ(second.logits, (std::vector<float>{5, 6}));
+  EXPECT_EQ(second.outputs, (std::vector<float>{5, 6}));
   EXPECT_EQ(second.stopped_by, StopReason::kPolicy);
   EXPECT_TRUE(second.explanations.empty());
   EXPECT_EQ(second.segment_ms, (std::vector<double>{1}));
@@ -78,9 +79,9 @@ TEST(BatchResult, GivesOneSampleOnlyWhatItPassed) {
 TEST(BatchResult, HasNoScoresAtFullDepth) {
   BatchResult batch = make_batch();
   batch.scores.clear();
-  batch.logits.clear();
+  batch.outputs.clear();
   EXPECT_TRUE(batch.at(1).scores.empty());
-  EXPECT_TRUE(batch.at(1).logits.empty());
+  EXPECT_TRUE(batch.at(1).outputs.empty());
 }
 
 TEST(StopReason, HasANameEach) {

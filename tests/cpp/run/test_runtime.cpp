@@ -122,10 +122,10 @@ TEST_F(LiveControl, TakesTheExitsOfAReplayedStream) {
     schedules.push_back(static_cast<std::int64_t>(result.schedule.value()));
   }
   std::vector<std::int64_t> replayed(samples.size());
-  std::vector<std::int64_t> labels(samples.size());
   std::vector<std::int64_t> in_force(samples.size());
-  const double mean = replay_stream({logits.data(), samples.size(), 3, 3}, runtime_.budgets(),
-                                    options_, replayed.data(), labels.data(), in_force.data());
+  const auto outputs = LoggedOutputs::of_classification(logits.data(), samples.size(), 3, 3);
+  replay_stream(outputs, runtime_.budgets(), options_, replayed.data(), in_force.data());
+  const double mean = mean_cost(replayed, runtime_.budgets().profile()->costs);
   EXPECT_EQ(exits, replayed);
   EXPECT_EQ(schedules, in_force);
   EXPECT_NE(schedules, std::vector<std::int64_t>(samples.size(), schedules[0]));

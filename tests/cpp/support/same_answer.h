@@ -13,7 +13,9 @@ inline void expect_same_answer(const Result& result, const Result& expected) {
   EXPECT_EQ(result.stopped_by, expected.stopped_by);
   EXPECT_EQ(result.probabilities, expected.probabilities);
   EXPECT_EQ(result.scores, expected.scores);
-  EXPECT_EQ(result.logits, expected.logits);
+  EXPECT_EQ(result.value, expected.value);
+  EXPECT_EQ(result.outputs, expected.outputs);
+  EXPECT_EQ(result.output_shapes, expected.output_shapes);
 }
 
 }  // namespace eenet::test

@@ -23,9 +23,9 @@ nlohmann::json make_manifest(const std::map<std::string, std::string>& files) {
     "inputs": ["image"],
     "segments": [
       {"files": {"onnx": "segment_0.onnx"}, "inputs": ["image"],
-       "outputs": ["hidden", "logits_0"], "exit": "logits_0"},
+       "outputs": ["hidden", "logits_0"], "exit": ["logits_0"]},
       {"files": {"onnx": "segment_1.onnx"}, "inputs": ["hidden", "image"],
-       "outputs": ["logits_1"], "exit": "logits_1"}
+       "outputs": ["logits_1"], "exit": ["logits_1"]}
     ],
     "parameters": [10, 30],
     "profiles": [
@@ -67,6 +67,16 @@ Profile profile(std::vector<double> costs, const std::string& unit) {
   out.unit = unit;
   out.costs = std::move(costs);
   return out;
+}
+
+Answers answer_of(const ExitState& state) {
+  Answers answer = state.readout().make_answers(1, Readout::Detail::kAll);
+  state.readout().put_answer(0, answer);
+  return answer;
+}
+
+std::size_t label_of(const ExitState& state) {
+  return static_cast<std::size_t>(answer_of(state).labels.front());
 }
 
 ExitState class_state(std::size_t exits, std::size_t classes) {

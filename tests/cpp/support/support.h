@@ -18,6 +18,7 @@
 
 #include "eenet/error.h"
 #include "eenet/manifest.h"
+#include "eenet/result.h"
 #include "eenet/schedule.h"
 
 #include "decision/exit_policy.h"
@@ -132,6 +133,25 @@ ExitPolicy::Parts zero_policy(std::size_t exits, std::size_t classes,
 /// As zero_policy, with every scorer 1 * max.
 ExitPolicy::Parts maximum_policy(std::size_t exits, std::size_t classes,
                                  std::vector<double> thresholds);
+
+/// The logits of an exit, as a readout takes them. Borrows them.
+class Logits {
+ public:
+  explicit Logits(std::span<const float> values)
+      : shape_(static_cast<std::int64_t>(values.size())), tensor_{values, {&shape_, 1}} {}
+  Logits(const Logits&) = delete;
+  Logits& operator=(const Logits&) = delete;
+
+  operator ExitOutput() const { return {&tensor_, 1}; }
+
+ private:
+  std::int64_t shape_;
+  ExitTensor tensor_;
+};
+
+/// What the last step of a state answers.
+Answers answer_of(const ExitState& state);
+std::size_t label_of(const ExitState& state);
 
 /// Decisions of a network that tells classes apart.
 ExitState class_state(std::size_t exits, std::size_t classes);

@@ -117,7 +117,7 @@ TEST_F(ResumeTest, EveryCutAnswersAsOneMachine) {
   for (const auto& policy : policies) {
     InferOptions options;
     options.policy = policy;
-    options.return_logits = true;
+    options.return_outputs = true;
     for (std::size_t sample = 0; sample < kSamples.size() / 3; ++sample) {
       const Result expected = infer(whole(), sample, options);
       ++exits[expected.exit];
@@ -134,7 +134,7 @@ TEST_F(ResumeTest, IncompleteResultIsTheBestSoFar) {
   EXPECT_EQ(result.label, 1U);
   EXPECT_EQ(result.scores.size(), 2U);
   EXPECT_EQ(result.segment_ms.size(), 2U);
-  EXPECT_TRUE(result.logits.empty());
+  EXPECT_TRUE(result.outputs.empty());
   const Handoff handoff = decode_handoff(result.handoff);
   EXPECT_EQ(handoff.network, whole().manifest().id);
   EXPECT_EQ(handoff.next_exit, 2U);

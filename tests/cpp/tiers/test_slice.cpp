@@ -40,11 +40,11 @@ json three_exits() {
   segments[1] = {{"files", {{"onnx", "segment_1.onnx"}}},
                  {"inputs", {"image"}},
                  {"outputs", {"logits_1"}},
-                 {"exit", "logits_1"}};
+                 {"exit", json::array({"logits_1"})}};
   segments.push_back({{"files", {{"onnx", "segment_2.onnx"}}},
                       {"inputs", {"mask", "hidden"}},
                       {"outputs", {"trunk", "logits_2"}},
-                      {"exit", "logits_2"}});
+                      {"exit", json::array({"logits_2"})}});
   manifest["parameters"] = {10, 30, 40};
   manifest["profiles"] = json::array();
   manifest["future"] = {1, 2.5};

@@ -175,13 +175,14 @@ TEST_F(RuntimeWatch, AuditedSamplesKeepTheirAnswerAndAreCompared) {
     const std::size_t last = i % 3 == 0 ? 1 : 0;
     images_.set_last_label(last);
     InferOptions with_logits;
-    with_logits.return_logits = true;
+    with_logits.return_outputs = true;
     const Result result = infer(1, with_logits);
     EXPECT_EQ(result.audit_label.has_value(), result.exit < 2);
-    EXPECT_EQ(result.logits.size(), 3 * (result.exit + 1));
+    EXPECT_EQ(result.outputs.size(), 3 * (result.exit + 1));
     if (!result.audit_label) continue;
     EXPECT_EQ(result.label, 0U);
     EXPECT_EQ(*result.audit_label, last);
+    EXPECT_EQ(result.audit_agrees, last == 0);
     ++audits;
   }
   const Health health = runtime_.health();
@@ -200,9 +201,9 @@ TEST_F(RuntimeWatch, AuditsInBatchesAnswerAsWithoutThem) {
   input.values.insert(input.values.end(), more.values.begin(), more.values.end());
   input.shape[0] = 16;
   InferOptions with_logits;
-  with_logits.return_logits = true;
+  with_logits.return_outputs = true;
   const BatchResult plain = runtime_.infer_batch(std::vector{input.batch()}, with_logits);
-  EXPECT_TRUE(plain.audit_labels.empty());
+  EXPECT_TRUE(plain.audit_agrees.empty());
   WatchOptions options;
   options.audit_share = 0.5;
   runtime_.watch(options);
@@ -213,12 +214,12 @@ TEST_F(RuntimeWatch, AuditsInBatchesAnswerAsWithoutThem) {
   std::size_t audits = 0;
   for (std::size_t i = 0; i < audited.size(); ++i) {
     const Result result = audited.at(i);
-    EXPECT_EQ(result.logits, plain.at(i).logits);
+    EXPECT_EQ(result.outputs, plain.at(i).outputs);
     EXPECT_EQ(result.scores, plain.at(i).scores);
     if (!result.audit_label) continue;
     EXPECT_LT(result.exit, 2U);
     EXPECT_EQ(*result.audit_label, i < 8 ? 0U : 2U);
-    EXPECT_TRUE(std::isnan(audited.logits[9 * i + 8])) << "logits of an exit it did not take";
+    EXPECT_TRUE(std::isnan(audited.outputs[9 * i + 8])) << "logits of an exit it did not take";
     ++audits;
   }
   EXPECT_GT(audits, 2U);

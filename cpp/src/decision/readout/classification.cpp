@@ -28,11 +28,12 @@ std::size_t Classification::num_features(std::size_t /*exit*/) const noexcept {
 }
 
 void Classification::read(std::size_t exit, ExitOutput output, std::span<float> features) {
-  if (!all_finite(output)) {
+  const std::span<const float> logits = output.front().values;
+  if (!all_finite(logits)) {
     throw Error(ErrorCode::kNonFinite,
                 cat("exit ", exit, ": NaN or infinite logits came, finite ones expected"));
   }
-  combine(exit, output);
+  combine(exit, logits);
   labels_[exit] = softmax(features);
   last_ = exit;
   probabilities_ = features.first(num_classes_);
@@ -67,27 +68,36 @@ void Classification::restore(std::size_t passed, ByteReader& in, std::span<float
   }
 }
 
-void Classification::put_answer(std::size_t sample, BatchResult& result) const {
-  result.labels[sample] = static_cast<std::int64_t>(labels_[last_]);
-  std::ranges::copy(probabilities_, result.probabilities.data() + sample * num_classes_);
+Answers Classification::make_answers(std::size_t samples, Detail detail) const {
+  Answers answers;
+  answers.num_classes = num_classes_;
+  answers.labels.resize(samples);
+  if (detail == Detail::kAll) answers.probabilities.resize(samples * num_classes_);
+  return answers;
 }
 
-void Classification::put_audit(std::size_t sample, BatchResult& result) const {
-  result.audit_labels[sample] = static_cast<std::int64_t>(labels_[last_]);
+void Classification::put_answer(std::size_t sample, Answers& answers) const {
+  answers.labels[sample] = static_cast<std::int64_t>(labels_[last_]);
+  if (answers.probabilities.empty()) return;
+  std::ranges::copy(probabilities_, answers.probabilities.data() + sample * num_classes_);
 }
 
-std::string Classification::feature_name(std::size_t feature,
+bool Classification::agrees(std::size_t sample, const Answers& answers) const {
+  return static_cast<std::int64_t>(labels_[last_]) == answers.labels[sample];
+}
+
+std::string Classification::feature_name(std::size_t /*exit*/, std::size_t feature,
                                          std::span<const std::string> class_names) const {
   constexpr std::array<const char*, 4> kConfidence = {"maximum", "certainty", "vote", "margin"};
   if (feature < num_classes_) return cat("p(", class_names[feature], ")");
   return kConfidence[feature - num_classes_];
 }
 
-void Classification::keep(std::size_t exit, ExitOutput logits) {
+void Classification::keep(std::size_t exit, std::span<const float> logits) {
   std::ranges::copy(logits, logits_.begin() + static_cast<std::ptrdiff_t>(exit * num_classes_));
 }
 
-void Classification::combine(std::size_t exit, ExitOutput logits) {
+void Classification::combine(std::size_t exit, std::span<const float> logits) {
   const Combiner* combiner = policy_ == nullptr ? nullptr : policy_->combiner();
   if (combiner == nullptr) {
     std::ranges::copy(logits, combined_.begin());

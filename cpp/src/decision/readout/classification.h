@@ -15,20 +15,23 @@ class Classification final : public Readout {
  public:
   Classification(std::size_t num_exits, std::size_t num_classes);
 
+  std::size_t num_exits() const noexcept override { return labels_.size(); }
   std::size_t num_features(std::size_t exit) const noexcept override;
+  bool combines() const noexcept override { return true; }
   void begin(const ExitPolicy* policy) noexcept override { policy_ = policy; }
   void read(std::size_t exit, ExitOutput output, std::span<float> features) override;
+  std::size_t num_carried(std::size_t /*exit*/) const noexcept override { return num_classes_; }
   void save(std::size_t passed, std::span<const float> outputs, ByteWriter& out) const override;
   void restore(std::size_t passed, ByteReader& in, std::span<float> outputs) override;
-  std::size_t label(std::size_t exit) const noexcept override { return labels_[exit]; }
-  void put_answer(std::size_t sample, BatchResult& result) const override;
-  void put_audit(std::size_t sample, BatchResult& result) const override;
-  std::string feature_name(std::size_t feature,
+  Answers make_answers(std::size_t samples, Detail detail) const override;
+  void put_answer(std::size_t sample, Answers& answers) const override;
+  bool agrees(std::size_t sample, const Answers& answers) const override;
+  std::string feature_name(std::size_t exit, std::size_t feature,
                            std::span<const std::string> class_names) const override;
 
  private:
-  void keep(std::size_t exit, ExitOutput logits);
-  void combine(std::size_t exit, ExitOutput logits);
+  void keep(std::size_t exit, std::span<const float> logits);
+  void combine(std::size_t exit, std::span<const float> logits);
   std::size_t softmax(std::span<float> features) const;
   float vote(std::size_t exit);
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "decision/readout/classification.h"
+#include "decision/readout/regression.h"
 #include "util/text.h"
 
 namespace eenet {
@@ -14,9 +16,14 @@ std::unique_ptr<Readout> make_classification(const Manifest& manifest) {
   return std::make_unique<Classification>(manifest.num_exits(), manifest.num_classes());
 }
 
-bool is_logits(const Manifest& manifest, const TensorSpec& tensor) {
+/// Whether a tensor is float32 [batch, columns]; of any width if 0.
+bool is_matrix(const TensorSpec& tensor, std::size_t columns) {
   return tensor.dtype == DType::kFloat32 && tensor.shape.size() == 2 && !tensor.shape[1].symbol &&
-         tensor.shape[1].size == static_cast<std::int64_t>(manifest.num_classes());
+         (columns == 0 || tensor.shape[1].size == static_cast<std::int64_t>(columns));
+}
+
+bool are_logits(const Manifest& manifest, std::span<const TensorSpec* const> tensors) {
+  return tensors.size() == 1 && is_matrix(*tensors[0], manifest.num_classes());
 }
 
 std::string logits_in_words(const Manifest& manifest) {
@@ -25,8 +32,33 @@ std::string logits_in_words(const Manifest& manifest) {
              " names in 'class_names'");
 }
 
-constexpr std::array<Task, 1> kTasks = {
-    {{"classification", 1, &make_classification, &is_logits, &logits_in_words}}};
+std::unique_ptr<Readout> make_regression(const Manifest& manifest) {
+  std::vector<std::size_t> hidden(manifest.num_exits());
+  for (std::size_t k = manifest.first_exit(); k < manifest.end_exit(); ++k) {
+    const TensorSpec& tensor = manifest.tensors[manifest.segment(k).exit[1]];
+    hidden[k] = static_cast<std::size_t>(tensor.shape[1].size);
+  }
+  return std::make_unique<Regression>(manifest.target_names.size(), std::move(hidden),
+                                      manifest.error_scale);
+}
+
+bool are_value_and_hidden(const Manifest& manifest, std::span<const TensorSpec* const> tensors) {
+  return tensors.size() == 2 && is_matrix(*tensors[0], manifest.target_names.size()) &&
+         is_matrix(*tensors[1], 0);
+}
+
+std::string value_and_hidden_in_words(const Manifest& manifest) {
+  const std::size_t values = manifest.target_names.size();
+  return cat("the value of an exit, float32 [batch, ", values, "] for the ", values,
+             values == 1 ? " name" : " names",
+             " in 'target_names', and its hidden features, float32 [batch, H]");
+}
+
+constexpr std::array<Task, 2> kTasks = {
+    {{"classification", 1, &make_classification, "class_names", &Manifest::class_names, 2, false,
+      &are_logits, &logits_in_words},
+     {"regression", 3, &make_regression, "target_names", &Manifest::target_names, 1, true,
+      &are_value_and_hidden, &value_and_hidden_in_words}}};
 
 }  // namespace
 
@@ -41,13 +73,6 @@ const Task* find_task(std::string_view name) {
 
 std::unique_ptr<Readout> make_readout(const Manifest& manifest) {
   return find_task(manifest.task)->make_readout(manifest);
-}
-
-std::vector<std::size_t> count_features(const Manifest& manifest) {
-  const std::unique_ptr<Readout> readout = make_readout(manifest);
-  std::vector<std::size_t> out(manifest.num_exits());
-  for (std::size_t exit = 0; exit < out.size(); ++exit) out[exit] = readout->num_features(exit);
-  return out;
 }
 
 }  // namespace eenet

@@ -19,10 +19,14 @@ struct Task {
   std::string_view name;
   std::int64_t feature_spec;  ///< Of its readout, as schedules name it.
   std::unique_ptr<Readout> (*make_readout)(const Manifest& manifest);
-  /// Whether a tensor is what an exit of such a network puts out.
-  bool (*is_output)(const Manifest& manifest, const TensorSpec& tensor);
-  /// What is, in words.
-  std::string (*expected_output)(const Manifest& manifest);
+  const char* names_key;  ///< What the manifest calls the names of its answers.
+  std::vector<std::string> Manifest::* names;
+  std::size_t least_names;
+  bool has_error_scale;  ///< Whether the manifest has one.
+  /// Whether tensors are what an exit of such a network puts out.
+  bool (*are_outputs)(const Manifest& manifest, std::span<const TensorSpec* const> tensors);
+  /// What they should be, in words.
+  std::string (*expected_outputs)(const Manifest& manifest);
 };
 
 std::span<const Task> tasks();
@@ -32,7 +36,5 @@ const Task* find_task(std::string_view name);
 
 /// Of the task of a manifest that was checked.
 std::unique_ptr<Readout> make_readout(const Manifest& manifest);
-/// F_k of each exit, by that readout.
-std::vector<std::size_t> count_features(const Manifest& manifest);
 
 }  // namespace eenet
