@@ -12,7 +12,7 @@ from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, add_budgets, check_counts, check_seed, given_budgets, run_command
 from eenet.cli.model import add_model
 from eenet.cli.output import say
-from eenet.cli.policy_options import add_settings, given_settings
+from eenet.cli.policy_options import add_class_prior, add_settings, given_settings, weighted
 from eenet.errors import ArgumentError, UserError
 from eenet.models import model_entry
 from eenet.models.code import names_code
@@ -92,6 +92,7 @@ def _parser() -> ArgumentParser:
         help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
         f"{options.combine})",
     )  # fmt: skip
+    add_class_prior(parser)
     add_settings(parser)
     parser.add_argument(
         "--exits", type=_exits, nargs="+", action="extend", metavar="BEGIN:END",
@@ -207,7 +208,12 @@ def _of_model(arguments: argparse.Namespace, out: Path, options: ExportOptions, 
     checkpoint = _checkpoint(sources, arguments.model)
     predictions, samples = (_required(sources, name) for name in ("predictions", "samples"))
     return export_bundle(
-        checkpoint, load_predictions(predictions), read_samples(samples, checkpoint), out, options, tell
+        checkpoint,
+        weighted(load_predictions(predictions), arguments, predictions),
+        read_samples(samples, checkpoint),
+        out,
+        options,
+        tell,
     )
 
 
@@ -219,9 +225,11 @@ def _of_segments(arguments: argparse.Namespace, out: Path, options: ExportOption
     for file in arguments.segments:
         check_spared(out, {"segments": file}, folder=True)
     samples, logits = (None, None) if arguments.samples is None else read_arrays(arguments.samples)
+    predictions = of_classes(load_predictions(arguments.predictions), str(arguments.predictions))
+    validation = weighted(predictions, arguments, arguments.predictions)
     return bundle_segments(
         arguments.segments,
-        of_classes(load_predictions(arguments.predictions), str(arguments.predictions)),
+        validation,
         out,
         samples=samples,
         logits=logits,

@@ -18,6 +18,7 @@ import eenet_rt
 from eenet.errors import UserError
 from eenet.files import Archive, as_int64, replacing
 from eenet.splits import stratified_mask
+from eenet.weighting import effective_size
 
 WEIGHTS_ID = "weights:"  # before the id of a checkpoint's weights; that of a bundle is its manifest's, as it is
 
@@ -164,6 +165,16 @@ class Predictions(ABC):
             features: of every exit, under ``combiner``.
             combiner: what answers are made of.
         """
+
+    @property
+    def weights(self) -> NDArray[np.float64] | None:
+        """Of the samples, ``(N,)``, mean 1, wherever policies are fitted and calibrated; None: all weigh the same."""
+        return None
+
+    @property
+    def effective_size(self) -> float:
+        """Of how many samples of equal weight a mean over these is as certain."""
+        return effective_size(self.weights, len(self))
 
     @abstractmethod
     def __len__(self) -> int:

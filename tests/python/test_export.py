@@ -20,6 +20,7 @@ import torch
 
 import eenet_rt
 from conftest import TrainedBundle
+from eenet.bundles.bundle import Bundle
 from eenet.checkpoint import Checkpoint, load_checkpoint
 from eenet.costs import CostProfile
 from eenet.data import ImageSet
@@ -299,7 +300,7 @@ def test_the_bundle_itself_is_measured(tiny: TrainedBundle, tmp_path: Path, monk
 @pytest.mark.parametrize("combined", [False, True])
 def test_exits_are_scored_while_they_are_measured(combined: bool) -> None:
     runtime = eenet_rt.load(golden.GOLDEN)
-    policy = linear_policy(runtime, combined=combined)
+    policy = linear_policy(Bundle.open(golden.GOLDEN), combined=combined)
     assert (policy.combiner is not None) == combined
     first, last = (
         runtime.infer(np.ones(golden.FIRST.shape[0], np.float32), policy=policy, forced_exit=k) for k in range(2)

@@ -19,7 +19,7 @@ def samples(count: int) -> tuple[list[np.ndarray], np.ndarray]:
 
 def test_scores_are_log_odds() -> None:
     features, right = samples(40_000)
-    learned = learn_scores(features, [2, 2], right, np.ones_like(right))
+    learned = learn_scores(features, [2, 2], right, np.ones(len(right)))
     (weight, bias), (second, _) = learned.scorers
     assert weight[0] == pytest.approx([6, 0, 2], abs=0.4)
     assert bias[0] == pytest.approx(-4, abs=0.4)
@@ -28,7 +28,7 @@ def test_scores_are_log_odds() -> None:
 
 def test_held_out_scores_are_those_of_a_fit_without_the_sample() -> None:
     features, right = samples(120)
-    weights = np.ones_like(right)
+    weights = np.ones(len(right))
     learned = learn_scores(features, [2, 2], right, weights)
     seen = features[0].astype(np.float64) @ learned.scorers[0][0][0] + learned.scorers[0][1]
     errors = []
@@ -45,9 +45,9 @@ def test_weighted_samples_count_as_often() -> None:
     features, right = samples(200)
     twice = np.arange(200) < 50
     rows = np.concatenate([np.arange(200), np.flatnonzero(twice)])
-    weights = np.repeat(np.where(twice, 2.0, 1.0)[:, None], 2, axis=1)
+    weights = np.where(twice, 2.0, 1.0)
     weighted = learn_scores(features, [2, 2], right, weights)
-    repeated = learn_scores([x[rows] for x in features], [2, 2], right[rows], np.ones((250, 2)))
+    repeated = learn_scores([x[rows] for x in features], [2, 2], right[rows], np.ones(250))
     assert weighted.scorers[0][0] == pytest.approx(repeated.scorers[0][0], abs=1e-3)
 
 
@@ -57,7 +57,7 @@ def test_features_that_say_nothing_leave_the_measure_alone() -> None:
     noise = random.uniform(size=(150, 60)).astype(np.float32)
     confidence = random.uniform(size=(150, 1)).astype(np.float32)
     right = (random.random(150) < confidence[:, 0]).astype(np.float64)[:, None]
-    learned = learn_scores([np.concatenate([noise, confidence], axis=1)], [60], right, np.ones_like(right))
+    learned = learn_scores([np.concatenate([noise, confidence], axis=1)], [60], right, np.ones(len(right)))
     weight = learned.scorers[0][0][0]
     assert weight[-1] > 3
     assert np.abs(weight[:-1]).max() < 0.01

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.predictions import Predictions
+from eenet.weighting import exit_shares, weighted_mean
 
 BINS = 10
 
@@ -31,21 +32,24 @@ class Reference:
 def reference_of(policy: eenet_rt.ExitPolicy, predictions: Predictions) -> Reference:
     """Runs the policy over the predictions of the calibration set."""
     replayed = predictions.replay(policy)
-    last = predictions.num_exits - 1
+    last, weights = predictions.num_exits - 1, predictions.weights
     edges = np.full((last, BINS - 1), np.inf, np.float32)
     shares = np.zeros((last, BINS))
     for k in range(last):
-        scores = replayed.scores[replayed.exits >= k, k]
+        reached = replayed.exits >= k
+        scores = replayed.scores[reached, k]
         if np.isposinf(policy.thresholds[k]) or len(scores) == 0:
             continue
         found = score_edges(scores, BINS)
         edges[k, : len(found)] = found
-        shares[k] = np.bincount(np.searchsorted(edges[k], scores, side="right"), minlength=BINS) / len(scores)
+        bins = np.searchsorted(edges[k], scores, side="right")
+        shares[k] = exit_shares(bins, BINS, None if weights is None else weights[reached])
     alike = predictions.alike(replayed.answers, predictions.answers(policy.combiner)[:, last])
     agreement = np.ones(last + 1)
     for k in range(last):
         if (left := replayed.exits == k).any():
-            agreement[k] = alike[left].mean()
+            # Sums of weights are rounded.
+            agreement[k] = min(1.0, float(weighted_mean(alike[left], None if weights is None else weights[left])))
     return Reference(edges, shares, agreement)
 
 

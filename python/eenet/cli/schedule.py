@@ -30,7 +30,7 @@ from eenet.cli.commands import (
 )
 from eenet.cli.option_types import number
 from eenet.cli.output import say
-from eenet.cli.policy_options import add_settings, given_settings
+from eenet.cli.policy_options import add_class_prior, add_settings, given_settings, weighted
 from eenet.cli.refit import REFIT, add_refit
 from eenet.errors import UserError, counted
 from eenet.extras import require
@@ -95,6 +95,7 @@ def _parser() -> ArgumentParser:
         help=f"answer with each exit as it is, with a temperature each, or with all exits so far (default: "
         f"{DEFAULT_COMBINE}, with --max-accuracy-drop none, which is cheaper there)",
     )  # fmt: skip
+    add_class_prior(fit)
     add_settings(fit)
     fit.add_argument("--seed", type=int, default=0, help="of the split into fit and calibration set")
     fit.add_argument("--out", type=Path, required=True, help="file of schedules, .safetensors")
@@ -129,6 +130,7 @@ def _parser() -> ArgumentParser:
     comparison.add_argument(
         "--combine", nargs="+", action="extend", choices=COMBINE, help="as for fit (default: none exits)"
     )
+    add_class_prior(comparison)
     add_settings(comparison)
     comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
     comparison.add_argument("--out", type=Path, default=Path(), help="folder for comparison.csv and comparison.png")
@@ -163,7 +165,7 @@ def _fit(arguments: argparse.Namespace) -> None:
         raise UserError("--delta: came without --max-accuracy-drop, which it belongs to")
     settings_of([arguments.policy], given_settings(arguments))
     check_replaceable(arguments.out, folder=False, inputs={"predictions": arguments.predictions})
-    validation = load_predictions(arguments.predictions)
+    validation = weighted(load_predictions(arguments.predictions), arguments, arguments.predictions)
     check_costs(arguments.costs, validation.num_exits)
     check_size(validation, str(arguments.predictions))
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
@@ -320,7 +322,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     chosen = arguments.policies or [*POLICIES, ORACLE]
     settings_of([policy for policy in chosen if policy != ORACLE], given_settings(arguments))
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
-    validation, report = load_predictions(arguments.val), load_predictions(arguments.report)
+    validation = weighted(load_predictions(arguments.val), arguments, arguments.val)
+    report = load_predictions(arguments.report)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))

@@ -161,7 +161,7 @@ class Scheduler(ABC):
             self.shares_ = np.eye(len(costs))[-1]
             self.mean_cost_, self.margin_ = float(costs[-1]), 0.0
         else:
-            found = calibrate(family, costs, budget, len(calibration_set))
+            found = calibrate(family, costs, budget, len(calibration_set), calibration_set.effective_size)
             self.exit_policy_, self.shares_ = found.exit_policy, found.shares
             self.mean_cost_, self.margin_ = found.mean_cost, found.margin
         self.thresholds_ = np.array(self.exit_policy_.thresholds)
@@ -186,7 +186,7 @@ class Scheduler(ABC):
             unit=unit,
             costs=self._costs.tolist(),
             margin=self.margin_,
-            calibration_samples=len(self._calibration_set),
+            calibration_samples=max(1, round(self._calibration_set.effective_size)),
             calibration_shares=self.shares_.tolist(),
             exit_policy=self.exit_policy_,
             **vars(reference_of(self.exit_policy_, self._calibration_set)),

@@ -13,6 +13,7 @@ import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.errors import UserError
 from eenet.predictions import Predictions
+from eenet.weighting import exit_shares
 
 Floats = NDArray[np.float64]
 
@@ -53,18 +54,25 @@ class Calibrated:
     margin: float
 
 
-def budget_margin(shares: Floats, costs: Floats, samples: int) -> float:
+def budget_margin(shares: Floats, costs: Floats, samples: int, effective: float | None = None) -> float:
     """What is held back of a budget, for two samples of the same size never cost the same.
 
     A policy was chosen on ``samples`` calibration samples. The mean cost of as many new samples exceeds theirs by
-    more than ``1.645 * sd * sqrt(2 / samples)`` in 5 % of cases, sd being the deviation of the cost of one sample.
+    more than ``1.645 * sd * sqrt(1 / samples + 1 / effective)`` in 5 % of cases, sd being the deviation of the cost of
+    one sample.
+
+    Args:
+        shares: K exit shares.
+        costs: K costs.
+        samples: size of the calibration set.
+        effective: its effective size, where its samples are weighted.
     """
     mean = shares @ costs
     deviation = math.sqrt(max(0.0, float(shares @ (costs - mean) ** 2)))
-    return _Z95 * deviation * math.sqrt(2 / samples)
+    return _Z95 * deviation * math.sqrt(1 / samples + 1 / (effective or samples))
 
 
-def calibrate(family: Family, costs: Floats, budget: float, samples: int) -> Calibrated:
+def calibrate(family: Family, costs: Floats, budget: float, samples: int, effective: float | None = None) -> Calibrated:
     """The policy of a family whose realised cost is the largest that keeps the budget, margin included.
 
     Args:
@@ -72,11 +80,12 @@ def calibrate(family: Family, costs: Floats, budget: float, samples: int) -> Cal
         costs: K costs.
         budget: at least ``costs[0]``.
         samples: size of the calibration set.
+        effective: its effective size, where its samples are weighted.
     """
 
     def attempt(tilt: float) -> Calibrated:
         policy, shares = family.at(tilt)
-        return Calibrated(policy, shares, float(shares @ costs), budget_margin(shares, costs, samples))
+        return Calibrated(policy, shares, float(shares @ costs), budget_margin(shares, costs, samples, effective))
 
     low, high = family.low, family.high
     best = attempt(low)
@@ -99,7 +108,7 @@ def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) ->
         UserError: it does not.
     """
     exits = calibration_set.replay(schedule.exit_policy).exits
-    shares = np.bincount(exits, minlength=calibration_set.num_exits) / len(exits)
+    shares = exit_shares(exits, calibration_set.num_exits, calibration_set.weights)
     if not np.allclose(shares, schedule.calibration_shares, atol=1e-12):
         raise UserError(
             f"verify: schedule for budget {schedule.budget:g} leaves the calibration set in shares {shares.tolist()}, "

@@ -28,7 +28,7 @@ def mixing_combiner(predictions: ClassPredictions) -> WeightsAndBiases:
     labels = torch.from_numpy(predictions.labels)
     with one_thread():
         for k in range(exits):
-            weight, biases[k] = _fit_exit(log_p[:, : k + 1], labels)
+            weight, biases[k] = _fit_exit(log_p[:, : k + 1], labels, predictions)
             # A scale of logits is one of their log softmax, up to a constant a sample, which no answer depends on.
             weights[k, : k + 1] = weight * scales[: k + 1]
     return weights, biases
@@ -53,7 +53,7 @@ def temperature_combiner(predictions: ClassPredictions) -> WeightsAndBiases:
     def loss() -> torch.Tensor:
         optimiser.zero_grad()
         scaled = log_p * logarithm.exp()[:, None]
-        value = sum((F.cross_entropy(scaled[:, k], labels) for k in range(exits)), start=torch.zeros(()))
+        value = sum((_loss(scaled[:, k], labels, predictions) for k in range(exits)), start=torch.zeros(()))
         value.backward()
         return value
 
@@ -62,8 +62,15 @@ def temperature_combiner(predictions: ClassPredictions) -> WeightsAndBiases:
     return np.diag(logarithm.detach().exp().numpy() * scales), np.zeros((exits, classes), np.float32)
 
 
-def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> WeightsAndBiases:
-    samples, inputs, classes = log_p.shape
+def _loss(logits: torch.Tensor, labels: torch.Tensor, predictions: ClassPredictions) -> torch.Tensor:
+    if predictions.weights is None:
+        return F.cross_entropy(logits, labels)
+    weights = torch.from_numpy(predictions.weights).float()
+    return (weights * F.cross_entropy(logits, labels, reduction="none")).mean()
+
+
+def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor, predictions: ClassPredictions) -> WeightsAndBiases:
+    _, inputs, classes = log_p.shape
     alone = torch.eye(inputs)[-1]
     weight = alone.clone().requires_grad_()
     bias = torch.zeros(classes, requires_grad=True)
@@ -73,7 +80,7 @@ def _fit_exit(log_p: torch.Tensor, labels: torch.Tensor) -> WeightsAndBiases:
         optimiser.zero_grad()
         combined = torch.einsum("njc,j->nc", log_p, weight) + bias
         penalty = _BIAS_PENALTY * bias.square().sum() + _WEIGHT_PENALTY * (weight - alone).square().sum()
-        value = F.cross_entropy(combined, labels) + penalty / samples
+        value: torch.Tensor = _loss(combined, labels, predictions) + penalty / predictions.effective_size
         value.backward()
         return value
 

@@ -17,6 +17,7 @@ from eenet.policies.confidence import confidence_policy
 from eenet.policies.scoring import learn_scores, likelihoods
 from eenet.policies.shares import Quota, SharePlan, search_shares
 from eenet.predictions import Combiner, Predictions
+from eenet.weighting import weighted_mean
 
 HEADS = ("softmax", "stick-breaking")
 _MAXIMUM = "maximum"  # the measure that is the score where none is learned
@@ -106,7 +107,7 @@ class EENetScheduler(Scheduler):
         if not self.learn_shares:
             return lambda _: _geometric(calibration_set, policy)
         plans = self._plans(fit_set, held_out, costs)
-        quota = Quota(held_out.astype(np.float32))
+        quota = Quota(held_out.astype(np.float32), fit_set.weights)
         qualities = fit_set.qualities(self.combiner)
 
         def family(budget: float) -> SharePlan:
@@ -134,14 +135,14 @@ class EENetScheduler(Scheduler):
         """A policy that scores by g, and scores of the fit set by a g that has not seen the sample."""
         exits = fit_set.num_exits
         if not self.learn_scores:
-            weights = [float(measure == _MAXIMUM) for measure in fit_set.measures]
-            policy = confidence_policy(fit_set.num_features, weights, self.combiner)
+            of_measures = [float(measure == _MAXIMUM) for measure in fit_set.measures]
+            policy = confidence_policy(fit_set.num_features, of_measures, self.combiner)
             columns = zip(fit_set.features(self.combiner), fit_set.first_measures, strict=True)
             first = fit_set.measures.index(_MAXIMUM)
             return policy, np.stack([x[:, begin + first] for x, begin in columns], axis=1).astype(np.float64)
         qualities = fit_set.qualities(self.combiner).astype(np.float64)
-        equal = np.ones_like(qualities)
-        learned = learn_scores(fit_set.features(self.combiner), fit_set.first_measures, qualities, equal)
+        weights = np.ones(len(fit_set)) if fit_set.weights is None else fit_set.weights
+        learned = learn_scores(fit_set.features(self.combiner), fit_set.first_measures, qualities, weights)
         never = [math.inf] * exits
         policy = eenet_rt.ExitPolicy(fit_set.num_features, learned.scorers[:-1], never, combiner=self.combiner)
         return policy, learned.held_out
@@ -152,11 +153,13 @@ class EENetScheduler(Scheduler):
             from eenet.policies.eenet_training import AssignmentFunctions
         features = fit_set.features(self.combiner)
         scores = likelihoods(held_out) if self.learn_scores else held_out
-        starts = [AssignmentFunctions(self, features, scores, costs, self.seed + i) for i in range(self.restarts)]
+        weights = fit_set.weights
+        starts = [
+            AssignmentFunctions(self, features, scores, costs, weights, self.seed + i) for i in range(self.restarts)
+        ]
 
         def plan(h: AssignmentFunctions, budget: float) -> Floats:
-            shares: Floats = h.shares(features, scores, budget).mean(axis=0)
-            return shares
+            return weighted_mean(h.shares(features, scores, budget), weights)
 
         return [partial(plan, h) for h in starts]
 

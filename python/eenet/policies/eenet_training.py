@@ -37,11 +37,18 @@ class AssignmentFunctions(nn.Module):
         features: of the fit set, K arrays ``(N, F_k)``.
         scores: of the fit set, in [0, 1], ``(N, K)``.
         costs: K costs.
+        weights: of the samples; None: all weigh the same.
         seed: of the start and of the samples and budgets of each step.
     """
 
     def __init__(
-        self, settings: Settings, features: Sequence[NDArray[np.float32]], scores: Floats, costs: Floats, seed: int
+        self,
+        settings: Settings,
+        features: Sequence[NDArray[np.float32]],
+        scores: Floats,
+        costs: Floats,
+        weights: Floats | None,
+        seed: int,
     ) -> None:
         super().__init__()
         self._head = settings.head
@@ -54,7 +61,8 @@ class AssignmentFunctions(nn.Module):
             self._of_budget = nn.ModuleList(nn.Linear(1, h, bias=False) for h in hidden)
             self._outputs = nn.ModuleList(nn.Linear(h, 1) for h in hidden)
             target = (torch.from_numpy(scores).float() + _EPSILON) ** (1 / settings.beta_h)
-            self._train(settings, inputs, target / target.sum(dim=1, keepdim=True))
+            drawn = None if weights is None else torch.from_numpy(weights).float()
+            self._train(settings, inputs, target / target.sum(dim=1, keepdim=True), drawn)
 
     @torch.inference_mode()
     def shares(self, features: Sequence[NDArray[np.float32]], scores: Floats, budget: float) -> Floats:
@@ -67,11 +75,14 @@ class AssignmentFunctions(nn.Module):
     def _scaled(self, budgets: Tensor) -> Tensor:
         return (budgets - self._costs[0]) / (self._costs[-1] - self._costs[0])
 
-    def _train(self, settings: Settings, inputs: list[Tensor], target: Tensor) -> None:
+    def _train(self, settings: Settings, inputs: list[Tensor], target: Tensor, weights: Tensor | None) -> None:
         adam = torch.optim.Adam(self.parameters(), lr=settings.learning_rate)
         decay = torch.optim.lr_scheduler.LinearLR(adam, 1, 0, total_iters=settings.steps)
         for _ in range(settings.steps):
-            rows = torch.randint(len(target), (_SAMPLES,))
+            if weights is None:
+                rows = torch.randint(len(target), (_SAMPLES,))
+            else:
+                rows = torch.multinomial(weights, _SAMPLES, replacement=True)
             budgets = (torch.arange(_BUDGETS) + torch.rand(_BUDGETS)) / _BUDGETS
             loss = self._loss([x[rows] for x in inputs], target[rows], budgets, settings.alpha_cost)
             adam.zero_grad()

@@ -18,6 +18,7 @@ import eenet_rt
 from eenet.policies.base import Families, Scheduler
 from eenet.policies.calibration import Floats
 from eenet.predictions import Combiner, Predictions
+from eenet.weighting import effective_size, exit_shares, weighted_mean
 
 # Penalties to choose from, times the number of samples. The confidence measures vary more than the class
 # probabilities and there are few of them: theirs is lighter.
@@ -69,7 +70,9 @@ class _StoppingRules:
         self._value = (1 - soft) * fit_set.qualities(self._combiner) + soft * believed
         exits = list(zip(features[:-1], fit_set.first_measures[:-1], strict=True))
         self._inputs = [_Inputs(x, first, scheduler.knots) for x, first in exits]
-        self._regressions = [_Ridge(inputs(x), first) for inputs, (x, first) in zip(self._inputs, exits, strict=True)]
+        self._regressions = [
+            _Ridge(inputs(x), first, fit_set.weights) for inputs, (x, first) in zip(self._inputs, exits, strict=True)
+        ]
         calibration = calibration_set.features(self._combiner)
         self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
         steps = np.diff(costs)
@@ -89,7 +92,7 @@ class _StoppingRules:
             thresholds[:], left[:] = -math.inf, 0
         scorers = [self._inputs[k].scorer(k, weight, bias) for k, (weight, bias) in enumerate(rules)]
         policy = eenet_rt.ExitPolicy(self._sets[0].num_features, scorers, thresholds.tolist(), combiner=self._combiner)
-        return policy, np.bincount(left, minlength=exits) / len(left)
+        return policy, exit_shares(left, exits, self._sets[1].weights)
 
     def _rules_at(self, price: float) -> list[tuple[Floats, float]]:
         """Weight and bias of every exit but the last, by backward induction."""
@@ -159,28 +162,37 @@ class _Inputs:
 class _Ridge:
     """Ridge regression of many targets on the same inputs; the penalty is chosen by generalised cross-validation."""
 
-    def __init__(self, inputs: Floats, first: int) -> None:
+    def __init__(self, inputs: Floats, first: int, weights: Floats | None) -> None:
         self._inputs = inputs
-        self._mean = self._inputs.mean(axis=0)
+        self._weights = weights
+        self._roots = None if weights is None else np.sqrt(weights)
+        self._mean = weighted_mean(self._inputs, weights)
         scale = np.ones(inputs.shape[1])
         scale[first:] = 1 / math.sqrt(_CONFIDENCE_PENALTY)
-        centred = (self._inputs - self._mean) * scale
+        centred = self._rooted((self._inputs - self._mean) * scale)
         self._eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
         self._eigenvalues = np.maximum(self._eigenvalues, 0)
         self._components = centred @ vectors
         self._back = scale[:, None] * vectors
 
     def fit(self, target: Floats) -> tuple[Floats, float]:
-        samples = len(target)
-        centred = target - target.mean()
+        samples, mean = len(target), weighted_mean(target, self._weights)
+        centred = self._rooted(target - mean)
         projected = self._components.T @ centred
         damped = self._eigenvalues + samples * _PENALTIES[:, None]
         coefficients = projected / damped
         residual = centred @ centred - 2 * coefficients @ projected + coefficients**2 @ self._eigenvalues
         freedom = (self._eigenvalues / damped).sum(axis=1)
-        best = int(np.argmin(residual / (1 - np.minimum(freedom, samples - 1) / samples) ** 2))
+        effective = effective_size(self._weights, samples)
+        best = int(np.argmin(residual / (1 - np.minimum(freedom, effective - 1) / effective) ** 2))
         weight = self._back @ coefficients[best]
-        return weight, float(target.mean() - self._mean @ weight)
+        return weight, float(mean - self._mean @ weight)
+
+    def _rooted(self, rows: Floats) -> Floats:
+        """Rows whose squares weigh what their samples do."""
+        if self._roots is None:
+            return rows
+        return rows * self._roots.reshape(-1, *[1] * (rows.ndim - 1))
 
     def predict(self, weight: Floats, bias: float) -> Floats:
         prediction: Floats = self._inputs @ weight + bias

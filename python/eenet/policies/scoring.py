@@ -47,11 +47,11 @@ def learn_scores(
         features: K arrays ``(N, F_k)``.
         first_measures: see `Predictions.first_measures`.
         qualities: in [0, 1], ``(N, K)``.
-        weights: of the samples at each exit, ``(N, K)``.
+        weights: of the samples, ``(N,)``.
     """
     scorers, held_out = [], np.empty((len(qualities), 0))
     for k, (x, first) in enumerate(zip(features, first_measures, strict=True)):
-        regression = _Regression(np.concatenate([x, held_out], axis=1), qualities[:, k], weights[:, k], first)
+        regression = _Regression(np.concatenate([x, held_out], axis=1), qualities[:, k], weights, first)
         weight, bias, scores = regression.best()
         scorers.append((weight.astype(np.float32)[None], np.array([bias], np.float32)))
         held_out = np.concatenate([held_out, scores[:, None]], axis=1)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions, Qualities
+from eenet.weighting import exit_shares, weighted_mean
 
 _FIRST_STEP, _LAST_STEP = 1.0, 0.1
 _LEAST_SHARE = 1e-12
+_ROUNDED = 1e-12
 
 
 class SharePlan:
@@ -30,6 +32,7 @@ class SharePlan:
 
     def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy, plan: Floats, direction: Floats) -> None:
         self._quota = PolicyQuota(predictions, policy)
+        self._weights = predictions.weights
         self._policy = policy
         self._log_plan = np.log(np.maximum(plan, _LEAST_SHARE))
         self._direction = direction
@@ -38,15 +41,21 @@ class SharePlan:
 
     def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
         thresholds, exits = self._quota.fill(_normalised(self._log_plan + tilt * self._direction))
-        shares = np.bincount(exits, minlength=len(thresholds)) / len(exits)
+        shares = exit_shares(exits, len(thresholds), self._weights)
         return self._policy.with_thresholds(thresholds.tolist()), shares
 
 
 class Quota:
-    """Turns exit shares into thresholds for samples whose scores are known, ``(N, K-1)`` or more."""
+    """Turns exit shares into thresholds for samples whose scores are known.
 
-    def __init__(self, scores: NDArray[np.float32]) -> None:
+    Args:
+        scores: float32 ``(N, K-1)``, or more columns.
+        weights: of the samples; None: all weigh the same.
+    """
+
+    def __init__(self, scores: NDArray[np.float32], weights: Floats | None = None) -> None:
         self._known = scores
+        self.weights = weights
 
     def fill(self, shares: Floats) -> tuple[Floats, NDArray[np.int64]]:
         """Thresholds by which at most ``round(N * shares[k])`` samples leave at exit k, and where each sample leaves.
@@ -61,7 +70,11 @@ class Quota:
         disabled: tuple[int, ...] = ()
         for k in range(last):
             scores = self._scores_without(disabled)[staying, k]
-            thresholds[k], leaves = threshold(scores, round(samples * float(shares[k])))
+            if self.weights is None:
+                thresholds[k], leaves = threshold(scores, round(samples * float(shares[k])))
+            else:
+                quota = float(self.weights.sum() * shares[k])
+                thresholds[k], leaves = weighted_threshold(scores, quota, self.weights[staying])
             if math.isinf(thresholds[k]) and thresholds[k] > 0:
                 disabled += (k,)
             exits[staying[leaves]] = k
@@ -85,7 +98,7 @@ class PolicyQuota(Quota):
         self._predictions = predictions
         self._policy = policy
         self._scores: dict[tuple[int, ...], NDArray[np.float32]] = {}
-        super().__init__(self._scores_without(()))
+        super().__init__(self._scores_without(()), predictions.weights)
 
     def _scores_without(self, disabled: tuple[int, ...]) -> NDArray[np.float32]:
         # A disabled exit's score reads as 0 in the inputs of later exits (feature spec 1).
@@ -102,8 +115,21 @@ def threshold(scores: NDArray[np.float32], quota: int) -> tuple[float, NDArray[n
         return math.inf, np.zeros(len(scores), bool)
     if quota >= len(scores):
         return -math.inf, np.ones(len(scores), bool)
-    descending = np.sort(scores)[::-1].astype(np.float64)
-    count = quota
+    return _cut(scores, np.sort(scores)[::-1].astype(np.float64), quota)
+
+
+def weighted_threshold(scores: NDArray[np.float32], quota: float, weights: Floats) -> tuple[float, NDArray[np.bool_]]:
+    """The same for a quota of weight."""
+    order = np.argsort(-scores, kind="stable")
+    # Sums of weights are rounded: a quota of all of them is one of all samples.
+    count = int(np.searchsorted(np.cumsum(weights[order]), quota * (1 + _ROUNDED), side="right"))
+    if count == 0 or count == len(scores):
+        return threshold(scores, count)
+    return _cut(scores, scores[order].astype(np.float64), count)
+
+
+def _cut(scores: NDArray[np.float32], descending: Floats, count: int) -> tuple[float, NDArray[np.bool_]]:
+    """Lets so many leave, or fewer where scores are tied; 0 < count < N."""
     while count > 0 and descending[count - 1] == descending[count]:
         count = int(np.searchsorted(-descending, -descending[count], side="left"))
     if count == 0:
@@ -148,7 +174,7 @@ def search_shares(
 
     def mean_quality(log_shares: Floats) -> float:
         _, exits = quota.fill(_normalised(log_shares))
-        return float(qualities[rows, exits].mean())
+        return float(weighted_mean(qualities[rows, exits], quota.weights))
 
     exits = len(costs)
     best = _bent(np.log(np.maximum(start, _LEAST_SHARE)), np.arange(exits, dtype=np.float64), costs, budget)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import eenet_rt
 from eenet.errors import UserError
 from eenet.files import Archive, read_labels
 from eenet.predictions import Combiner, Predictions, Replayed, Rows, as_float32, read_index, read_network
+from eenet.weighting import checked_prior, class_weights
 
 _MOST_LOGIT = 1e6  # beyond, float32 holds no tenths, and what policies are fitted by overflows
 
@@ -38,6 +40,7 @@ class ClassPredictions(Predictions):
         index: int64, shape ``(N,)``: which sample of its data set each row is.
         class_names: C names.
         network: see `Predictions`.
+        class_prior: C shares in which the classes are to be met, where those of the labels are others.
     """
 
     task = "classification"
@@ -51,6 +54,7 @@ class ClassPredictions(Predictions):
     index: NDArray[np.int64]
     class_names: tuple[str, ...]
     network: str | None = None
+    class_prior: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         logits, labels = self.logits, self.labels
@@ -79,6 +83,22 @@ class ClassPredictions(Predictions):
             raise UserError(
                 f"logits: got {low:g} to {high:g}, expected at most {_MOST_LOGIT:g} by size: are they logits?"
             )
+
+    def with_class_prior(self, prior: str | ArrayLike | None) -> ClassPredictions:
+        """The same samples, weighted to class shares that are to be met.
+
+        Args:
+            prior: ``"uniform"``, or C shares in the order of the classes; None: no weights.
+
+        Raises:
+            UserError: no shares, or one of a class without samples.
+        """
+        shares = None if prior is None else checked_prior(prior, self.class_names, self.labels)
+        return replace(self, class_prior=shares)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float64] | None:
+        return None if self.class_prior is None else class_weights(self.labels, self.class_prior)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -120,13 +140,15 @@ class ClassPredictions(Predictions):
         return self.num_classes
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {"logits": self.logits, "labels": self.labels}
+        prior = {} if self.class_prior is None else {"class_prior": np.array(self.class_prior)}
+        return {"logits": self.logits, "labels": self.labels, **prior}
 
     @classmethod
     def of_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], names: Sequence[str], index: NDArray[np.int64], network: str | None
     ) -> ClassPredictions:
-        return cls(arrays["logits"], arrays["labels"], index, tuple(names), network)
+        predictions = cls(arrays["logits"], arrays["labels"], index, tuple(names), network)
+        return predictions.with_class_prior(arrays.get("class_prior"))
 
     def rows(self) -> NDArray[np.float32]:
         return self.logits.reshape(len(self), -1)
@@ -166,7 +188,8 @@ class ClassPredictions(Predictions):
         network, index = read_network(file), read_index(file, labels.size)
         if logits.ndim == 3 and not names:
             names = [str(c) for c in range(logits.shape[2])]
-        return cls(logits, labels, index, tuple(names), network)
+        prior = file["class_prior"] if "class_prior" in file.keys else None
+        return cls(logits, labels, index, tuple(names), network).with_class_prior(prior)
 
 
 def of_classes(predictions: Predictions, name: str) -> ClassPredictions:

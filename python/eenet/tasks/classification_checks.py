@@ -76,6 +76,21 @@ def label_shift(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[fl
     return float(np.abs(apart(a)).sum() / 2), (1 + beyond) / (_PERMUTATIONS + 1)
 
 
+def prior_shift(prior: Sequence[float], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """How far the class shares of a set, labels int64 ``(N,)``, are from given ones; as `label_shift`."""
+    shares, samples = np.array(prior), len(labels)
+    possible = shares > 0
+    counts = np.bincount(labels, minlength=len(shares))
+    apart = float(np.abs(counts / samples - shares).sum() / 2)
+    if counts[~possible].any():
+        return apart, 0.0
+    expected = samples * shares[possible]
+    drawn = np.random.default_rng(0).multinomial(samples, shares[possible], _PERMUTATIONS)
+    statistic = ((drawn - expected) ** 2 / expected).sum(axis=1)
+    beyond = int((statistic >= ((counts[possible] - expected) ** 2 / expected).sum()).sum())
+    return apart, (1 + beyond) / (_PERMUTATIONS + 1)
+
+
 def _check_plausible(predictions: ClassPredictions, name: str) -> None:
     """Refuses probabilities, and labels that do not number the classes as the logits do; warns of exits at chance."""
     _check_logits(predictions, name)
@@ -96,12 +111,16 @@ def _check_fit(predictions: ClassPredictions, parts: Parts[ClassPredictions], na
     enough = np.bincount(predictions.labels, minlength=predictions.num_classes) >= _LEAST_OF_A_CLASS
     for part, samples in parts:
         _check_classes(samples, f"{name}: {part} set", among=enough)
-    _check_balance(predictions, name)
+    if predictions.class_prior is None:
+        _check_balance(predictions, name)
 
 
 def _check_apart(report: ClassPredictions, fitted: ClassPredictions, name: str, fitted_name: str) -> None:
     """Warns of other shares of the classes."""
-    shift, p_value = label_shift(fitted.labels, report.labels)
+    if fitted.class_prior is None:
+        shift, p_value = label_shift(fitted.labels, report.labels)
+    else:
+        shift, p_value = prior_shift(fitted.class_prior, report.labels)
     if p_value <= 1 / (_PERMUTATIONS + 1):
         _log.warning(
             "%s: its classes have other shares than those of %s: %.0f %% of the samples would have to be of another "
@@ -189,7 +208,8 @@ def _check_balance(predictions: ClassPredictions, name: str) -> None:
     if ratio > _MOST_IMBALANCE and excess > _SIGNIFICANT:
         _log.warning(
             "%s: classes come from %d times (%r) to %d times (%r), %.3g : 1; policies that learn take these shares for "
-            "those they will meet, and where classes come evenly the default one may overspend its budget",
+            "those they will meet, and where classes come evenly the default one may overspend its budget; a class "
+            "prior weights samples to the shares that are to be met",
             name, counts[low], predictions.class_names[low], counts[high], predictions.class_names[high], ratio,
         )  # fmt: skip
 

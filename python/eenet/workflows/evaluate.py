@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.base import check_budget, check_costs
 from eenet.predictions import Combiner, Predictions, Qualities
+from eenet.weighting import exit_shares, weighted_mean
 
 CALIBRATION_BINS = 15
 _SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
@@ -47,7 +48,7 @@ class Evaluation:
 
 
 def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Sequence[float]) -> Evaluation:
-    """Replays a policy on logged logits.
+    """Replays a policy on logged logits; samples weigh what they do in the predictions.
 
     Raises:
         UserError: costs of another length or order.
@@ -55,19 +56,24 @@ def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Seque
     """
     table = check_costs(costs, predictions.num_exits)
     replay = predictions.replay(policy)
-    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, table)
+    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, table, predictions.weights)
     return replace(result, figures=predictions.figures(replay.answers))
 
 
 def evaluate_exits(
-    exits: NDArray[np.int64], answers: NDArray[Any], qualities: Qualities, costs: NDArray[np.float64]
+    exits: NDArray[np.int64],
+    answers: NDArray[Any],
+    qualities: Qualities,
+    costs: NDArray[np.float64],
+    weights: NDArray[np.float64] | None = None,
 ) -> Evaluation:
     """The same for exits and answers that are known, as those of a live runtime."""
-    taken = np.bincount(exits, minlength=len(costs))
+    good = qualities if weights is None else weights * qualities
     with np.errstate(invalid="ignore"):
-        exit_accuracy = np.bincount(exits, weights=qualities, minlength=len(costs)) / taken
-    shares = taken / len(exits)
-    return Evaluation(float(qualities.mean()), float(shares @ costs), shares, exit_accuracy, exits, answers, qualities)
+        exit_accuracy = np.bincount(exits, good, len(costs)) / np.bincount(exits, weights, len(costs))
+    shares = exit_shares(exits, len(costs), weights)
+    accuracy = float(weighted_mean(qualities, weights))
+    return Evaluation(accuracy, float(shares @ costs), shares, exit_accuracy, exits, answers, qualities)
 
 
 def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -> None:

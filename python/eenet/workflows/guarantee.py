@@ -28,6 +28,7 @@ from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, combiner_of
 from eenet.policies.registry import Settings, create_scheduler
 from eenet.predictions import Predictions
+from eenet.weighting import exit_shares
 
 CANDIDATES = 40
 _SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
@@ -69,7 +70,9 @@ def fit_within_accuracy_drop(
     """Fits the cheapest schedule of a policy with ``P(expected accuracy drop > max_accuracy_drop) <= delta``.
 
     The drop is against full depth, where the last exit answers alone. The probability is that of the calibration set;
-    it holds for samples of the same distribution. Where no candidate passes, the schedule is full depth itself.
+    it holds for samples of the same distribution; where the predictions are weighted to a class prior, for samples
+    whose classes come in its shares, those among the predictions being taken for known. Where no candidate passes, the
+    schedule is full depth itself.
 
     Args:
         policy: a name of `eenet.policies.POLICIES`.
@@ -94,22 +97,26 @@ def fit_within_accuracy_drop(
     scheduler = create_scheduler(policy, seed, combiner, settings)
     order = np.random.default_rng(seed).permutation(len(calibration_set))
     full_depth = calibration_set.replay(None).qualities.astype(np.float64)
+    weights = calibration_set.weights
+    # A weighted drop is bounded by the largest weight: as a share of that it is in [-1, 1], and so is its bound.
+    weight = np.ones(len(order)) if weights is None else weights / weights.max()
+    bound = max_accuracy_drop if weights is None else max_accuracy_drop / float(weights.max())
 
     best, best_drop, tested = _full_depth(table, calibration_set, unit), 0.0, 0
     budgets = np.linspace(table[-1], table[0], CANDIDATES).tolist()
     for fitted in scheduler.fit_each(scorer_set, threshold_set, table, budgets):
         candidate = fitted.schedule(unit)
         replay = calibration_set.replay(candidate.exit_policy)
-        drop = full_depth - replay.qualities
+        drop = weight * (full_depth - replay.qualities)
         tested += 1
-        if drop_p_value(drop[order], max_accuracy_drop, delta) > delta:
+        if drop_p_value(drop[order], bound, delta) > delta:
             break
-        best, best_drop = _priced(candidate, replay.exits, calibration_set), float(drop.mean())
+        best, best_drop = _priced(candidate, replay.exits, calibration_set), float(drop.mean() / weight.mean())
     if tested == 1:
         _log.warning(
             "no schedule of %s could be shown to lose at most %g points with probability %g on %d calibration samples, "
             "so the schedule is full depth; were not one answer lost, it would take some %.6g of them",
-            policy, 100 * max_accuracy_drop, 1 - delta, len(calibration_set), least_samples(max_accuracy_drop, delta),
+            policy, 100 * max_accuracy_drop, 1 - delta, len(calibration_set), least_samples(bound, delta),
         )  # fmt: skip
     return Guaranteed(best, best_drop, tested)
 
@@ -186,12 +193,12 @@ def _full_depth(costs: Floats, calibration_set: Predictions, unit: str) -> eenet
 def _priced(candidate: eenet_rt.Schedule, exits: NDArray[np.int64], calibration_set: Predictions) -> eenet_rt.Schedule:
     """The schedule with what the calibration set, which none of it was fitted on, says of it."""
     costs = np.array(candidate.costs)
-    shares = np.bincount(exits, minlength=len(costs)) / len(exits)
-    margin = budget_margin(shares, costs, len(exits))
+    shares = exit_shares(exits, len(costs), calibration_set.weights)
+    margin = budget_margin(shares, costs, len(exits), calibration_set.effective_size)
     return candidate.replace(
         budget=float(shares @ costs) + margin,
         margin=margin,
-        calibration_samples=len(exits),
+        calibration_samples=max(1, round(calibration_set.effective_size)),
         calibration_shares=shares.tolist(),
         **vars(reference_of(candidate.exit_policy, calibration_set)),
     )

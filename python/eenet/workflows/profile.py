@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import eenet_rt
+from eenet.bundles.bundle import Bundle
 from eenet.costs import CostProfile
 from eenet.errors import UserError
 from eenet.files import naming
@@ -169,7 +170,10 @@ def measure_here(
 ) -> list[list[float]]:
     """Medians and 10 % quantiles in milliseconds: of each exit of the first bundle, of full depth of the others."""
     exits, *whole = (eenet_rt.load(bundle, threads=threads, providers=[provider]) for bundle in bundles)
-    policy = linear_policy(exits, combined=combined) if exits.schedule is None else exits.schedule.exit_policy
+    if exits.schedule is None:
+        policy = linear_policy(Bundle.open(Path(bundles[0])), combined=combined)
+    else:
+        policy = exits.schedule.exit_policy
     with np.load(samples) as file:
         inputs = {name: np.ascontiguousarray(file[name]) for name in file.files}
     count = len(next(iter(inputs.values())))
@@ -185,17 +189,19 @@ def measure_here(
     return quantiles
 
 
-def linear_policy(runtime: eenet_rt.Runtime, *, combined: bool) -> eenet_rt.ExitPolicy:
+def linear_policy(bundle: Bundle, *, combined: bool) -> eenet_rt.ExitPolicy:
     """A policy that costs what fitted ones do: every exit but the last has a linear score of all its inputs.
 
     Args:
-        runtime: of the network.
+        bundle: of the network.
         combined: whether exits combine what those before them said.
     """
-    num_exits, num_classes = runtime.num_exits, len(runtime.class_names)
-    num_features = eenet_rt.num_features(num_classes)
-    scorers = [(np.ones((1, num_features + k), np.float32), np.zeros(1, np.float32)) for k in range(num_exits - 1)]
-    combiner = np.tril(np.ones((num_exits, num_exits), np.float32)), np.zeros((num_exits, num_classes), np.float32)
+    num_exits, inputs = bundle.num_exits, [features + k for k, features in enumerate(bundle.num_features)]
+    scorers = [(np.ones((1, count), np.float32), np.zeros(1, np.float32)) for count in inputs[:-1]]
+    combiner = (
+        np.tril(np.ones((num_exits, num_exits), np.float32)),
+        np.zeros((num_exits, len(bundle.names)), np.float32),
+    )
     # An exit whose threshold is infinite is not scored.
     thresholds = [0.0] * num_exits
-    return eenet_rt.ExitPolicy([num_features] * num_exits, scorers, thresholds, combiner=combiner if combined else None)
+    return eenet_rt.ExitPolicy(bundle.num_features, scorers, thresholds, combiner=combiner if combined else None)

@@ -11,6 +11,7 @@ import numpy as np
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
+from eenet.weighting import weighted_mean
 from eenet.workflows.evaluate import evaluate
 
 _LARGE_MARGIN = 0.05  # of a budget
@@ -21,9 +22,11 @@ _log = logging.getLogger(__name__)
 
 
 def exit_accuracies(predictions: Predictions) -> Floats:
-    """K shares of right answers of the exits as they are, each on all samples; the last is that of full depth."""
-    accuracy: Floats = predictions.qualities().mean(axis=0)
-    return accuracy
+    """K shares of right answers of the exits as they are, each on all samples; the last is that of full depth.
+
+    Samples weigh what they do in the predictions.
+    """
+    return weighted_mean(predictions.qualities(), predictions.weights)
 
 
 def exits_line(calibration_set: Predictions) -> str:
@@ -90,19 +93,20 @@ def _worth(saved: float, loss: float) -> str:
 
 def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> None:
     """Says which schedules an exit by itself, which costs no more than the budget, would do better than."""
-    right = calibration_set.qualities()
+    right = exit_accuracies(calibration_set)
     for schedule in schedules:
         affordable = sum(cost <= schedule.budget - schedule.margin for cost in schedule.costs[1:]) + 1
-        exit_ = int(right[:, :affordable].mean(axis=0).argmax())
+        exit_ = int(right[:affordable].argmax())
         by_schedule = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
-        difference = float(right[:, exit_].mean()) - by_schedule
+        difference = float(right[exit_]) - by_schedule
+        samples = calibration_set.effective_size
         # By the deviation of one share: that of a difference on the same samples is mostly smaller.
-        if difference <= _SIGNIFICANT * math.sqrt(max(by_schedule * (1 - by_schedule), 0.01) / len(right)):
+        if difference <= _SIGNIFICANT * math.sqrt(max(by_schedule * (1 - by_schedule), 0.01) / samples):
             continue
         _log.warning(
             "%s is right on %.1f %% of the calibration samples, exit %d alone, within the same budget, on %.1f %%: "
             "the schedule is worse than none; are these logits, of the usual scale?",
-            budget_text(schedule), 100 * by_schedule, exit_, 100 * float(right[:, exit_].mean()),
+            budget_text(schedule), 100 * by_schedule, exit_, 100 * float(right[exit_]),
         )  # fmt: skip
 
 
