@@ -18,6 +18,7 @@ for script in (
     "live_control.py",
     "drift.py",
     "schedulers.py",
+    "promises.py",
     "guarantee.py",
     "small_sets.py",
     "fit_time.py",
