@@ -32,6 +32,12 @@ static float* read_numbers(const char* path, size_t count) {
   return NULL;
 }
 
+/* Takes what the library has to say beside its answers. */
+static void say(void* user, int64_t level, const char* message) {
+  (void)user;
+  fprintf(stderr, "classify: %s: %s\n", level == EENET_LOG_ERROR ? "error" : "warning", message);
+}
+
 /* Says what the library has to say of its last failure. */
 static int failed(void) {
   fprintf(stderr, "classify: %s\n", eenet_last_error());
@@ -50,17 +56,9 @@ static int set_budget(eenet_runtime* runtime, const char* text) {
             text);
     return 0;
   }
-  int64_t schedule = 0;
-  const eenet_status status = share ? eenet_set_budget_share(runtime, number / 100, &schedule)
-                                    : eenet_set_budget(runtime, number, &schedule);
-  if (status != EENET_OK) return failed();
-  if (schedule < 0) {
-    fprintf(stderr,
-            "classify: warning: budget: %s is above full cost: full depth runs, without early "
-            "exits; for a share of full cost ask as for 65%%\n",
-            text);
-  }
-  return 1;
+  const eenet_status status = share ? eenet_set_budget_share(runtime, number / 100, NULL)
+                                    : eenet_set_budget(runtime, number, NULL);
+  return status == EENET_OK || failed();
 }
 
 static int print_stats(const eenet_runtime* runtime) {
@@ -81,14 +79,20 @@ static int classify(eenet_runtime* runtime, const char* path) {
 
   const eenet_tensor tensor = {
       .dtype = EENET_FLOAT32, .rank = input->rank, .shape = input->max_shape, .data = numbers};
-  eenet_result result = {.struct_size = sizeof result};
-  const eenet_status status = eenet_infer(runtime, &tensor, 1, NULL, &result);
+  eenet_answers* answers = NULL;
+  eenet_answer answer = {.struct_size = sizeof answer};
+  int done = eenet_infer(runtime, &tensor, 1, NULL, &answers) == EENET_OK &&
+             eenet_get_answer(answers, 0, &answer) == EENET_OK;
   free(numbers);
-  if (status != EENET_OK) return failed();
-  printf("label %" PRId64 " (%s), probability %.4f, exit %" PRId64 " of %zu, %.3f ms\n",
-         result.label, info.classes[result.label], result.probability, result.exit, info.num_exits,
-         result.latency_ms);
-  return print_stats(runtime);
+  if (done) {
+    printf("label %" PRId64 " (%s), probability %.4f, exit %" PRId64 " of %zu, %.3f ms\n",
+           answer.label, info.classes[answer.label], answer.probability, answer.exit,
+           info.num_exits, answer.latency_ms);
+  } else {
+    failed();
+  }
+  eenet_free_answers(answers);
+  return done && print_stats(runtime);
 }
 
 int main(int argc, char** argv) {
@@ -101,6 +105,7 @@ int main(int argc, char** argv) {
             EENET_ABI_VERSION, eenet_abi_version());
     return 2;
   }
+  eenet_set_log(say, NULL);
   eenet_runtime* runtime = NULL;
   eenet_load_options options = {.struct_size = sizeof options};
   int done = eenet_load(argv[1], &options, &runtime) == EENET_OK || failed();

@@ -45,15 +45,19 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prefix
 
 
-@pytest.fixture(scope="module")
-def c_example(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The C example, compiled as C99 against the library that shows the C interface alone."""
-    program = tmp_path_factory.mktemp("c") / "classify"
+def compile_c(installed: Path, name: str, folder: Path) -> Path:
+    """A C example, compiled as C99 against the library that shows the C interface alone."""
+    program = folder / name
     package = installed / "lib" / "pkgconfig" / "eenet_c.pc"
     flags = run("pkg-config", "--cflags", "--libs", package).stdout.split()
-    source = EXAMPLES / "c" / "classify.c"
+    source = EXAMPLES / "c" / f"{name}.c"
     run("gcc", "-std=c99", *STRICT, source, *flags, f"-Wl,-rpath,{installed / 'lib'}", "-o", program)
     return program
+
+
+@pytest.fixture(scope="module")
+def c_example(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compile_c(installed, "classify", tmp_path_factory.mktemp("c"))
 
 
 def build_example(installed: Path, folder: Path, library: str) -> Path:
@@ -126,7 +130,7 @@ def test_c_example(c_example: Path, tiny: TrainedBundle, tmp_path: Path) -> None
     x_file = tmp_path / "0.f32"
     full = run(c_example, tiny.path, x_file, 1e9)
     assert answers(full.stdout)[0][1] == 2
-    assert "is above full cost: full depth runs" in full.stderr
+    assert full.stderr.startswith("classify: warning: budget: 1e+09 ms is above the full cost of")
     runtime = eenet_rt.load(str(tiny.path), budget="90%")
     share = run(c_example, tiny.path, x_file, "90%")
     assert answers(share.stdout) == [(r.label, r.exit) for r in [runtime.infer(tiny.inputs[0])]]
@@ -142,6 +146,47 @@ def test_c_example(c_example: Path, tiny: TrainedBundle, tmp_path: Path) -> None
         assert message in refused
         assert refused.startswith("classify: ")
         assert refused.count("\n") == 1
+
+
+@pytest.fixture
+def tiny_head(tiny: TrainedBundle, tmp_path: Path) -> Path:
+    """The first exit alone."""
+    eenet_rt.slice_bundle(tiny.path, 0, 1, tmp_path / "head.eenet")
+    return tmp_path / "head.eenet"
+
+
+def test_c_example_of_tiers(installed: Path, tiny: TrainedBundle, tiny_head: Path, tmp_path: Path) -> None:
+    program = compile_c(installed, "tiers", tmp_path)
+    tiny.inputs[:20].tofile(tmp_path / "x.f32")
+    done = run(program, tiny_head, tiny.path, tmp_path / "x.f32")
+    found = [(int(label), int(exit)) for label, exit in re.findall(r"label (\d+), exit (\d+)", done.stdout)]
+    assert found == expected(tiny, 20)
+    handed_on = [", handed on in" in line for line in done.stdout.splitlines()]
+    assert handed_on == [exit > 0 for _, exit in found]
+    assert True in handed_on
+    refused = run(program, tiny_head, tiny_head, tmp_path / "x.f32", status=2)
+    assert "goes on with exit 1, the bundle holds exits 0 to 0" in refused.stderr
+
+
+def test_c_interface_by_ctypes(installed: Path, tiny: TrainedBundle, tiny_head: Path, tmp_path: Path) -> None:
+    inputs = tiny.inputs[:12]
+    np.save(tmp_path / "x.npy", inputs)
+    script, library = ROOT / "tests" / "support" / "c_interface.py", installed / "lib" / "libeenet_c.so.1"
+    onnxruntime = find_libraries()[0]["onnxruntime"][0]
+    found = json.loads(
+        run(sys.executable, script, library, onnxruntime, tiny.path, tiny_head, tmp_path / "x.npy").stdout
+    )
+    runtime = eenet_rt.load(str(tiny.path))
+    results = [runtime.infer(x, return_outputs=True) for x in inputs]
+    for name in ("one", "batch", "tiers"):
+        for answer, result in zip(found[name], results, strict=True):
+            assert (answer["label"], answer["exit"]) == (result.label, result.exit), name
+            np.testing.assert_allclose(answer["outputs"], result.logits, atol=1e-5)
+            np.testing.assert_allclose(answer["scores"], result.scores, atol=1e-5)
+            np.testing.assert_allclose(answer["probabilities"], result.probabilities, atol=1e-5)
+            assert answer["value"] == []
+    assert [answer["exit"] for answer in found["full"]] == [2] * len(inputs)
+    assert any("full depth" in line for line in found["logged"])
 
 
 def test_what_the_libraries_show(installed: Path) -> None:

@@ -28,11 +28,24 @@ typedef enum eenet_dtype { EENET_FLOAT32 = 0, EENET_INT64 = 1 } eenet_dtype;
 
 /// Why a sample left where it did. More may be added.
 typedef enum eenet_stop_reason {
-  EENET_STOP_POLICY = 0,     ///< The exit policy accepted, or the last exit answered.
-  EENET_STOP_MAX_EXITS = 1,  ///< No later exit was allowed.
-  EENET_STOP_DEADLINE = 2,   ///< The next segment would have missed the deadline.
-  EENET_STOP_HANDED_ON = 4   ///< It did not: the bundle is a slice without the next exit.
+  EENET_STOP_POLICY = 0,       ///< The exit policy accepted, or the last exit answered.
+  EENET_STOP_MAX_EXIT = 1,     ///< No later exit was allowed.
+  EENET_STOP_DEADLINE = 2,     ///< The next segment would have missed the deadline.
+  EENET_STOP_FORCED_EXIT = 3,  ///< It was to leave at exactly this exit.
+  EENET_STOP_HANDED_ON = 4     ///< It did not: the bundle is a slice without the next exit.
 } eenet_stop_reason;
+
+/// This struct does not grow.
+typedef struct eenet_option {
+  const char* name;
+  const char* value;
+} eenet_option;
+
+typedef enum eenet_log_level { EENET_LOG_WARNING = 0, EENET_LOG_ERROR = 1 } eenet_log_level;
+
+/// Takes a message, one line that is the callee's only during the call. May be called from any
+/// thread, from several at a time, and must not call the library.
+typedef void (*eenet_log_function)(void* user, int64_t level, const char* message);
 
 typedef struct eenet_load_options {
   size_t struct_size;
@@ -46,6 +59,12 @@ typedef struct eenet_load_options {
   double budget_share;    ///< As budget, but of full cost, as 0.65; one of the two, or neither: 0.
   double load_timeout;    ///< Seconds that the load may take; 0: as long as it likes.
   uint64_t memory_limit;  ///< Bytes that the load may take, see docs/cpp.md; 0: 4 GiB.
+  /// What computes segments: `cpu`, `openvino` or `BACKEND:NAME`, as `onnxruntime:cuda`, see
+  /// docs/providers.md; NULL: `cpu`. Where it takes only some of a segment, `cpu` takes the rest.
+  const char* provider;
+  const eenet_option* provider_options;  ///< As docs/providers.md lists them.
+  size_t num_provider_options;
+  const char* plugin;  ///< The library that plugs the provider in; NULL: none.
 } eenet_load_options;
 
 /// An input of the network. This struct does not grow.
@@ -90,25 +109,45 @@ typedef struct eenet_tensor {
 
 typedef struct eenet_infer_options {
   size_t struct_size;
-  int64_t full_depth;  ///< Not 0: whatever the budget, the last exit answers alone.
-  int64_t max_exits;   ///< Exits that may be run, from the first; 0: all.
-  double deadline_ms;  ///< From the call on; the deepest exit that keeps it answers. 0: none.
+  int64_t full_depth;       ///< Not 0: whatever the budget, the last exit answers alone.
+  const int64_t* max_exit;  ///< Index of the last exit that may be run; NULL: any.
+  double deadline_ms;       ///< From the call on; the deepest exit that keeps it answers. 0: none.
+  const int64_t* forced_exit;  ///< Index of the exit to leave at, to time it; NULL: none.
+  int64_t return_outputs;      ///< Not 0: keep what the exits passed put out.
+  int64_t half_handoff;        ///< Not 0: float32 tensors are handed on as float16.
 } eenet_infer_options;
 
-typedef struct eenet_result {
+/// The answer for one sample. What it points to lives as long as the answers that it is one of.
+typedef struct eenet_answer {
   size_t struct_size;
-  float* probabilities;      ///< Set by the caller: memory for C numbers, or NULL.
-  size_t num_probabilities;  ///< Set by the caller: C, or 0.
-  int64_t label;             ///< Of classification; else -1.
-  int64_t exit;              ///< Where the sample left, from 0.
-  int64_t stopped_by;        ///< An eenet_stop_reason.
-  int64_t schedule;          ///< Index of the one in force; -1: full depth.
-  double probability;        ///< Of the label; without one NaN.
-  double latency_ms;         ///< From the check of the inputs to the answer.
-  double backend_ms;         ///< The part of it spent in the inference library.
-  float* values;             ///< Set by the caller: memory for the D values of regression, or NULL.
-  size_t num_values;         ///< Set by the caller: D, or 0.
-} eenet_result;
+  int64_t label;               ///< Of classification; else -1.
+  double probability;          ///< Of the label; without one NaN.
+  const float* probabilities;  ///< C of classification; else NULL.
+  size_t num_probabilities;
+  const float* values;  ///< D of regression; else NULL.
+  size_t num_values;
+  int64_t exit;         ///< Where the sample left, from 0; handed on, the exit that answers so far.
+  int64_t stopped_by;   ///< An eenet_stop_reason.
+  int64_t schedule;     ///< Index of the one in force; -1: full depth.
+  int64_t adapted;      ///< Not 0: with thresholds that were adapted to a drift.
+  const float* scores;  ///< Of exits 0 to `exit`; NULL at full depth.
+  size_t num_scores;
+  const void* handoff;       ///< For eenet_resume, if stopped by EENET_STOP_HANDED_ON; else NULL.
+  size_t handoff_size;       ///< Bytes.
+  const double* segment_ms;  ///< Of the segments that were run, of the whole batch.
+  size_t num_segments;
+  double latency_ms;  ///< From the check of the inputs to the last answer of the batch.
+  double backend_ms;  ///< The part of it spent in the inference library.
+} eenet_answer;
+
+/// A tensor that an exit put out for one sample, row-major, without a batch axis. It points into
+/// the answers. This struct does not grow.
+typedef struct eenet_output {
+  size_t rank;
+  const int64_t* shape;
+  const float*
+      data;  ///< NaN where the exit was passed elsewhere and the numbers have not travelled.
+} eenet_output;
 
 /// What was done since the load or the last reset. Numbers that are not known are NaN.
 typedef struct eenet_stats {

@@ -1,7 +1,6 @@
 #include "eenet/c_api.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -9,15 +8,20 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "eenet/error.h"
 #include "eenet/options.h"
 
+#include "c/c_answers.h"
+#include "c/c_load.h"
 #include "c/c_runtime.h"
+#include "c/c_struct.h"
 #include "inputs/named_inputs.h"
 #include "util/context.h"
+#include "util/log.h"
 #include "util/text.h"
 
 namespace {
@@ -25,8 +29,11 @@ namespace {
 using eenet::cat;
 using eenet::Error;
 using eenet::ErrorCode;
-
-constexpr const char* kDefaultLibrary = "libonnxruntime.so";
+using eenet::c::caller_size;
+using eenet::c::put_answers;
+using eenet::c::read_struct;
+using eenet::c::require;
+using eenet::c::write_struct;
 
 thread_local std::string last_error;
 thread_local bool error_lost = false;  // There was no memory to keep the text.
@@ -82,52 +89,6 @@ eenet_status guarded(Work&& work) noexcept {
   }
 }
 
-template <typename Pointer>
-void require(Pointer pointer, const char* what) {
-  if (pointer == nullptr) throw Error(ErrorCode::kInput, cat(what, ": NULL came"));
-}
-
-// --- structs that grow ----------------------------------------------------------------------
-
-/// The size that a caller gives a struct: that of its own version of this interface.
-template <typename Struct>
-std::size_t caller_size(const Struct& given, const char* what) {
-  constexpr std::size_t kLargest = 4096;  // Beyond, nobody has set it.
-  const std::size_t size = given.struct_size;
-  if (size < sizeof(std::size_t) || size > kLargest) {
-    throw Error(ErrorCode::kInput, cat(what, ": struct_size is ", size,
-                                       ", the sizeof the struct expected (", sizeof(Struct), ")"));
-  }
-  return size;
-}
-
-/// A caller's struct as this version knows it: fields that the caller does not know are zero.
-template <typename Struct>
-Struct read_struct(const Struct* given, const char* what) {
-  Struct out{};
-  if (given == nullptr) return out;
-  const std::size_t size = caller_size(*given, what);
-  std::memcpy(&out, given, std::min(size, sizeof out));
-  const auto* const bytes = reinterpret_cast<const unsigned char*>(given);
-  for (std::size_t i = sizeof out; i < size; ++i) {
-    if (bytes[i] != 0) {
-      throw Error(ErrorCode::kInput,
-                  cat(what, ": it asks for something that only a newer version of eenet knows"));
-    }
-  }
-  return out;
-}
-
-/// Fills a caller's struct as far as the caller knows it.
-template <typename Struct>
-void write_struct(Struct values, Struct& out, std::size_t size) {
-  values.struct_size = size;
-  std::memcpy(&out, &values, std::min(size, sizeof out));
-  if (size > sizeof out) {
-    std::memset(reinterpret_cast<unsigned char*>(&out) + sizeof out, 0, size - sizeof out);
-  }
-}
-
 /// Refuses memory of the caller, if there is any, that is not made for so many numbers.
 void check_room(const void* memory, std::size_t size, std::size_t expected, const char* what) {
   if (memory == nullptr || size == expected) return;
@@ -135,42 +96,13 @@ void check_room(const void* memory, std::size_t size, std::size_t expected, cons
               cat(what, ": room for ", size, " came, for ", expected, " expected"));
 }
 
-// --- load -----------------------------------------------------------------------------------
-
-eenet::LoadOptions load_options(const eenet_load_options& given) {
-  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
-  eenet::LoadOptions options;
-  if (given.threads != 0) {
-    // What is out of range is said by the backend, which knows the range.
-    options.threads = static_cast<int>(std::clamp(given.threads, -kMost, kMost));
-  }
-  if (given.cost_profile != nullptr) {
-    options.cost_profile.emplace(given.cost_profile, given.cost_profile + given.num_costs);
-  }
-  if (given.load_timeout != 0) {
-    options.timeout = std::chrono::duration<double>(given.load_timeout);
-  }
-  if (given.memory_limit != 0) options.memory_limit = given.memory_limit;
-  options.files.libraries["onnxruntime"] = {given.onnxruntime != nullptr ? given.onnxruntime
-                                                                         : kDefaultLibrary};
-  return options;
-}
-
-std::optional<eenet::Budget> load_budget(const eenet_load_options& given) {
-  if (given.budget != 0 && given.budget_share != 0) {
-    throw Error(ErrorCode::kInput, "budget and budget_share: both came, at most one expected");
-  }
-  if (given.budget_share != 0) return eenet::Budget::share(given.budget_share);
-  if (given.budget != 0) return eenet::Budget(given.budget);
-  return std::nullopt;
-}
-
 void set_budget(eenet::Runtime& runtime, const eenet::Budget& budget, std::int64_t* schedule) {
   const std::optional<std::size_t> chosen = runtime.set_budget(budget);
+  if (!chosen) {
+    eenet::log(eenet::LogLevel::kWarning, runtime.budgets().full_depth_notice(budget));
+  }
   if (schedule != nullptr) *schedule = chosen ? static_cast<std::int64_t>(*chosen) : -1;
 }
-
-// --- infer ----------------------------------------------------------------------------------
 
 eenet::NamedTensor named_tensor(const eenet_tensor& given) {
   if (given.dtype != EENET_FLOAT32 && given.dtype != EENET_INT64) {
@@ -194,42 +126,40 @@ std::vector<eenet::NamedTensor> named_tensors(const eenet_tensor* inputs, std::s
   return tensors;
 }
 
+std::optional<std::size_t> exit_index(const char* what, const std::int64_t* exit) {
+  if (exit == nullptr) return std::nullopt;
+  if (*exit < 0) {
+    throw Error(ErrorCode::kInput, cat(what, ": ", *exit, " came, an exit from 0 on expected"));
+  }
+  return static_cast<std::size_t>(*exit);
+}
+
 eenet::InferOptions infer_options(const eenet_infer_options& given) {
   eenet::InferOptions options;
   if (given.full_depth != 0) options.policy = nullptr;
-  if (given.max_exits < 0) {
-    throw Error(ErrorCode::kInput,
-                cat("max_exits: ", given.max_exits, " came, 1 or more expected, or 0 for all"));
-  }
-  if (given.max_exits > 0) options.max_exit = static_cast<std::size_t>(given.max_exits) - 1;
+  options.max_exit = exit_index("max_exit", given.max_exit);
+  options.forced_exit = exit_index("forced_exit", given.forced_exit);
+  options.return_outputs = given.return_outputs != 0;
+  options.half_handoff = given.half_handoff != 0;
   if (given.deadline_ms != 0) options.deadline_ms = given.deadline_ms;
   return options;
 }
 
-void infer(eenet::Runtime& runtime, const std::vector<eenet::NamedTensor>& tensors,
-           const eenet_infer_options& given, eenet_result& out) {
-  const std::size_t size = caller_size(out, "result");
-  eenet_result values = read_struct(&out, "result");
-  const eenet::Manifest& manifest = runtime.manifest();
-  check_room(values.probabilities, values.num_probabilities, manifest.num_classes(),
-             "probabilities");
-  check_room(values.values, values.num_values, manifest.target_names.size(), "values");
-  const eenet::Result result =
-      runtime.infer(eenet::order_inputs(manifest, tensors), infer_options(given));
-  if (values.probabilities != nullptr) {
-    std::copy(result.probabilities.begin(), result.probabilities.end(), values.probabilities);
-  }
-  if (values.values != nullptr) std::ranges::copy(result.value, values.values);
-  const bool classes = !result.probabilities.empty();
-  values.label = classes ? static_cast<std::int64_t>(result.label) : -1;
-  values.exit = static_cast<std::int64_t>(result.exit);
-  values.stopped_by = static_cast<std::int64_t>(result.stopped_by);
-  values.schedule = result.schedule ? static_cast<std::int64_t>(*result.schedule) : -1;
-  values.probability = classes ? static_cast<double>(result.probabilities[result.label])
-                               : std::numeric_limits<double>::quiet_NaN();
-  values.latency_ms = result.latency_ms;
-  values.backend_ms = result.backend_ms;
-  write_struct(values, out, size);
+/// Does the work of a call for samples: all of it, or nothing.
+template <typename Work>
+eenet_status answer(eenet_runtime* runtime, const eenet_infer_options* options,
+                    eenet_answers** answers, Work&& work) noexcept {
+  return guarded([&] {
+    require(runtime, "runtime");
+    require(answers, "answers");
+    const eenet::InferOptions checked = infer_options(read_struct(options, "options"));
+    put_answers(work(runtime->runtime, checked), answers);
+  });
+}
+
+std::vector<eenet::NamedTensor> checked_inputs(const eenet_tensor* inputs, std::size_t count) {
+  if (count > 0) require(inputs, "inputs");
+  return named_tensors(inputs, count);
 }
 
 double number_or_nan(const std::optional<double>& number) {
@@ -250,6 +180,15 @@ const char* eenet_last_error(void) {
   return error_lost ? "out of memory, also for the text of the error" : last_error.c_str();
 }
 
+void eenet_set_log(eenet_log_function log, void* user) {
+  guarded([&] {
+    if (log == nullptr) return eenet::set_logger({});
+    eenet::set_logger([log, user](eenet::LogLevel level, std::string_view message) {
+      log(user, static_cast<std::int64_t>(level), std::string(message).c_str());
+    });
+  });
+}
+
 eenet_status eenet_load(const char* path, const eenet_load_options* options,
                         eenet_runtime** runtime) {
   return guarded([&] {
@@ -257,9 +196,9 @@ eenet_status eenet_load(const char* path, const eenet_load_options* options,
     *runtime = nullptr;
     require(path, "path");
     const eenet_load_options given = read_struct(options, "options");
-    const std::optional<eenet::Budget> budget = load_budget(given);
-    auto loaded = eenet::Runtime::load(path, load_options(given));
-    if (budget) loaded->set_budget(*budget);
+    const std::optional<eenet::Budget> budget = eenet::c::load_budget(given);
+    auto loaded = eenet::Runtime::load(path, eenet::c::load_options(given));
+    if (budget) set_budget(*loaded, *budget, nullptr);
     *runtime = std::make_unique<eenet_runtime>(std::move(loaded)).release();
   });
 }
@@ -277,14 +216,58 @@ eenet_status eenet_get_info(const eenet_runtime* runtime, eenet_info* info) {
 }
 
 eenet_status eenet_infer(eenet_runtime* runtime, const eenet_tensor* inputs, size_t num_inputs,
-                         const eenet_infer_options* options, eenet_result* result) {
-  return guarded([&] {
-    require(runtime, "runtime");
-    require(result, "result");
-    if (num_inputs > 0) require(inputs, "inputs");
-    infer(runtime->runtime, named_tensors(inputs, num_inputs), read_struct(options, "options"),
-          *result);
+                         const eenet_infer_options* options, eenet_answers** answers) {
+  return answer(runtime, options, answers, [&](eenet::Runtime& loaded, const auto& checked) {
+    const auto tensors = checked_inputs(inputs, num_inputs);
+    return std::vector{loaded.infer(eenet::order_inputs(loaded.manifest(), tensors), checked)};
   });
+}
+
+eenet_status eenet_infer_batch(eenet_runtime* runtime, const eenet_tensor* inputs,
+                               size_t num_inputs, const eenet_infer_options* options,
+                               eenet_answers** answers) {
+  return answer(runtime, options, answers, [&](eenet::Runtime& loaded, const auto& checked) {
+    const auto tensors = checked_inputs(inputs, num_inputs);
+    const eenet::BatchResult batch =
+        loaded.infer_batch(eenet::order_inputs(loaded.manifest(), tensors), checked);
+    std::vector<eenet::Result> results;
+    for (std::size_t i = 0; i < batch.size(); ++i) results.push_back(batch.at(i));
+    return results;
+  });
+}
+
+eenet_status eenet_resume(eenet_runtime* runtime, const void* handoff, size_t size,
+                          const eenet_infer_options* options, eenet_answers** answers) {
+  return answer(runtime, options, answers, [&](eenet::Runtime& loaded, const auto& checked) {
+    require(handoff, "handoff");
+    return std::vector{loaded.resume({static_cast<const std::byte*>(handoff), size}, checked)};
+  });
+}
+
+size_t eenet_num_answers(const eenet_answers* answers) {
+  return answers == nullptr ? 0 : answers->results.size();
+}
+
+eenet_status eenet_get_answer(const eenet_answers* answers, size_t sample, eenet_answer* out) {
+  return guarded([&] {
+    require(answers, "answers");
+    require(out, "answer");
+    const std::size_t size = caller_size(*out, "answer");
+    write_struct(eenet::c::describe(eenet::c::result_of(*answers, sample)), *out, size);
+  });
+}
+
+eenet_status eenet_get_output(const eenet_answers* answers, size_t sample, size_t exit,
+                              size_t tensor, eenet_output* output) {
+  return guarded([&] {
+    require(answers, "answers");
+    require(output, "output");
+    *output = eenet::c::output_of(eenet::c::result_of(*answers, sample), exit, tensor);
+  });
+}
+
+void eenet_free_answers(eenet_answers* answers) {
+  delete answers;
 }
 
 eenet_status eenet_set_budget(eenet_runtime* runtime, double budget, int64_t* schedule) {

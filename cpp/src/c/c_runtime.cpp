@@ -11,8 +11,9 @@ using eenet::StopReason;
 static_assert(static_cast<int>(DType::kFloat32) == EENET_FLOAT32);
 static_assert(static_cast<int>(DType::kInt64) == EENET_INT64);
 static_assert(static_cast<int>(StopReason::kPolicy) == EENET_STOP_POLICY);
-static_assert(static_cast<int>(StopReason::kMaxExit) == EENET_STOP_MAX_EXITS);
+static_assert(static_cast<int>(StopReason::kMaxExit) == EENET_STOP_MAX_EXIT);
 static_assert(static_cast<int>(StopReason::kDeadline) == EENET_STOP_DEADLINE);
+static_assert(static_cast<int>(StopReason::kForcedExit) == EENET_STOP_FORCED_EXIT);
 static_assert(static_cast<int>(StopReason::kHandedOn) == EENET_STOP_HANDED_ON);
 
 }  // namespace

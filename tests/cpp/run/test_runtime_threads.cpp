@@ -144,9 +144,12 @@ TEST(RuntimeThreads, MayUseTheCInterface) {
   on_all_threads([&](std::size_t thread, std::size_t round) {
     const EchoInput input(logits_of(thread % 3));
     const eenet_tensor tensor = {"x", EENET_FLOAT32, 2, shape, input.values.data()};
-    eenet_result result{};
+    eenet_answers* answers = nullptr;
+    eenet_answer result{};
     result.struct_size = sizeof result;
-    wrong += eenet_infer(&runtime, &tensor, 1, nullptr, &result) != EENET_OK;
+    wrong += eenet_infer(&runtime, &tensor, 1, nullptr, &answers) != EENET_OK;
+    wrong += eenet_get_answer(answers, 0, &result) != EENET_OK;
+    eenet_free_answers(answers);
     wrong += static_cast<std::size_t>(result.exit) !=
              exit_of(thread % 3, static_cast<std::size_t>(result.label));
     wrong += eenet_set_budget(&runtime, kChoices[round % 3].budget, nullptr) != EENET_OK;

@@ -36,13 +36,13 @@ void take_process_functions(const Table& table, Functions& out) {
   table.take(out.ReleaseMemoryInfo, 94);
   table.take(out.ReleaseRunOptions, 97);
   table.take(out.ReleaseSessionOptions, 100);
-  table.take(out.CreateEnvWithGlobalThreadPools, 119);
   table.take(out.DisablePerSessionThreads, 120);
   table.take(out.CreateThreadingOptions, 121);
   table.take(out.ReleaseThreadingOptions, 122);
   table.take(out.AddSessionConfigEntry, 130);
   table.take(out.SetGlobalIntraOpNumThreads, 147);
   table.take(out.SetGlobalInterOpNumThreads, 148);
+  table.take(out.CreateEnvWithCustomLoggerAndGlobalThreadPools, 151);
   table.take(out.SetGlobalDenormalAsZero, 155);
 }
 

@@ -37,8 +37,9 @@ struct Functions {
   Status* (*SetGlobalInterOpNumThreads)(ThreadingOptions*, int);
   Status* (*SetGlobalDenormalAsZero)(ThreadingOptions*);
   void (*ReleaseThreadingOptions)(ThreadingOptions*);
-  Status* (*CreateEnvWithGlobalThreadPools)(LoggingLevel, const char*, const ThreadingOptions*,
-                                            Env**);
+  Status* (*CreateEnvWithCustomLoggerAndGlobalThreadPools)(LoggingFunction, void*, LoggingLevel,
+                                                           const char*, const ThreadingOptions*,
+                                                           Env**);
   void (*ReleaseEnv)(Env*);
 
   Status* (*CreateSessionOptions)(SessionOptions**);

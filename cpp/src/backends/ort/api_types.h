@@ -23,7 +23,11 @@ struct TypeInfo;
 struct Value;
 
 enum ElementType : int { kFloat = 1, kInt64 = 7 };
-enum LoggingLevel : int { kFatal = 4 };
+enum LoggingLevel : int { kWarning = 2, kError = 3, kFatal = 4 };
+
+/// Takes a message of the library.
+using LoggingFunction = void (*)(void* param, LoggingLevel severity, const char* category,
+                                 const char* id, const char* location, const char* message);
 enum GraphOptimizationLevel : int { kEnableAll = 99 };
 enum ExecutionMode : int { kSequential = 0 };
 enum AllocatorType : int { kDevice = 0, kArena = 1 };

@@ -5,10 +5,16 @@
 #include "eenet/error.h"
 
 #include "backends/ort/process.h"
+#include "util/log.h"
 #include "util/text.h"
 
 namespace eenet::ort {
 namespace {
+
+void pass_on(void* /*param*/, LoggingLevel severity, const char* /*category*/, const char* /*id*/,
+             const char* /*location*/, const char* message) {
+  log(severity >= kError ? LogLevel::kError : LogLevel::kWarning, message);
+}
 
 Handle<Env> make_env(const Functions& api, int threads) {
   const std::string what = "environment";
@@ -18,13 +24,18 @@ Handle<Env> make_env(const Functions& api, int threads) {
   check(api, api.SetGlobalInterOpNumThreads(options.get(), 1), what);
   // The pool's threads, that is; a calling thread is seen to on every run.
   check(api, api.SetGlobalDenormalAsZero(options.get()), what);
-  Handle<Env> env = make(api, api.ReleaseEnv, what, api.CreateEnvWithGlobalThreadPools, kFatal,
-                         "eenet", options.get());
+  Handle<Env> env =
+      make(api, api.ReleaseEnv, what, api.CreateEnvWithCustomLoggerAndGlobalThreadPools, &pass_on,
+           static_cast<void*>(nullptr), log_severity(), "eenet", options.get());
   watch_process();
   return env;
 }
 
 }  // namespace
+
+LoggingLevel log_severity() noexcept {
+  return logging() ? kWarning : kFatal;
+}
 
 Environment::Environment(const LoadOptions& options)
     : library_(open_library(options.files)),

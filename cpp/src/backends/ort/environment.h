@@ -13,6 +13,9 @@
 
 namespace eenet::ort {
 
+/// What the library is to tell: from warnings on where anybody listens, else nothing.
+LoggingLevel log_severity() noexcept;
+
 /// The one library, environment and thread pool of this process. Thread-safe; never destroyed.
 class Environment {
  public:

@@ -92,7 +92,7 @@ Handle<SessionOptions> make_options(const Environment& environment,
       make(api, api.ReleaseSessionOptions, what, api.CreateSessionOptions);
   check(api, api.SetSessionGraphOptimizationLevel(options.get(), kEnableAll), what);
   check(api, api.SetSessionExecutionMode(options.get(), kSequential), what);
-  check(api, api.SetSessionLogSeverityLevel(options.get(), kFatal), what);
+  check(api, api.SetSessionLogSeverityLevel(options.get(), log_severity()), what);
   check(api, api.DisablePerSessionThreads(options.get()), what);
   // The library would also take its own format, whose contents nobody here has looked at.
   check(api, api.AddSessionConfigEntry(options.get(), "session.load_model_format", "ONNX"), what);
