@@ -21,10 +21,11 @@ from eenet.files import preparing, replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.noise import Inputs
 from eenet.outputs import check_replaceable
-from eenet.policies.grid import FIT_SHARE, fit_schedules
-from eenet.policies.registry import settings_of
+from eenet.policies.grid import FIT_SHARE, combine_or_default, fit_schedules
+from eenet.policies.registry import check_policy, settings_of
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
+from eenet.tasks.registry import task_named
 from eenet.text import number
 from eenet.workflows.profile import measure
 from eenet.workflows.summary import exits_line, schedule_line, warn_of_accuracy, warn_of_margins, worth_lines
@@ -111,6 +112,7 @@ def check_before(
     settings_of([options.policy], options.settings)
     if weights is not None:
         check_network(validation, [weights], "validation predictions", f"this {name}")
+    check_policy(options.policy, validation)
     check_size(validation, "validation predictions")
     halves = Halves(validation, validation.split_mask(FIT_SHARE, options.seed))
     sets = [("fit", validation[halves.in_fit_set]), ("calibration", halves.calibration_set)]
@@ -154,7 +156,7 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         say(f"verify: {counted(count, 'sample')}, {_difference(compared)}")
         if parts.real:
             check_source(halves.validation, compared.outputs, "validation predictions", counted(count, "sample"))
-        profile = measure_bundle(measured, parts.static, inputs, options)
+        profile = measure_bundle(measured, content.task, parts.static, inputs, options)
         without = "" if profile.static is None else f", without early exits {number(profile.static, 4)} ms"
         say(
             f"measure: exits at {' '.join(number(c, 4) for c in profile.costs)} ms{without} "
@@ -200,9 +202,11 @@ def _slices(out: Path, options: ExportOptions) -> dict[Path, tuple[int, int]]:
     return {out.with_name(f"{out.stem}_{begin}-{end}{out.suffix}"): (begin, end) for begin, end in options.slices}
 
 
-def measure_bundle(bundle: Path, static: BundleContent | None, inputs: Inputs, options: ExportOptions) -> CostProfile:
+def measure_bundle(
+    bundle: Path, task: str, static: BundleContent | None, inputs: Inputs, options: ExportOptions
+) -> CostProfile:
     """What the exits cost, scored as schedules will; the network without exits is written beside the bundle, if any."""
-    combined = options.combine != "none"
+    combined = combine_or_default(options.combine, task_named(task).predictions) != "none"
     if static is None:
         return measure(bundle, inputs, options.profile, combined=combined)
     static_bundle = bundle.with_name(f"without-exits-{bundle.name}")
@@ -224,8 +228,8 @@ def _fit(
     budgets, active, skipped = wanted_budgets(costs, options)
     calibration_set, schedules = halves.calibration_set, []
     for schedule in fit_schedules(
-        options.policy, halves.validation, costs, budgets,
-        unit=options.unit, combine=options.combine, seed=options.seed, settings=options.settings,
+        options.policy, halves.validation, costs, budgets, unit=options.unit, seed=options.seed,
+        combine=combine_or_default(options.combine, halves.validation), settings=options.settings,
     ):  # fmt: skip
         schedules.append(schedule)
         say(f"fit {schedule_line(schedule, calibration_set)}")

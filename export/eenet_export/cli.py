@@ -18,7 +18,7 @@ from eenet.models import model_entry
 from eenet.models.code import names_code
 from eenet.outputs import check_spared
 from eenet.policies import POLICIES
-from eenet.policies.grid import COMBINE, UNITS
+from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, UNITS
 from eenet.tasks.classification import of_classes
 from eenet.tasks.registry import load_predictions
 from eenet.text import file_size
@@ -88,9 +88,9 @@ def _parser() -> ArgumentParser:
         help=f"one of {', '.join(POLICIES)} (default: {options.policy})",
     )  # fmt: skip
     parser.add_argument(
-        "--combine", default=options.combine, choices=COMBINE,
+        "--combine", choices=COMBINE,
         help="answer with each exit as it is, with a temperature each, or with all exits so far (default: "
-        f"{options.combine})",
+        f"{DEFAULT_COMBINE}, as far as exits can be combined)",
     )  # fmt: skip
     add_class_prior(parser)
     add_settings(parser)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -21,13 +22,16 @@ from eenet_export.shapes import Shapes, symbolic_shapes
 from eenet_export.split import TracedSegment, WholeModule, trace, trace_segments
 
 
-def bundle_content(checkpoint: Checkpoint, inputs: Inputs, say: Callable[[str], None]) -> BundleContent:
+def bundle_content(
+    checkpoint: Checkpoint, inputs: Inputs, say: Callable[[str], None], settings: Mapping[str, float] | None = None
+) -> BundleContent:
     """The network cut at its exits.
 
     Args:
         checkpoint: the trained network.
         inputs: at least one sample, ``{name: (N, ...)}``.
         say: takes one line for each segment.
+        settings: of the task, see `BundleContent`.
 
     Raises:
         UserError: a segment cannot be exported.
@@ -40,7 +44,7 @@ def bundle_content(checkpoint: Checkpoint, inputs: Inputs, say: Callable[[str], 
         segments.append(_segment(traced, shapes, network))
         tensors.update(_tensors(traced, shapes))
         say(f"export: segment {len(segments) - 1}, {file_size(len(segments[-1].onnx))} of ONNX")
-    return _content(checkpoint, segments, tensors, network.parameters_to_exit())
+    return replace(_content(checkpoint, segments, tensors, network.parameters_to_exit()), settings=settings)
 
 
 def whole_content(checkpoint: Checkpoint, inputs: Inputs, *, early_exits: bool) -> BundleContent:
@@ -49,7 +53,7 @@ def whole_content(checkpoint: Checkpoint, inputs: Inputs, *, early_exits: bool) 
     Args:
         checkpoint: the trained network.
         inputs: at least one sample, ``{name: (N, ...)}``.
-        early_exits: compute the logits of all exits, or of the last one alone.
+        early_exits: compute what all exits put out, or the last one alone, which not every network has.
     """
     network = checkpoint.network.eval()
     example = example_of(network, inputs)
@@ -78,6 +82,7 @@ def _content(
         max_batch=MAX_BATCH,
         symbols=dict(checkpoint.network.symbols),
         weights=checkpoint.id,
+        task=checkpoint.network.task,
     )
 
 

@@ -24,7 +24,9 @@ def flops_profile(network: MultiExitNetwork, example: dict[str, Tensor]) -> Cost
         example: inputs ``{name: (N, ...)}``.
     """
     segments = [_flops(traced.module, traced.example) for traced in trace_segments(network, example)]
-    static = _flops(WholeModule(network, early_exits=False).eval(), tuple(example.values()))
+    static = None
+    if network.standalone:
+        static = _flops(WholeModule(network, early_exits=False).eval(), tuple(example.values()))
     return CostProfile("flops", tuple(itertools.accumulate(segments)), static)
 
 
@@ -37,4 +39,5 @@ def _flops(module: SegmentModule | WholeModule, example: tuple[Tensor, ...]) -> 
 def parameters_profile(network: MultiExitNetwork) -> CostProfile:
     """Parameters up to each exit, heads passed on the way included."""
     counts = map(float, network.parameters_to_exit())
-    return CostProfile("params", tuple(counts), float(network.static_parameters()))
+    static = float(network.static_parameters()) if network.standalone else None
+    return CostProfile("params", tuple(counts), static)

@@ -46,16 +46,16 @@ def export_onnx(traced: TracedSegment, shapes: Sequence[tuple[int | str, ...]], 
             )
     except torch.onnx.OnnxExporterError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise UserError(f"segment with exit {spec.exit}: PyTorch cannot export it: {reason}") from error
+        raise UserError(f"segment with exit {spec.exit_outputs[0]}: PyTorch cannot export it: {reason}") from error
     if program is None:
-        raise UserError(f"segment with exit {spec.exit}: PyTorch exported nothing")
+        raise UserError(f"segment with exit {spec.exit_outputs[0]}: PyTorch exported nothing")
     model = program.model_proto
     _strip(model)
     model.ir_version = min(model.ir_version, MAX_IR_VERSION)
     try:
         onnx.checker.check_model(model, full_check=True)
     except onnx.checker.ValidationError as error:
-        raise UserError(f"segment with exit {spec.exit}: ONNX checker: {error}") from error
+        raise UserError(f"segment with exit {spec.exit_outputs[0]}: ONNX checker: {error}") from error
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 

@@ -10,7 +10,7 @@ import eenet_rt
 from eenet.budgets import Budget, budget_cost, feasible_budgets
 from eenet.costs import CostProfile
 from eenet.errors import Argument, UserError
-from eenet.policies.grid import DEFAULT_COMBINE, DEFAULT_POLICY
+from eenet.policies.grid import DEFAULT_POLICY
 from eenet.policies.registry import Settings
 from eenet.predictions import Predictions
 from eenet.workflows.profile import ProfileOptions
@@ -28,7 +28,8 @@ class ExportOptions:
             `DEFAULT_BUDGETS` with `DEFAULT_ACTIVE` active.
         unit: of costs and budgets: ``ms``, measured here; ``flops`` or ``params``, counted.
         policy: name of the scheduler.
-        combine: what the answers are made of, see `eenet.policies.grid.fit_schedules`.
+        combine: what the answers are made of, see `eenet.policies.grid.fit_schedules`; None: what
+            `eenet.policies.grid.combine_or_default` takes.
         seed: of the split of the validation predictions and of the fit.
         settings: of the scheduler, see `eenet.policies.create_scheduler`.
         profile: how to measure costs.
@@ -38,7 +39,7 @@ class ExportOptions:
     budgets: tuple[Budget, ...] = ()
     unit: str = "ms"
     policy: str = DEFAULT_POLICY
-    combine: str = DEFAULT_COMBINE
+    combine: str | None = None
     seed: int = 0
     settings: Settings = field(default_factory=dict)
     profile: ProfileOptions = field(default_factory=ProfileOptions)

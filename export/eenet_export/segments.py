@@ -27,7 +27,7 @@ from eenet_export.onnx import MAX_BATCH
 from eenet_export.onnx_file import read_onnx
 from eenet_export.options import ExportOptions, ExportResult
 from eenet_export.samples import Declared, declared_inputs
-from eenet_export.verify import differences, runtime_logits
+from eenet_export.verify import differences, runtime_outputs
 
 
 def bundle_segments(
@@ -91,15 +91,20 @@ def bundle_segments(
         )
 
     def compare(bundle: Path) -> Comparison:
-        seen = runtime_logits(bundle, inputs, options.profile)
+        exits = runtime_outputs(bundle, inputs, options.profile)
+        seen = predictions.outputs_of(exits)
         if samples is None or logits is None:
             return Comparison(seen, None, [])
         if logits.shape != seen.shape:
             raise UserError(f"logits: got shape {logits.shape}, expected {seen.shape}, as the samples")
-        return Comparison(seen, "the logits given", differences(seen, logits, "those given"))
+        return Comparison(seen, "the logits given", differences(exits, _exits_of(logits), "those given"))
 
     parts = Parts(content, None, _counted(content), compare, real=samples is not None)
     return assemble(parts, halves, inputs, out, options, say)
+
+
+def _exits_of(logits: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], ...]]:
+    return [(logits[:, k],) for k in range(logits.shape[1])]
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], NDArray[np.float32] | None]:

@@ -33,11 +33,12 @@ class WholeModule(nn.Module):
         self.network = network
         self.early_exits = early_exits
         exits = network.segments if early_exits else network.segments[-1:]
-        outputs = tuple(spec.exit for spec in exits)
-        self.spec = SegmentSpec(tuple(network.input_shapes), outputs, outputs[-1])
+        outputs = tuple(name for spec in exits for name in spec.exit_outputs)
+        self.spec = SegmentSpec(tuple(network.input_shapes), outputs, exits[-1].exit)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network.run(inputs, early_exits=self.early_exits))
+        found = self.network.run_outputs(inputs, early_exits=self.early_exits)
+        return tuple(tensor for outputs in found for tensor in outputs)
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,19 @@ from eenet.models import MultiExitNetwork
 from eenet.noise import Inputs
 from eenet.policies.calibration import check_schedule
 from eenet.predictions import Predictions
+from eenet.tasks.registry import task_named
 from eenet.workflows.profile import ProfileOptions
 
-LOGIT_BOUND = 1e-3
-_LEAST_SCALE = 2.0**-10  # of the largest logit: float32 holds no more of it than 2^-24
+BOUND = 1e-3
+_LEAST_SCALE = 2.0**-10  # of the largest number: float32 holds no more of it than 2^-24
+
+Exits = list[tuple[NDArray[np.float32], ...]]  # what each exit puts out, ``(N, ...)`` each, in the manifest's order
 
 
-def verify_logits(
+def verify_outputs(
     bundle: Path, network: MultiExitNetwork, inputs: Inputs, options: ProfileOptions
-) -> tuple[NDArray[np.float32], list[float]]:
-    """Compares every exit's logits with PyTorch's on real inputs.
+) -> tuple[Exits, list[float]]:
+    """Compares what every exit puts out with PyTorch's on real inputs.
 
     Args:
         bundle: with the segments of the network.
@@ -33,30 +36,31 @@ def verify_logits(
         options: threads and provider of the runtime.
 
     Returns:
-        The runtime's logits, float32 ``(N, K, C)``, and the largest difference per exit as a share of the deviation
-        of that exit's logits, so that it means the same whatever their scale.
+        The runtime's outputs, and the largest difference per exit as a share of the deviation of those numbers, so
+        that it means the same whatever their scale.
 
     Raises:
-        UserError: a difference exceeds `LOGIT_BOUND`.
+        UserError: a difference exceeds `BOUND`.
     """
-    seen = runtime_logits(bundle, inputs, options)
+    seen = runtime_outputs(bundle, inputs, options)
     with torch.inference_mode():
         tensors = [torch.from_numpy(array) for array in inputs.values()]
-        expected = torch.stack(network.eval()(*tensors), dim=1).numpy()
+        found = network.eval().run_outputs(tensors, early_exits=True)
+        expected = [tuple(tensor.numpy() for tensor in exit_) for exit_ in found]
     return seen, differences(seen, expected, "PyTorch's")
 
 
-def differences(seen: NDArray[np.float32], expected: NDArray[np.float32], of: str) -> list[float]:
-    """The largest difference of logits ``(N, K, C)`` per exit, as `verify_logits` gives it.
+def differences(seen: Exits, expected: Exits, of: str) -> list[float]:
+    """The largest difference of outputs per exit, as `verify_outputs` gives it.
 
     Raises:
-        UserError: one exceeds `LOGIT_BOUND`; ``of`` says whose the expected ones are.
+        UserError: one exceeds `BOUND`; ``of`` says whose the expected ones are.
     """
-    errors = [_difference(seen[:, k], expected[:, k]) for k in range(seen.shape[1])]
-    if not max(errors) <= LOGIT_BOUND:
+    errors = [max(map(_difference, came, wanted)) for came, wanted in zip(seen, expected, strict=True)]
+    if not max(errors) <= BOUND:
         listed = ", ".join(f"{error:.2g}" for error in errors)
         raise UserError(
-            f"verify: logits differ from {of} by {listed} of their deviation per exit, the bound is {LOGIT_BOUND}"
+            f"verify: outputs differ from {of} by {listed} of their deviation per exit, the bound is {BOUND}"
         )
     return errors
 
@@ -64,7 +68,7 @@ def differences(seen: NDArray[np.float32], expected: NDArray[np.float32], of: st
 def verify_schedules(bundle: Path, inputs: Inputs, calibration: Predictions, options: ProfileOptions) -> None:
     """Loads a whole bundle and checks its schedules.
 
-    1. The exits that ``infer`` takes are those of ``replay`` on the logits that it saw.
+    1. The exits that ``infer`` takes are those of ``replay`` on the outputs that it saw.
     2. Every schedule leaves the calibration set as was stored, and cost and margin keep its budget.
 
     Raises:
@@ -73,7 +77,8 @@ def verify_schedules(bundle: Path, inputs: Inputs, calibration: Predictions, opt
     runtime = _load(bundle, options)
     if runtime.schedule is not None:
         exits = np.array([runtime.infer(x).exit for x in _samples(inputs)])
-        differ = int((exits != eenet_rt.replay(_logits(runtime, inputs), runtime.schedule.exit_policy).exits).sum())
+        outputs = task_named(runtime.task).predictions.outputs_of(_outputs(runtime, inputs))
+        differ = int((exits != eenet_rt.replay(outputs, runtime.schedule.exit_policy).exits).sum())
         if differ:
             raise UserError(f"verify: {differ} of {len(exits)} samples leave at other exits than in replay")
     for schedule in runtime.schedules:
@@ -89,15 +94,16 @@ def _samples(inputs: Inputs) -> Iterator[Inputs]:
         yield {name: array[row, ...] for name, array in inputs.items()}
 
 
-def runtime_logits(bundle: Path, inputs: Inputs, options: ProfileOptions) -> NDArray[np.float32]:
-    """Logits of every exit by the runtime, float32 ``(N, K, C)``."""
-    return _logits(_load(bundle, options), inputs)
+def runtime_outputs(bundle: Path, inputs: Inputs, options: ProfileOptions) -> Exits:
+    """What every exit puts out by the runtime."""
+    return _outputs(_load(bundle, options), inputs)
 
 
-def _logits(runtime: eenet_rt.Runtime, inputs: Inputs) -> NDArray[np.float32]:
+def _outputs(runtime: eenet_rt.Runtime, inputs: Inputs) -> Exits:
     last = runtime.num_exits - 1
-    results = [runtime.infer(x, forced_exit=last, return_outputs=True) for x in _samples(inputs)]
-    return np.stack([result.logits for result in results if result.logits is not None])
+    results = [runtime.infer(x, forced_exit=last, return_outputs=True).outputs for x in _samples(inputs)]
+    samples = [outputs for outputs in results if outputs is not None]
+    return [tuple(map(np.stack, zip(*exits, strict=True))) for exits in zip(*samples, strict=True)]
 
 
 def _difference(seen: NDArray[np.float32], expected: NDArray[np.float32]) -> float:

@@ -52,8 +52,12 @@ class Predictions(ABC):
 
     Attributes:
         task: its name, as manifests have it.
+        feature_spec: by which schedules name what exits are judged by.
         names_key: what files call the names of what it answers.
         quality_name: what the mean quality of answers is called.
+        exit_figure: the figure by which networks of the task are compared.
+        bounded: whether all features lie in [0, 1].
+        combines: whether there are combiners for what exits answer.
         measures: names of the measures of confidence, which come last in the features of each exit.
         needed: arrays that a file must have.
         index: int64, shape ``(N,)``: which sample of its data set each row is.
@@ -62,8 +66,12 @@ class Predictions(ABC):
     """
 
     task: ClassVar[str]
+    feature_spec: ClassVar[int]
     names_key: ClassVar[str]
     quality_name: ClassVar[str]
+    exit_figure: ClassVar[str]
+    bounded: ClassVar[bool]
+    combines: ClassVar[bool]
     measures: ClassVar[tuple[str, ...]]
     needed: ClassVar[tuple[str, ...]]
     index: NDArray[np.int64]
@@ -134,6 +142,15 @@ class Predictions(ABC):
         """
 
     @abstractmethod
+    def settings(self) -> dict[str, float]:
+        """What a manifest says of the task beside the names."""
+
+    @classmethod
+    @abstractmethod
+    def outputs_of(cls, exits: Sequence[Sequence[NDArray[np.float32]]]) -> Any:
+        """`outputs` of what every exit puts out, each tensor ``(N, ...)`` of each exit, in the manifest's order."""
+
+    @abstractmethod
     def rows(self) -> NDArray[np.float32]:
         """What the exits said of each sample in one row, shape ``(N, any)``, by which samples are known again."""
 
@@ -152,6 +169,14 @@ class Predictions(ABC):
     @abstractmethod
     def figures(self, answers: NDArray[Any]) -> dict[str, float]:
         """What is told of answers ``(N, ...)`` beside their mean quality, by its name."""
+
+    @abstractmethod
+    def exit_figures(self) -> list[float]:
+        """``exit_figure`` of each exit on all samples, rounded."""
+
+    @abstractmethod
+    def exits_text(self) -> str:
+        """`exit_figures` for people."""
 
     @abstractmethod
     def confidence(self, combiner: Combiner | None = None) -> NDArray[np.float32] | None:
@@ -186,6 +211,14 @@ class Predictions(ABC):
     @abstractmethod
     def _selected(self, rows: Rows) -> dict[str, Any]:
         """Fields with one entry a sample, `index` left out, for some of the samples."""
+
+    def of_network(self: P, network: str | None) -> P:
+        """The same, with the id of the network that said it."""
+        return replace(self, network=network)  # type: ignore[type-var]
+
+    def measured_as(self: P, other: Predictions) -> P:
+        """The same, with qualities measured as those of another set of the same network are."""
+        return self
 
     def features(self, combiner: Combiner | None = None) -> list[NDArray[np.float32]]:
         """What scorers look at: an array ``(N, F_k)`` for every exit k, before the scores of earlier exits.

@@ -17,12 +17,18 @@ class SegmentSpec:
     Attributes:
         inputs: names of network inputs or of outputs of earlier segments.
         outputs: names of the tensors that the segment writes, each of them new.
-        exit: the output that carries the logits of exit k, shape ``(batch, C)``.
+        exit: the output that carries the logits of exit k, shape ``(batch, C)``; or all that exit k puts out, where a
+            task has more than one tensor of it, in its order.
     """
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    exit: str
+    exit: str | tuple[str, ...]
+
+    @property
+    def exit_outputs(self) -> tuple[str, ...]:
+        """The outputs that exit k puts out."""
+        return (self.exit,) if isinstance(self.exit, str) else self.exit
 
 
 def check_segments(segments: Sequence[SegmentSpec], inputs: Collection[str]) -> None:
@@ -42,5 +48,8 @@ def check_segments(segments: Sequence[SegmentSpec], inputs: Collection[str]) -> 
             if name in board:
                 raise UserError(f"segment {k} writes {name!r} a second time, expected a new name")
             board.add(name)
-        if spec.exit not in spec.outputs:
-            raise UserError(f"segment {k}: its exit {spec.exit!r} is none of its outputs {', '.join(spec.outputs)}")
+        for name in spec.exit_outputs:
+            if name not in spec.outputs:
+                raise UserError(f"segment {k}: its exit {name!r} is none of its outputs {', '.join(spec.outputs)}")
+        if not spec.exit_outputs:
+            raise UserError(f"segment {k}: its exit puts out nothing, expected some of {', '.join(spec.outputs)}")

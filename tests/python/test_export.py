@@ -33,7 +33,7 @@ from eenet.zoo import zoo_folder
 from eenet_export.cli import main
 from eenet_export.export import export_bundle
 from eenet_export.options import ExportOptions
-from eenet_export.verify import verify_logits, verify_schedules
+from eenet_export.verify import verify_outputs, verify_schedules
 from support import golden
 from support import tiny as tiny_network
 from support.busy import lines_but_busy
@@ -210,7 +210,7 @@ def test_exits_that_are_no_range(capsys: pytest.CaptureFixture[str], exits: str)
 def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = zoo_folder("densenet121") / "validation.npz"
     assert main(arguments(run, tmp_path, "--predictions", str(other))) == 2
-    assert "got 4 exits and 100 classes, tiny has 3 and 10" in capsys.readouterr().err
+    assert "got 4 exits, 100 classes, tiny has 3 and 10" in capsys.readouterr().err
     # As many exits and classes: by the id that eenet-train and eenet-predict note.
     validation = load_predictions(run / "validation.npz")
     for name, network in (("own", load_checkpoint(run / "weights.safetensors").id), ("other", "weights:00")):
@@ -223,9 +223,9 @@ def test_predictions_of_another_network(run: Path, tmp_path: Path, capsys: pytes
 
 def test_verify_notices_another_network(tiny: TrainedBundle) -> None:
     torch.manual_seed(1)
-    message = r"logits differ from PyTorch's by .* of their deviation per exit, the bound is 0\.001"
+    message = r"outputs differ from PyTorch's by .* of their deviation per exit, the bound is 0\.001"
     with pytest.raises(UserError, match=message):
-        verify_logits(tiny.path, tiny_network.create(), {"image": tiny.inputs[:5]}, ProfileOptions())
+        verify_outputs(tiny.path, tiny_network.create(), {"image": tiny.inputs[:5]}, ProfileOptions())
 
 
 @pytest.mark.parametrize("scale", [1e-5, 1e4])
@@ -248,11 +248,13 @@ def test_verification_knows_no_scale(tiny: TrainedBundle, tmp_path: Path, scale:
     images, out = tiny.report_images.images[:20], tmp_path / "x.eenet"
     result = export_bundle(checkpoint, validation, images, out, _quick_options(), lambda line: None)
     assert 0 < max(result.max_error) < 1e-4
-    logits, _ = verify_logits(out, network, {"image": tiny.inputs[:20]}, ProfileOptions())
-    assert np.abs(logits).max() == pytest.approx(scale * np.abs(tiny.report.logits[:20]).max(), rel=1e-3)
+    exits, _ = verify_outputs(out, network, {"image": tiny.inputs[:20]}, ProfileOptions())
+    assert max(np.abs(logits).max() for (logits,) in exits) == pytest.approx(
+        scale * np.abs(tiny.report.logits[:20]).max(), rel=1e-3
+    )
     scale_logits(1.01)
     with pytest.raises(UserError, match="of their deviation per exit"):
-        verify_logits(out, network, {"image": tiny.inputs[:20]}, ProfileOptions())
+        verify_outputs(out, network, {"image": tiny.inputs[:20]}, ProfileOptions())
 
 
 def test_verify_notices_other_calibration_data(tiny: TrainedBundle) -> None:
@@ -265,7 +267,7 @@ def test_failed_verification_keeps_the_old_bundle(
 ) -> None:
     old = Path(shutil.copytree(tiny.path, tmp_path / "tiny.eenet"))
     before = {p.name: p.read_bytes() for p in old.iterdir()}
-    monkeypatch.setattr("eenet_export.verify.LOGIT_BOUND", 0.0)
+    monkeypatch.setattr("eenet_export.verify.BOUND", 0.0)
     said: list[str] = []
     with pytest.raises(UserError, match="verify"):
         export_bundle(

@@ -181,7 +181,7 @@ def test_tensors_that_no_manifest_describes(change: str, message: str) -> None:
 
 def test_the_page_on_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
-    _, net, use = blocks("networks.md", "python")
+    _, net, use, _ = blocks("networks.md", "python")
     (tmp_path / "texts.py").write_text(net)
     torch.manual_seed(0)
     network = create_model("texts.py:Texts", 3)

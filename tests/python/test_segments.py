@@ -95,7 +95,7 @@ def test_command(
     assert (tmp_path / "mine_0-2.eenet").is_dir()
     np.savez(tmp_path / "samples.npz", **samples, logits=logits(samples) + np.float32(0.5) * np.eye(3, dtype="f"))
     assert main([*command, *more]) == 2
-    assert "verify: logits differ from those given by" in lines_but_busy(capsys.readouterr().err)[-1]
+    assert "verify: outputs differ from those given by" in lines_but_busy(capsys.readouterr().err)[-1]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_files_that_do_not_fit(
 def test_order_exits_and_logits(files: list[Path], validation: ClassPredictions, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"segment_0.onnx: writes '.*', which it or a file before it reads, expected f"):
         bundled([files[1], files[0], files[2]], validation)
-    with pytest.raises(UserError, match=r"predictions: got dict, expected eenet.predictions.ClassPredictions"):
+    with pytest.raises(UserError, match="predictions: got dict, expected those of classes, as "):
         bundled(files, {"logits": validation.logits})  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"segment_1.onnx: \d of its outputs|reads|a second time"):
         bundled([files[0], files[0], files[2]], validation)
@@ -258,7 +258,7 @@ def test_order_exits_and_logits(files: list[Path], validation: ClassPredictions,
         UserError, match=r"'hidden': got float32 \[batch, tokens, 3\], expected logits, float32 \[batch, 3\]"
     ):
         bundled(files, validation, exit_outputs=["hidden", "logits_1", "logits_2"])
-    with pytest.raises(UserError, match="predictions: got 3 exits and 3 classes, mine has 2 and 3"):
+    with pytest.raises(UserError, match="predictions: got 3 exits, 3 classes, mine has 2 and 3"):
         bundled(files[:2], validation, exit_outputs=["logits_0", "logits_1"])
     samples = masked.inputs(4, 3)
     with pytest.raises(UserError, match=r"logits: got shape \(4, 2, 3\), expected \(4, 3, 3\), as the samples"):

@@ -24,7 +24,7 @@ from eenet.models.resnet import MultiExitResNet, ResNetConfig
 from eenet.preprocessing import ImagePreprocessing
 from eenet.tasks.registry import load_predictions
 from eenet.training import MultiExitLoss, Trainer, TrainingConfig
-from eenet.training.trainer import augment, predict
+from eenet.training.samples import augment, predict
 from support import tiny
 from support.networks import TwoInputs
 
@@ -36,7 +36,7 @@ def train(cifar10: ImageSet, folder: Path, config: TrainingConfig = CONFIG, stop
     images = cifar10[:600]
     trainer = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), config, folder)
     if stop_after is not None:
-        trainer._log = lambda line, left: _interrupt(line["epoch"] == stop_after)
+        trainer._log = lambda line, figures, left: _interrupt(line["epoch"] == stop_after)
     trainer.fit()
     return trainer
 
@@ -141,8 +141,9 @@ def test_interrupted_run_ends_with_the_same_weights(cifar10: ImageSet, tmp_path:
 def test_accuracies_of_the_log_are_of_the_network_to_a_hundredth_of_a_point(cifar10: ImageSet, tmp_path: Path) -> None:
     images = cifar10[:630]
     made = Trainer(tiny.create(), images[:500], images[500:], ImagePreprocessing.fit(images.images), CONFIG, tmp_path)
-    right = predict(made.network, made.validation, made.preprocessing).qualities().sum(axis=0)
-    assert made._accuracy() == [round(count / 130, 4) for count in right.tolist()]
+    said = predict(made.network, made.validation, made.preprocessing)
+    right = said.qualities().sum(axis=0)
+    assert said.exit_figures() == [round(count / 130, 4) for count in right.tolist()]
     assert any(round(count / 130, 4) != round(count / 130, 3) for count in right.tolist())
 
 

@@ -23,6 +23,7 @@ def save_schedules(
     network: str,
     active: int | None,
     fitted_on: Sequence[str] = (),
+    feature_spec: int = 1,
 ) -> None:
     """Writes schedules in the order of their budgets. Scorers and combiners that are equal to the bit are stored once.
 
@@ -33,6 +34,7 @@ def save_schedules(
         active: index, in the order of budgets, of the schedule in force after loading; None is full depth.
         fitted_on: marks of the samples that they were fitted on, see `eenet.prediction_checks.sample_marks`; for a file
             that has no calibration predictions beside it.
+        feature_spec: of the task, see `eenet.predictions.Predictions`.
 
     Raises:
         UserError: no schedules, or they differ in features or unit, or ``active`` is out of range; safetensors is not
@@ -57,7 +59,7 @@ def save_schedules(
         entries.append(_entry(schedule, pool))
     description = {
         "format_version": 1,
-        "feature_spec": 1,
+        "feature_spec": feature_spec,
         "network": network,
         "num_features": list(ordered[0].exit_policy.num_features),
         "active": active,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -47,6 +47,8 @@ class BundleContent:
     Attributes:
         names: of what is answered: C class names, or the like.
         task: what is answered.
+        settings: what else is said of the task, see `eenet.predictions.Predictions.settings`; None: what is said where
+            no predictions are known.
         max_batch: the largest batch.
         symbols: the largest size of every other symbol.
         weights: id of those that it comes from.
@@ -63,6 +65,7 @@ class BundleContent:
     symbols: dict[str, int] = field(default_factory=dict)
     weights: str | None = None
     task: str = "classification"
+    settings: Mapping[str, float] | None = None
 
     @property
     def id(self) -> str:
@@ -110,7 +113,8 @@ def complete_bundle(
 ) -> None:
     """Adds to a bundle that was written of ``content`` alone what came to be known of it; see `write_bundle`."""
     if schedules:
-        save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active)
+        spec = task_named(content.task).predictions.feature_spec
+        save_schedules(folder / SCHEDULES, schedules, network=content.id, active=active, feature_spec=spec)
     if calibration is not None:
         save_calibration(folder / CALIBRATION, *calibration)
     save_manifest(folder, _manifest(folder, content, profiles))
@@ -118,6 +122,7 @@ def complete_bundle(
 
 def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfile]) -> dict[str, Any]:
     """With size and hash of every file in the folder."""
+    task = task_named(content.task)
     paths = sorted(path for path in folder.iterdir() if path.name != MANIFEST)
     return {
         "format_version": FORMAT_VERSION,
@@ -126,7 +131,8 @@ def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfi
         **({} if content.weights is None else {"weights": content.weights}),
         "model": content.model,
         "task": content.task,
-        task_named(content.task).predictions.names_key: list(content.names),
+        task.predictions.names_key: list(content.names),
+        **(task.settings if content.settings is None else content.settings),
         "preprocessing": content.preprocessing,
         "symbols": {name: {"max": most} for name, most in {BATCH: content.max_batch, **content.symbols}.items()},
         "tensors": {
@@ -138,7 +144,7 @@ def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfi
                 "files": {"onnx": _segment_file(k)},
                 "inputs": list(segment.spec.inputs),
                 "outputs": list(segment.spec.outputs),
-                "exit": [segment.spec.exit],
+                "exit": list(segment.spec.exit_outputs),
             }
             for k, segment in enumerate(content.segments)
         ],

@@ -1,4 +1,4 @@
-"""``eenet-predict``: a bundle and images to predictions of every exit."""
+"""``eenet-predict``: a bundle and samples to predictions of every exit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import ArgumentParser, check_counts, run_command
 from eenet.cli.option_types import output_file
 from eenet.cli.output import say
+from eenet.data.arrays import holds_arrays, load_arrays
 from eenet.errors import counted
 from eenet.outputs import check_replaceable
 from eenet.prediction_checks import check_predictions
-from eenet.workflows.predict import bundle_images, predict_images
+from eenet.predictions import Predictions
+from eenet.workflows.predict import bundle_images, predict_arrays, predict_images
 from eenet.workflows.profile import PROVIDERS
 from eenet.workflows.summary import exit_accuracies
 
@@ -27,12 +29,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         "eenet-predict",
-        "Run a bundle at full depth and write the logits of every exit, for eenet-schedule and eenet-report.",
+        "Run a bundle at full depth and write what every exit says, for eenet-schedule and eenet-report.",
     )
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help="folder written by eenet-export")
     parser.add_argument(
         "--data", type=Path, required=True,
-        help="images: a folder of class folders, or .npz; classes are matched by name",
+        help="images: a folder of class folders, or .npz, classes are matched by name; or .npz of inputs and targets",
     )  # fmt: skip
     parser.add_argument("--out", type=output_file(".npz"), required=True, help="predictions, .npz")
     parser.add_argument("--provider", choices=PROVIDERS, default="cpu", help="that runs it")
@@ -44,18 +46,22 @@ def _parser() -> ArgumentParser:
 def _predict(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "threads")
     check_replaceable(arguments.out, folder=False, inputs={"bundle": arguments.bundle, "data": arguments.data})
-    images = bundle_images(arguments.bundle, arguments.data)
-    predictions = predict_images(
-        arguments.bundle, images, threads=arguments.threads, provider=arguments.provider
-    )  # fmt: skip
+    run = {"threads": arguments.threads, "provider": arguments.provider}
+    predictions: Predictions
+    if holds_arrays(arguments.data):
+        predictions = predict_arrays(arguments.bundle, load_arrays(arguments.data), **run)
+    else:
+        predictions = predict_images(arguments.bundle, bundle_images(arguments.bundle, arguments.data), **run)
     predictions.save(arguments.out)
     check_predictions(predictions, str(arguments.data))
-    accuracy = exit_accuracies(predictions).tolist()
     if arguments.json:
-        print_json({"predictions": str(arguments.out), "samples": len(predictions), "exit_accuracy": accuracy})
+        figures = {
+            f"exit_{predictions.exit_figure}": predictions.exit_figures(),
+            f"exit_{predictions.quality_name}": exit_accuracies(predictions).tolist(),
+        }
+        print_json({"predictions": str(arguments.out), "samples": len(predictions), **figures})
         return
-    listed = " ".join(f"{100 * a:.2f}" for a in accuracy)
-    say(f"{arguments.data}: {counted(len(predictions), 'image')}, accuracy per exit {listed} %")
+    say(f"{arguments.data}: {counted(len(predictions), 'sample')}, per exit {predictions.exits_text()}")
     say(f"wrote {arguments.out}")
 
 

@@ -36,8 +36,16 @@ from eenet.errors import UserError, counted
 from eenet.extras import require
 from eenet.outputs import check_replaceable
 from eenet.policies.base import check_costs
-from eenet.policies.grid import COMBINE, DEFAULT_COMBINE, DEFAULT_POLICY, FIT_SHARE, UNITS, fit_schedules
-from eenet.policies.registry import POLICIES, settings_of
+from eenet.policies.grid import (
+    COMBINE,
+    DEFAULT_COMBINE,
+    DEFAULT_POLICY,
+    FIT_SHARE,
+    UNITS,
+    combine_or_default,
+    fit_schedules,
+)
+from eenet.policies.registry import POLICIES, policies_for, settings_of
 from eenet.prediction_checks import (
     check_apart,
     check_network,
@@ -49,13 +57,22 @@ from eenet.prediction_checks import (
 )
 from eenet.predictions import Predictions
 from eenet.tasks.registry import load_predictions
-from eenet.workflows.compare import ORACLE, ComparedPolicy, compare_policies, default_budgets, write_csv, write_figure
+from eenet.workflows.compare import (
+    BEST_EXIT,
+    ORACLE,
+    ComparedPolicy,
+    compare_policies,
+    default_budgets,
+    write_csv,
+    write_figure,
+)
 from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
 from eenet.workflows.guarantee import check_bound, fit_within_accuracy_drop
 from eenet.workflows.summary import (
     budget_text,
     exit_accuracies,
     exits_line,
+    quality_text,
     schedule_line,
     schedule_rows,
     warn_of_accuracy,
@@ -122,14 +139,15 @@ def _parser() -> ArgumentParser:
     add_budgets(
         comparison, what="mean cost per sample (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)"
     )
-    names = [*POLICIES, ORACLE]
+    names = [*POLICIES, BEST_EXIT, ORACLE]
     comparison.add_argument(
         "--policies", nargs="+", action="extend", choices=names, metavar="POLICY",
-        help=f"some of {', '.join(names)} (default: all)",
+        help=f"some of {', '.join(names)} (default: all that suit)",
     )  # fmt: skip
     comparison.add_argument(
-        "--combine", nargs="+", action="extend", choices=COMBINE, help="as for fit (default: none exits)"
-    )
+        "--combine", nargs="+", action="extend", choices=COMBINE,
+        help="as for fit (default: none exits, as far as exits can be combined)",
+    )  # fmt: skip
     add_class_prior(comparison)
     add_settings(comparison)
     comparison.add_argument("--repeats", type=int, default=5, help="seeded splits")
@@ -178,7 +196,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     schedules = []
     for schedule in fit_schedules(
         arguments.policy, validation, arguments.costs, sorted(set(budgets)),
-        unit=arguments.unit, combine=arguments.combine or DEFAULT_COMBINE, seed=arguments.seed,
+        unit=arguments.unit, combine=combine_or_default(arguments.combine, validation), seed=arguments.seed,
         settings=given_settings(arguments),
     ):  # fmt: skip
         schedules.append(schedule)
@@ -193,7 +211,10 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _save(path: Path, schedules: Sequence[eenet_rt.Schedule], validation: Predictions, active: int) -> None:
     network = validation.network or _NETWORK
-    save_schedules(path, schedules, network=network, active=active, fitted_on=sample_marks(validation))
+    save_schedules(
+        path, schedules, network=network, active=active, fitted_on=sample_marks(validation),
+        feature_spec=validation.feature_spec,
+    )  # fmt: skip
 
 
 def _delta(arguments: argparse.Namespace) -> float:
@@ -228,7 +249,8 @@ def _print_fitted(
         return
     exits = exit_accuracies(calibration_set).tolist()
     result = {"schedules": rows, "active": active, "file": str(arguments.out)}
-    print_json(result | {"exit_accuracy": exits, "full_depth_accuracy": exits[-1]})
+    what = calibration_set.quality_name
+    print_json(result | {f"exit_{what}": exits, f"full_depth_{what}": exits[-1]})
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -241,6 +263,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         )
     check_network(predictions, networks, str(arguments.predictions), f"that of {arguments.schedule}")
     if fitted:
+        predictions = predictions.measured_as(fitted[0])
         check_apart(predictions, fitted, str(arguments.predictions), str(arguments.schedule))
     check_unmarked(predictions, file.fitted_on, str(arguments.predictions), str(arguments.schedule))
     chosen = file.schedules
@@ -255,12 +278,12 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         return
     accuracies = exit_accuracies(predictions)
     samples = counted(len(predictions), "sample")
-    say(f"{arguments.predictions}: {samples}, full depth is right on {100 * accuracies[-1]:.2f} %")
+    say(f"{arguments.predictions}: {samples}, {predictions.quality_name} of full depth {100 * accuracies[-1]:.2f} %")
     for schedule, result in zip(chosen, results, strict=True):
         shares = " ".join(f"{100 * share:.1f}" for share in result.exit_shares)
         print(
             f"{schedule.policy}: {budget_text(schedule)}, spent {result.mean_cost:.4g}, "
-            f"accuracy {100 * result.accuracy:.2f} %{_combined(schedule, predictions)}, exit shares {shares} %"
+            f"{quality_text(predictions, result, 2)}{_combined(schedule, predictions)}, exit shares {shares} %"
         )
 
 
@@ -296,13 +319,14 @@ def _evaluated(schedule: eenet_rt.Schedule, predictions: Predictions) -> dict[st
         "policy": schedule.policy,
         "budget": schedule.budget,
         "unit": schedule.unit,
-        "accuracy": result.accuracy,
+        predictions.quality_name: result.accuracy,
+        **result.figures,
         "mean_cost": result.mean_cost,
         "exit_shares": result.exit_shares.tolist(),
-        "exit_accuracy": _or_none(result.exit_accuracy),
+        f"exit_{predictions.quality_name}": _or_none(result.exit_accuracy),
         "all_samples": {
-            "accuracy": quality.accuracy.tolist(),
-            "calibration_error": quality.calibration_error.tolist(),
+            predictions.quality_name: quality.accuracy.tolist(),
+            "calibration_error": _or_none(quality.calibration_error),
             "failure_auroc": _or_none(quality.failure_auroc),
         },
     }
@@ -319,19 +343,23 @@ def _compare(arguments: argparse.Namespace) -> None:
     for path in (table, figure):
         check_replaceable(path, folder=False, inputs={"val": arguments.val, "report": arguments.report})
     check_counts(arguments, "repeats")
-    chosen = arguments.policies or [*POLICIES, ORACLE]
-    settings_of([policy for policy in chosen if policy != ORACLE], given_settings(arguments))
+    chosen = [policy for policy in arguments.policies or POLICIES if policy in POLICIES]
+    settings_of(chosen, given_settings(arguments))
     budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
     validation = weighted(load_predictions(arguments.val), arguments, arguments.val)
-    report = load_predictions(arguments.report)
+    report = load_predictions(arguments.report).measured_as(validation)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))
-    policies = [(policy, combine) for policy in chosen for combine in arguments.combine or ("none", "exits")]
+    policies = [
+        (policy, combine)
+        for policy in arguments.policies or [*policies_for(validation), BEST_EXIT, ORACLE]
+        for combine in arguments.combine or (("none", "exits") if validation.combines else ("none",))
+    ]
     width = max(len(policy) + len(combine) for policy, combine in policies) + 2
     if not arguments.json:
         over = f"{counted(arguments.repeats, 'split')}, on {counted(len(report), 'sample')}"
-        print(f"accuracy (%), mean and deviation over {over}")
+        print(f"{report.quality_name} (%), mean and deviation over {over}")
         print(" " * width, *(f"{budget:>12.4g}" for budget in budgets), arguments.unit, " overspent")
 
     def show(one: ComparedPolicy) -> None:
@@ -345,21 +373,22 @@ def _compare(arguments: argparse.Namespace) -> None:
         validation, report, arguments.costs, budgets, policies, repeats=arguments.repeats,
         settings=given_settings(arguments), say=show,
     )  # fmt: skip
-    write_csv(table, compared, budgets)
-    write_figure(figure, compared, arguments.unit)
+    write_csv(table, compared, budgets, report.quality_name)
+    write_figure(figure, compared, arguments.unit, report.quality_name)
     if arguments.json:
-        rows = [_row(one, budgets) for one in compared]
+        rows = [_row(one, budgets, report.quality_name) for one in compared]
         print_json({"budgets": budgets, "policies": rows, "files": [str(table), str(figure)]})
     else:
         say(f"wrote {table} and {figure}")
 
 
-def _row(one: ComparedPolicy, budgets: Sequence[float]) -> dict[str, object]:
+def _row(one: ComparedPolicy, budgets: Sequence[float], quality: str) -> dict[str, object]:
     return {
         "policy": one.policy,
         "combine": one.combine,
-        "accuracy": one.accuracy.mean(axis=0).tolist(),
-        "accuracy_deviation": one.accuracy.std(axis=0).tolist(),
+        quality: one.accuracy.mean(axis=0).tolist(),
+        f"{quality}_deviation": one.accuracy.std(axis=0).tolist(),
+        **{name: values.mean(axis=0).tolist() for name, values in one.figures.items()},
         "spent": (one.mean_cost.mean(axis=0) / np.array(budgets)).tolist(),
         "overspent": one.overspent(budgets),
     }

@@ -43,10 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> ArgumentParser:
     defaults = TrainingConfig()
-    by_count = "(default: by the number of images)"
+    by_count = "(default: by the number of samples)"
     parser = ArgumentParser("eenet-train", "Train a multi-exit network (paper, section 3.1), resumably.")
     add_model(parser)
-    parser.add_argument("--data", required=True, type=Path, help="training images: a folder of class folders, or .npz")
+    parser.add_argument(
+        "--data",
+        required=True,
+        type=Path,
+        help="training images: a folder of class folders, or .npz; or .npz of inputs and targets",
+    )
     parser.add_argument(
         "--image-size",
         type=int,
@@ -136,10 +141,12 @@ def _train(arguments: argparse.Namespace) -> None:
         )  # fmt: skip
     result = train_run(_options(arguments), say)
     if arguments.json:
-        print_json({"weights": str(result.weights), "accuracy": result.accuracy})
+        (figure,) = {predictions.exit_figure for predictions in result.predictions.values()}
+        figures = {name: predictions.exit_figures() for name, predictions in result.predictions.items()}
+        print_json({"weights": str(result.weights), figure: figures})
         return
-    for name, values in result.accuracy.items():
-        print(f"{name} accuracy per exit: {' '.join(f'{100 * a:.2f}' for a in values)} %")
+    for name, predictions in result.predictions.items():
+        print(f"{name} {predictions.exits_text()}")
     then = shlex.join(["eenet-export", "--model", arguments.model, "--checkpoint", str(result.weights)])
     say(f"wrote {result.weights}; next: {then}")
 

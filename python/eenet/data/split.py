@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eenet.budgets import parse_number
+from eenet.data.arrays import ArraySet
 from eenet.data.image_set import ImageSet
 from eenet.errors import ArgumentError
 from eenet.splits import stratified_mask
@@ -73,6 +74,16 @@ def split_images(images: ImageSet, count: int, seed: int, how: str = "stratified
     chosen = stratified_mask(images.labels[first], round(count * len(first) / len(images)), seed)
     validation = chosen[group.reshape(-1)]
     return images[~validation], images[validation]
+
+
+def split_arrays(samples: ArraySet, count: int, seed: int, how: str) -> tuple[ArraySet, ArraySet]:
+    """Training and validation samples, as `split_images` gives them; samples with the same inputs are on one side."""
+    if how == "tail":
+        return samples[:-count], samples[-count:]
+    _, first, group = np.unique(samples.digests(), return_index=True, return_inverse=True)
+    kinds = np.zeros(len(first), np.int64)
+    validation = stratified_mask(kinds, round(count * len(first) / len(samples)), seed)[group.reshape(-1)]
+    return samples[~validation], samples[validation]
 
 
 def _tell_conflicts(images: ImageSet, first: NDArray[np.int64], group: NDArray[np.int64]) -> None:

@@ -22,8 +22,10 @@ class MultiExitNetwork(nn.Module, ABC):
     very same segments one by one, so that a deployed network computes what was trained.
 
     Attributes:
+        task: what it answers, by the name that `eenet.tasks.registry` has.
+        standalone: whether the last exit can do without the early ones.
         num_exits: K.
-        num_classes: C.
+        num_classes: C; of a regression D, how many numbers it answers with.
         segments: one `SegmentSpec` an exit.
         input_shapes: shape of every network input without the batch axis: sizes, and names of symbols for those that
             each call chooses.
@@ -32,6 +34,9 @@ class MultiExitNetwork(nn.Module, ABC):
         name: by which `create_model` made it.
         options: what `create_model` made it with beside the number of classes.
     """
+
+    task = "classification"
+    standalone = True
 
     def __init__(
         self,
@@ -64,7 +69,10 @@ class MultiExitNetwork(nn.Module, ABC):
 
     @abstractmethod
     def run_core(self, k: int, *tensors: Tensor) -> tuple[Tensor, ...]:
-        """As `run_segment` without the exit head: every output but the logits. The last segment has no such outputs."""
+        """As `run_segment` without the exit head: every output but the exit's. The last segment has no such outputs.
+
+        Of a network that is not ``standalone`` nobody asks for it.
+        """
 
     @abstractmethod
     def segment_modules(self, k: int) -> tuple[nn.Module, ...]:
@@ -74,27 +82,42 @@ class MultiExitNetwork(nn.Module, ABC):
     def trunk_modules(self) -> tuple[nn.Module, ...]:
         """The modules of the network without early exits."""
 
+    def adapt(self, inputs: Tensor, answers: Tensor) -> None:
+        """Takes from the training set, before the first step, what a network may know of it, as means and deviations.
+
+        Args:
+            inputs: of all training samples, ``(N, ...)``.
+            answers: what is right, ``(N, ...)``.
+        """
+
     def forward(self, *inputs: Tensor) -> list[Tensor]:
-        """Logits of every exit, each of shape ``(batch, C)``, of inputs given in the order of ``input_shapes``."""
+        """What every exit answers, of inputs given in the order of ``input_shapes``: logits ``(batch, C)``, or values.
+
+        It is the first of the tensors that an exit puts out.
+        """
         return self.run(inputs, early_exits=True)
 
     def run_last(self, *inputs: Tensor) -> Tensor:
-        """Logits of the last exit alone: the network without early exits ("static"). Shape ``(batch, C)``."""
+        """What the last exit answers alone: the network without early exits ("static"). Shape ``(batch, C)``."""
         return self.run(inputs, early_exits=False)[-1]
 
     def run(self, inputs: Sequence[Tensor], *, early_exits: bool) -> list[Tensor]:
-        """Logits of all exits, or of the last one alone."""
+        """What all exits answer, or the last one alone."""
+        return [outputs[0] for outputs in self.run_outputs(inputs, early_exits=early_exits)]
+
+    def run_outputs(self, inputs: Sequence[Tensor], *, early_exits: bool) -> list[tuple[Tensor, ...]]:
+        """All that all exits put out, or the last one alone."""
         board = dict(zip(self.input_shapes, inputs, strict=True))
-        logits = []
+        found = []
         for k, spec in enumerate(self.segments):
             tensors = [board[name] for name in spec.inputs]
             if early_exits or k == self.num_exits - 1:
                 board.update(zip(spec.outputs, self.run_segment(k, *tensors), strict=True))
-                logits.append(board[spec.exit])
+                found.append(tuple(board[name] for name in spec.exit_outputs))
             else:
-                names = [name for name in spec.outputs if name != spec.exit]
+                names = [name for name in spec.outputs if name not in spec.exit_outputs]
                 board.update(zip(names, self.run_core(k, *tensors), strict=True))
-        return logits
+        return found
 
     def parameters_to_exit(self) -> list[int]:
         """Parameters up to and including each exit: the trunk so far and the heads passed on the way."""

@@ -117,7 +117,7 @@ def create_model(name: str, num_classes: int | None = None, **options: Any) -> M
     """
     entry = model_entry(name)
     parameters = inspect.signature(entry.build).parameters.values()
-    known = {p.name for p in parameters if p.kind == p.KEYWORD_ONLY and p.name != _CLASSES}
+    known = model_parameters(name)
     for option in options:
         if option not in known:
             raise UserError(f"model {name!r} has no option {option!r}; it has {', '.join(sorted(known)) or 'none'}")
@@ -134,6 +134,16 @@ def create_model(name: str, num_classes: int | None = None, **options: Any) -> M
     network.name = entry.name
     network.options = {**defaults, **options}
     return network
+
+
+def model_parameters(name: str) -> set[str]:
+    """Options that `create_model` takes for a network.
+
+    Raises:
+        UserError: no network has that name.
+    """
+    parameters = inspect.signature(model_entry(name).build).parameters.values()
+    return {p.name for p in parameters if p.kind == p.KEYWORD_ONLY and p.name != _CLASSES}
 
 
 def _call(entry: ModelEntry, num_classes: int | None, options: dict[str, Any]) -> Any:

@@ -146,6 +146,8 @@ class Scheduler(ABC):
         budgets: Sequence[float],
     ) -> Iterator[Scheduler]:
         self.check_settings()
+        if not self.suits(fit_set):
+            raise UserError(f"policy {self.policy!r} is none for {fit_set.task}")
         costs_ = check_costs(costs, fit_set.num_exits)
         _check_sets(fit_set, calibration_set)
         checked = [check_budget(budget, costs_) for budget in budgets]

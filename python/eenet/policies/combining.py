@@ -47,11 +47,6 @@ def fit_temperatures(predictions: Predictions) -> Combiner:
     return temperature_combiner(classes)
 
 
-def can_combine(predictions: Predictions) -> bool:
-    """Whether there are combiners for what the exits answer."""
-    return isinstance(predictions, ClassPredictions)
-
-
 def _of_classes(predictions: Predictions) -> ClassPredictions:
     if not isinstance(predictions, ClassPredictions):
         raise UserError(f"combine: there is no combiner for {predictions.task}, expected none")

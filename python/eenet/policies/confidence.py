@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.policies.base import Families, Scheduler
@@ -26,6 +27,7 @@ class ConfidenceScheduler(Scheduler):
     """
 
     name: ClassVar[str]  # with geometric shares
+    memory: ClassVar[float] = 0.0  # weight of the score of the exit before
 
     def __init__(self, *, tune_shares: bool = False, combiner: Combiner | None = None) -> None:
         super().__init__(combiner=combiner)
@@ -47,19 +49,32 @@ class ConfidenceScheduler(Scheduler):
         exits = fit_set.num_exits
         weights = self.confidence_weights(exits)
         measures = [weights.get(measure, 0.0) for measure in fit_set.measures]
-        policy = confidence_policy(fit_set.num_features, measures, self.combiner)
+        policy = confidence_policy(fit_set.num_features, measures, self.combiner, memory=self.memory)
 
         def family(budget: float) -> SharePlan:
             if not self.tune_shares:
-                return SharePlan(calibration_set, policy, np.ones(exits), np.arange(exits, dtype=np.float64))
+                leaving, direction = _telling(calibration_set, policy), np.arange(exits, dtype=np.float64)
+                return SharePlan(calibration_set, policy, np.ones(exits), direction, leaving)
             plan = tuned_shares(fit_set, policy, costs, min(budget, float(costs[-1])))
             return SharePlan(calibration_set, policy, plan, costs / costs[-1])
 
         return family
 
 
+def _telling(predictions: Predictions, policy: eenet_rt.ExitPolicy) -> NDArray[np.bool_]:
+    """Which exits tell samples apart: where all scores are the same, a plan is for all of them or for none."""
+    scores = predictions.scores(policy.with_thresholds([0.0] * policy.num_exits))
+    telling: NDArray[np.bool_] = np.ptp(scores, axis=0) > 0
+    telling[-1] = True
+    return telling
+
+
 def confidence_policy(
-    num_features: Sequence[int], weights: Sequence[float], combiner: Combiner | None = None
+    num_features: Sequence[int],
+    weights: Sequence[float],
+    combiner: Combiner | None = None,
+    *,
+    memory: float = 0.0,
 ) -> eenet_rt.ExitPolicy:
     """Scorers with weights on the measures of confidence alone; nobody leaves before the last exit.
 
@@ -67,10 +82,13 @@ def confidence_policy(
         num_features: F_k of each exit.
         weights: of the measures, which are the last features of each exit.
         combiner: what answers are made of.
+        memory: weight of the score of the exit before.
     """
     scorers = []
     for k, features in enumerate(num_features[:-1]):
         weight = np.zeros((1, features + k), np.float32)
         weight[0, features - len(weights) : features] = weights
+        if k > 0:
+            weight[0, -1] = memory
         scorers.append((weight, np.zeros(1, np.float32)))
     return eenet_rt.ExitPolicy(list(num_features), scorers, [math.inf] * len(num_features), combiner=combiner)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.errors import ArgumentError
@@ -142,16 +143,29 @@ class EENetScheduler(Scheduler):
             return policy, np.stack([x[:, begin + first] for x, begin in columns], axis=1).astype(np.float64)
         qualities = fit_set.qualities(self.combiner).astype(np.float64)
         weights = np.ones(len(fit_set)) if fit_set.weights is None else fit_set.weights
-        learned = learn_scores(fit_set.features(self.combiner), fit_set.first_measures, qualities, weights)
+        features, scales = self._features(fit_set)
+        learned = learn_scores(features, fit_set.first_measures, qualities, weights)
+        scorers = learned.scorers[:-1]
+        for (weight, _), scale in zip(scorers, scales, strict=False):
+            weight[:, : len(scale)] /= scale
         never = [math.inf] * exits
-        policy = eenet_rt.ExitPolicy(fit_set.num_features, learned.scorers[:-1], never, combiner=self.combiner)
+        policy = eenet_rt.ExitPolicy(fit_set.num_features, scorers, never, combiner=self.combiner)
         return policy, learned.held_out
+
+    def _features(self, fit_set: Predictions) -> tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """Features, and what they were divided by: ones that may be of any size are so in their deviations."""
+        features = fit_set.features(self.combiner)
+        if fit_set.bounded:
+            return features, []
+        deviations = [x.std(axis=0) for x in features]
+        scales = [np.where(deviation > 0, deviation, 1).astype(np.float32) for deviation in deviations]
+        return [x / scale for x, scale in zip(features, scales, strict=True)], scales
 
     def _plans(self, fit_set: Predictions, held_out: Floats, costs: Floats) -> list[Callable[[float], Floats]]:
         """Exit shares of a budget, by each start of h."""
         with extra("export"):
             from eenet.policies.eenet_training import AssignmentFunctions
-        features = fit_set.features(self.combiner)
+        features, _ = self._features(fit_set)
         scores = likelihoods(held_out) if self.learn_scores else held_out
         weights = fit_set.weights
         starts = [

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import eenet_rt
 from eenet.errors import UserError
 from eenet.policies.combining import fit_combiner, fit_temperatures
-from eenet.policies.registry import Settings, create_scheduler
+from eenet.policies.registry import Settings, check_policy, create_scheduler
 from eenet.predictions import Combiner, Predictions
 
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
@@ -45,11 +45,17 @@ def fit_schedules(
     Raises:
         UserError: as `create_scheduler` and `Scheduler.fit`, or ``combine`` is none of the three.
     """
+    check_policy(policy, validation)
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     combiner = combiner_of(combine, fit_set)
     scheduler = create_scheduler(policy, seed, combiner, settings)
     for fitted in scheduler.fit_each(fit_set, calibration_set, costs, budgets):
         yield fitted.schedule(unit)
+
+
+def combine_or_default(combine: str | None, predictions: Predictions | type[Predictions]) -> str:
+    """What answers are made of where nothing else is asked for: of combined exits, if there is such a thing."""
+    return combine or (DEFAULT_COMBINE if predictions.combines else "none")
 
 
 def combiner_of(combine: str, fit_set: Predictions) -> Combiner | None:

@@ -69,9 +69,11 @@ class _StoppingRules:
         soft = scheduler.soft_targets
         self._value = (1 - soft) * fit_set.qualities(self._combiner) + soft * believed
         exits = list(zip(features[:-1], fit_set.first_measures[:-1], strict=True))
-        self._inputs = [_Inputs(x, first, scheduler.knots) for x, first in exits]
+        bounded = fit_set.bounded
+        self._inputs = [_Inputs(x, first, scheduler.knots, bounded=bounded) for x, first in exits]
         self._regressions = [
-            _Ridge(inputs(x), first, fit_set.weights) for inputs, (x, first) in zip(self._inputs, exits, strict=True)
+            _Ridge(inputs(x), first, fit_set.weights, bounded=bounded)
+            for inputs, (x, first) in zip(self._inputs, exits, strict=True)
         ]
         calibration = calibration_set.features(self._combiner)
         self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
@@ -114,9 +116,12 @@ class _Inputs:
         features: of the fit set, ``(N, F)``; the knots of a measure are its quantiles.
         first: the column with which they begin.
         knots: of each measure.
+        bounded: whether features lie in [0, 1]. One hidden unit then has the linear part; two have it otherwise, for
+            nothing is known of others than these: what it is where it is positive, and where it is negative.
     """
 
-    def __init__(self, features: NDArray[np.float32], first: int, knots: int) -> None:
+    def __init__(self, features: NDArray[np.float32], first: int, knots: int, *, bounded: bool) -> None:
+        self._bounded = bounded
         self._columns = np.repeat(np.arange(first, features.shape[1]), knots)
         levels = np.arange(1, knots + 1) / (knots + 1)
         self._knots = np.quantile(features[:, first:], levels, axis=0).T.reshape(-1).astype(np.float32)
@@ -141,19 +146,20 @@ class _Inputs:
         if units == 0:
             return direct[None], np.array([bias], np.float32)
         lift = self._lift(weight)
-        hidden = np.zeros((1 + units, len(direct)), np.float32)
-        hidden[0] = direct
-        hidden[1 + np.arange(units), self._columns] = 1
+        signs = [1] if self._bounded else [1, -1]
+        hidden = np.zeros((len(signs) + units, len(direct)), np.float32)
+        hidden[: len(signs)] = np.outer(signs, direct)
+        hidden[len(signs) + np.arange(units), self._columns] = 1
         return (
             hidden,
-            np.concatenate([[lift], -self._knots]).astype(np.float32),
-            np.concatenate([[1], steps]).astype(np.float32)[None],
+            np.concatenate([[lift] * len(signs), -self._knots]).astype(np.float32),
+            np.concatenate([signs, steps]).astype(np.float32)[None],
             np.array([bias - lift], np.float32),
         )
 
     def _lift(self, weight: Floats) -> float:
         """What the linear part, a hidden unit like the others, needs to be positive for all inputs in [0, 1]."""
-        if len(self._knots) == 0:
+        if len(self._knots) == 0 or not self._bounded:
             return 0.0
         direct = weight[: len(weight) - len(self._knots)]
         return float(np.float32(1 - direct[direct < 0].sum()))
@@ -162,13 +168,16 @@ class _Inputs:
 class _Ridge:
     """Ridge regression of many targets on the same inputs; the penalty is chosen by generalised cross-validation."""
 
-    def __init__(self, inputs: Floats, first: int, weights: Floats | None) -> None:
+    def __init__(self, inputs: Floats, first: int, weights: Floats | None, *, bounded: bool) -> None:
         self._inputs = inputs
         self._weights = weights
         self._roots = None if weights is None else np.sqrt(weights)
         self._mean = weighted_mean(self._inputs, weights)
         scale = np.ones(inputs.shape[1])
-        scale[first:] = 1 / math.sqrt(_CONFIDENCE_PENALTY)
+        if not bounded:
+            deviation = inputs.std(axis=0)
+            scale[deviation > 0] /= deviation[deviation > 0]  # of any unit
+        scale[first:] *= 1 / math.sqrt(_CONFIDENCE_PENALTY)
         centred = self._rooted((self._inputs - self._mean) * scale)
         self._eigenvalues, vectors = np.linalg.eigh(centred.T @ centred)
         self._eigenvalues = np.maximum(self._eigenvalues, 0)

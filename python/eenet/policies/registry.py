@@ -7,12 +7,13 @@ from functools import partial
 
 from eenet.errors import ArgumentError, UserError
 from eenet.policies.base import Scheduler
+from eenet.policies.correction import CorrectionScheduler, PatienceScheduler, ShareScheduler
 from eenet.policies.eenet import EENetScheduler
 from eenet.policies.entropy import EntropyScheduler
 from eenet.policies.learned_stopping import LearnedStoppingScheduler
 from eenet.policies.maximum import MaximumScheduler
 from eenet.policies.vote import VoteScheduler
-from eenet.predictions import Combiner
+from eenet.predictions import Combiner, Predictions
 
 Settings = Mapping[str, float]
 
@@ -21,12 +22,15 @@ POLICIES: dict[str, Callable[..., Scheduler]] = {
     "eenet-stick-breaking": partial(EENetScheduler, head="stick-breaking"),
     "eenet-fixed-scores": partial(EENetScheduler, learn_scores=False),
     "eenet-fixed-shares": partial(EENetScheduler, learn_shares=False),
+    "correction": CorrectionScheduler,
+    "correction-share": ShareScheduler,
     "entropy": EntropyScheduler,
     "entropy-tuned": partial(EntropyScheduler, tune_shares=True),
     "learned-stopping": LearnedStoppingScheduler,
     "learned-stopping-hidden": partial(LearnedStoppingScheduler, knots=4),
     "maximum": MaximumScheduler,
     "maximum-tuned": partial(MaximumScheduler, tune_shares=True),
+    "patience": PatienceScheduler,
     "vote": VoteScheduler,
     "vote-tuned": partial(VoteScheduler, tune_shares=True),
 }
@@ -73,3 +77,19 @@ def settings_of(policies: Iterable[str], settings: Settings) -> dict[str, Settin
     for policy, scheduler in schedulers.items():
         scheduler.set_params(**own[policy]).check_settings()
     return own
+
+
+def policies_for(predictions: Predictions) -> list[str]:
+    """Names of the policies that read what exits of these predictions have."""
+    return [name for name in POLICIES if create_scheduler(name).suits(predictions)]
+
+
+def check_policy(policy: str, predictions: Predictions) -> None:
+    """Refuses a policy that reads what exits of these predictions do not have.
+
+    Raises:
+        UserError: it does, or no policy has that name.
+    """
+    if not create_scheduler(policy).suits(predictions):
+        known = ", ".join(policies_for(predictions))
+        raise UserError(f"policy {policy!r} is none for {predictions.task}, expected one of {known}")

@@ -28,19 +28,33 @@ class SharePlan:
         policy: its scorers and combiner are used, its thresholds are not.
         plan: K positive shares to start from.
         direction: K increasing numbers.
+        leaving: bool ``(K,)``, exits that have a share at all; the others have none but where all samples leave at
+            exit 0. None: all exits have.
     """
 
-    def __init__(self, predictions: Predictions, policy: eenet_rt.ExitPolicy, plan: Floats, direction: Floats) -> None:
+    def __init__(
+        self,
+        predictions: Predictions,
+        policy: eenet_rt.ExitPolicy,
+        plan: Floats,
+        direction: Floats,
+        leaving: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._quota = PolicyQuota(predictions, policy)
         self._weights = predictions.weights
         self._policy = policy
         self._log_plan = np.log(np.maximum(plan, _LEAST_SHARE))
+        if leaving is not None:
+            self._log_plan[~leaving] = -np.inf
         self._direction = direction
         self.high = 60 / float(np.diff(direction).min())
         self.low = -self.high
 
     def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
-        thresholds, exits = self._quota.fill(_normalised(self._log_plan + tilt * self._direction))
+        planned = _normalised(self._log_plan + tilt * self._direction)
+        if tilt <= self.low and planned[0] == 0:
+            planned = np.eye(len(planned))[0]
+        thresholds, exits = self._quota.fill(planned)
         shares = exit_shares(exits, len(thresholds), self._weights)
         return self._policy.with_thresholds(thresholds.tolist()), shares
 

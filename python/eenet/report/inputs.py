@@ -138,6 +138,11 @@ def read_inputs(sources: ReportSources, seed: int) -> Inputs:
         UserError: a file that is not what it should be or does not fit the others, or a schedule that is not there.
     """
     bundle = read_bundle(sources.bundle)
+    if bundle.files.task.predictions is not ClassPredictions:
+        raise UserError(
+            f"{sources.bundle}: is of the task {bundle.files.task.name}, expected {ClassPredictions.task}, which alone "
+            "has reports"
+        )
     chosen = _choose(bundle, sources.schedule, sources.budget)
     name = str(sources.samples)
     report, images = _read_report(sources, bundle, chosen)

@@ -44,8 +44,12 @@ class ClassPredictions(Predictions):
     """
 
     task = "classification"
+    feature_spec = 1
     names_key = "class_names"
     quality_name = "accuracy"
+    exit_figure = "accuracy"
+    bounded = True
+    combines = True
     measures = ("maximum", "entropy", "vote", "margin")
     needed = ("logits", "labels")
 
@@ -150,6 +154,13 @@ class ClassPredictions(Predictions):
         predictions = cls(arrays["logits"], arrays["labels"], index, tuple(names), network)
         return predictions.with_class_prior(arrays.get("class_prior"))
 
+    def settings(self) -> dict[str, float]:
+        return {}
+
+    @classmethod
+    def outputs_of(cls, exits: Sequence[Sequence[NDArray[np.float32]]]) -> NDArray[np.float32]:
+        return np.stack([each[0] for each in exits], axis=1)
+
     def rows(self) -> NDArray[np.float32]:
         return self.logits.reshape(len(self), -1)
 
@@ -167,6 +178,12 @@ class ClassPredictions(Predictions):
 
     def figures(self, answers: NDArray[np.int64]) -> dict[str, float]:
         return {}
+
+    def exit_figures(self) -> list[float]:
+        return [round(float(a), 4) for a in self.qualities().mean(axis=0)]
+
+    def exits_text(self) -> str:
+        return f"accuracy {' '.join(f'{100 * a:.2f}' for a in self.exit_figures())} %"
 
     def confidence(self, combiner: Combiner | None = None) -> NDArray[np.float32]:
         columns = zip(self.features(combiner), self.first_measures, strict=True)

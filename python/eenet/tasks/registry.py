@@ -10,9 +10,17 @@ from eenet.files import open_npz
 from eenet.predictions import Predictions
 from eenet.tasks.classification import ClassPredictions, class_features
 from eenet.tasks.classification_checks import CLASS_CHECKS
+from eenet.tasks.regression import ValuePredictions, regression_features
+from eenet.tasks.regression_checks import VALUE_CHECKS
 from eenet.tasks.task import Task
 
-TASKS: dict[str, Task[Any]] = {task.name: task for task in (Task(ClassPredictions, CLASS_CHECKS, class_features),)}
+TASKS: dict[str, Task[Any]] = {
+    task.name: task
+    for task in (
+        Task(ClassPredictions, CLASS_CHECKS, {}, class_features),
+        Task(ValuePredictions, VALUE_CHECKS, {"error_scale": 1.0}, regression_features),
+    )
+}
 
 
 def task_named(name: str) -> Task[Any]:

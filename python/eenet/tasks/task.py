@@ -40,11 +40,13 @@ class Task(Generic[P]):
     Attributes:
         predictions: the class of its predictions.
         checks: of them.
+        settings: those of a manifest where no predictions are known, see `Predictions.settings`.
         num_features: takes a manifest and the number of exits; gives F_k of each.
     """
 
     predictions: type[P]
     checks: Checks[P]
+    settings: Mapping[str, float]
     num_features: Callable[[Mapping[str, Any], int], list[int]]
 
     @property

@@ -2,6 +2,7 @@
 
 from eenet.training.config import SuitedSettings, TrainingConfig
 from eenet.training.losses import MultiExitLoss
-from eenet.training.trainer import Trainer, predict
+from eenet.training.samples import predict
+from eenet.training.trainer import Trainer
 
 __all__ = ["MultiExitLoss", "SuitedSettings", "Trainer", "TrainingConfig", "predict"]

@@ -1,4 +1,4 @@
-"""The training loss of the paper, section 3.1."""
+"""Training losses: that of the paper for classes, section 3.1, and one for values."""
 
 from __future__ import annotations
 
@@ -92,3 +92,36 @@ class MultiExitLoss(nn.Module):
             reduction="batchmean",
             log_target=True,
         )
+
+
+class BoostedLoss(nn.Module):
+    """Weighted squared errors of all exits, in deviations of the targets.
+
+    Args:
+        deviation: of the targets of the training set, ``(D,)``.
+        num_exits: K.
+        weights: K positive numbers, scaled to sum 1; all the same when None, for each head of a `BoostedNetwork` is
+            trained on what the earlier ones leave.
+    """
+
+    def __init__(self, deviation: Tensor, num_exits: int, weights: Sequence[float] | None = None) -> None:
+        super().__init__()
+        raw = torch.ones(num_exits) if weights is None else torch.tensor(list(weights))
+        self.weights: list[float] = (raw / raw.sum()).tolist()
+        self.deviation = deviation
+
+    def forward(
+        self, values: Sequence[Tensor], targets: Tensor, *, distil: bool, teacher: Tensor | None = None
+    ) -> Tensor:
+        """The loss, a scalar.
+
+        Args:
+            values: of the K exits, each ``(batch, D)``.
+            targets: ``(batch, D)``.
+            distil: has no meaning here.
+            teacher: has none, either.
+        """
+        errors = [
+            w * ((v - targets) / self.deviation).square().mean() for w, v in zip(self.weights, values, strict=True)
+        ]
+        return torch.stack(errors).sum()

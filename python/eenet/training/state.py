@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from eenet.bundles.bundle import reading
-from eenet.data import ImageSet
 from eenet.errors import UserError, shorten
 from eenet.models.code import code_files
 from eenet.weights import mismatch, read_tensors, save_tensors
@@ -36,12 +35,6 @@ class Position:
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
-
-
-def image_identity(images: ImageSet) -> str:
-    """Number of images and a hash of their pixels and labels."""
-    digest = hashlib.sha256(images.digests().tobytes() + images.labels.tobytes()).hexdigest()
-    return f"{len(images)} with digest {digest[:16]}"
 
 
 def code_identity(network: torch.nn.Module) -> str:

@@ -1,4 +1,4 @@
-"""Seeded, resumable training on images that fit in memory."""
+"""Seeded, resumable training on samples that fit in memory."""
 
 from __future__ import annotations
 
@@ -13,21 +13,28 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from eenet.checkpoint import Checkpoint
-from eenet.data import ImageSet
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.files import make_folder, naming, replacing
 from eenet.models import ChainNetwork, MultiExitNetwork
-from eenet.preprocessing import ImagePreprocessing
+from eenet.preprocessing import ImagePreprocessing, described
 from eenet.progress import Progress, duration
-from eenet.tasks.classification import ClassPredictions
 from eenet.training.config import TrainingConfig
-from eenet.training.losses import MultiExitLoss
-from eenet.training.state import Position, code_identity, image_identity, load_state, save_state, weights_identity
+from eenet.training.samples import (
+    Samples,
+    augmented,
+    identity_of,
+    names_of,
+    network_input,
+    noun,
+    predict,
+    right_answers_of,
+    training_loss,
+)
+from eenet.training.state import Position, code_identity, load_state, save_state, weights_identity
 
 STATE_FILE, LOG_FILE = "state.safetensors", "log.jsonl"
 STORE_S = 120.0  # what a kill may cost within an epoch
@@ -43,38 +50,38 @@ class Trainer:
 
     Args:
         network: as it starts.
-        train: training images.
-        validation: images that no step sees; accuracy per exit is measured on them after every epoch.
-        preprocessing: of the images.
+        train: training samples.
+        validation: samples that no step sees; figures of each exit are measured on them after every epoch.
+        preprocessing: of images.
         config: how to train.
         folder: where ``state.safetensors`` and ``log.jsonl`` go.
         teacher: a trained network whose last exit is imitated, see `MultiExitLoss`.
 
     Raises:
-        UserError: too few images, a teacher of other classes, or full heads of a network that is no chain.
+        UserError: too few samples or ones of another task, a teacher of other classes, or full heads of a network that
+            is no chain.
     """
 
     def __init__(
         self,
         network: MultiExitNetwork,
-        train: ImageSet,
-        validation: ImageSet,
-        preprocessing: ImagePreprocessing,
+        train: Samples,
+        validation: Samples,
+        preprocessing: ImagePreprocessing | None,
         config: TrainingConfig,
         folder: Path,
         teacher: Checkpoint | None = None,
     ) -> None:
-        if teacher is not None and teacher.class_names != train.class_names:
+        if teacher is not None and teacher.class_names != names_of(train):
             raise UserError(
-                f"teacher: its classes are {_listed(teacher.class_names)}, those of the images "
-                f"{_listed(train.class_names)}"
+                f"teacher: its classes are {_listed(teacher.class_names)}, those of the {noun(train)}s "
+                f"{_listed(names_of(train))}"
             )
         if teacher is not None and teacher.preprocessing is None:
             raise UserError("teacher: says nothing of images, expected a network that was trained on such")
         if len(train) < config.batch_size:
-            raise UserError(
-                f"training set: got {counted(len(train), 'image')}, expected at least one batch of {config.batch_size}"
-            )
+            came = counted(len(train), noun(train))
+            raise UserError(f"training set: got {came}, expected at least one batch of {config.batch_size}")
         self.network: MultiExitNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train_set = train
         self.validation = validation
@@ -89,10 +96,7 @@ class Trainer:
             if config.averaging
             else None
         )
-        self._loss = MultiExitLoss(
-            network.num_exits, config.loss_weights, config.distillation,
-            teacher_share=config.teacher_share, full_heads=config.full_heads,
-        )  # fmt: skip
+        self._loss = training_loss(network, train, config)
         if config.full_heads:
             if not isinstance(network, ChainNetwork):
                 raise ArgumentError(
@@ -140,25 +144,27 @@ class Trainer:
                 started = time.monotonic()
                 loss = self._train_epoch(progress)
                 self.position = Position(self.position.epoch + 1)
-                accuracy = self._accuracy()
+                predictions = predict(self.result, self.validation, self.preprocessing)
                 progress.clear()
-                line = {"epoch": self.position.epoch, "loss": loss, "validation": accuracy}
+                line = {"epoch": self.position.epoch, "loss": loss, "validation": predictions.exit_figures()}
                 # Before the state: killed in between, the epoch comes again, and its line is put in place of this one.
-                self._log({**line, "s": time.monotonic() - started}, progress.left())
+                self._log({**line, "s": time.monotonic() - started}, predictions.exits_text(), progress.left())
                 self._store()
 
     def _train_epoch(self, progress: Progress) -> float:
         config, epoch = self.config, self.position.epoch
-        early_exits = epoch >= int(config.trunk_share * config.epochs)
+        early_exits = epoch >= int(config.trunk_share * config.epochs) or not self.network.standalone
         distil = epoch >= (1 - config.distillation_share) * config.epochs
         self.network.train()
         began = time.monotonic()
-        for done, (images, labels) in enumerate(self._batches(), start=1):
+        for done, batch in enumerate(self._batches(), start=1):
             with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
-                teacher = self._teach(images)
-                logits = [z.float() for z in self._run((_tensor(images, self.preprocessing),), early_exits=early_exits)]
+                teacher = self._teach(batch)
+                x = network_input(batch, self.preprocessing)
+                answers = [z.float() for z in self._run((x,), early_exits=early_exits)]
             # Before the exits are there, the last one is trained as a network of its own.
-            loss = self._loss(logits if early_exits else logits[-1:], labels, distil=distil, teacher=teacher)
+            answers = answers if early_exits else answers[-1:]
+            loss = self._loss(answers, right_answers_of(batch), distil=distil, teacher=teacher)
             value = self._finite(loss.item())
             self._optimizer.zero_grad()
             loss.backward()
@@ -171,7 +177,9 @@ class Trainer:
                 self._store()
             rate = done * config.batch_size / (time.monotonic() - began)
             mean = self.position.loss / self.position.step
-            progress.advance(note=f"epoch {epoch + 1} of {config.epochs}, loss {mean:.3f}, {rate:.0f} images/s")
+            progress.advance(
+                note=f"epoch {epoch + 1} of {config.epochs}, loss {mean:.3f}, {rate:.0f} {noun(self.train_set)}s/s"
+            )
         return self.position.loss / self._steps
 
     def _finite(self, loss: float) -> float:
@@ -184,31 +192,26 @@ class Trainer:
             f"{self.config.learning_rate:g}"
         )
 
-    def _teach(self, images: NDArray[np.uint8]) -> Tensor | None:
+    def _teach(self, batch: Samples) -> Tensor | None:
         if self._teacher is None or self._teacher.preprocessing is None:
             return None
         with torch.no_grad():
-            return self._teacher.network.run_last(_tensor(images, self._teacher.preprocessing)).float()
+            return self._teacher.network.run_last(network_input(batch, self._teacher.preprocessing)).float()
 
-    def _batches(self) -> Iterator[tuple[NDArray[np.uint8], Tensor]]:
+    def _batches(self) -> Iterator[Samples]:
         seeds = (self.config.seed, self.position.epoch)
         order = np.random.default_rng(seeds).permutation(len(self.train_set))
         size, pad = self.config.batch_size, self.config.padding
         for step in range(self.position.step, self._steps):
             random = np.random.default_rng((*seeds, step))
             batch = self.train_set[order[step * size : (step + 1) * size]]
-            yield augment(batch.images, pad, random), torch.from_numpy(batch.labels)
+            yield augmented(batch, pad, random)
 
-    def _accuracy(self) -> list[float]:
-        predictions = predict(self.result, self.validation, self.preprocessing)
-        return [round(float(a), 4) for a in predictions.qualities().mean(axis=0)]
-
-    def _log(self, line: dict[str, Any], left: float) -> None:
+    def _log(self, line: dict[str, Any], figures: str, left: float) -> None:
         with naming(self.folder / LOG_FILE), open(self.folder / LOG_FILE, "a") as file:
             file.write(json.dumps(line) + "\n")
-        accuracy = " ".join(f"{100 * a:.2f}" for a in line["validation"])
         print(
-            f"epoch {line['epoch']}/{self.config.epochs}  loss {line['loss']:.4f}  validation accuracy {accuracy} %  "
+            f"epoch {line['epoch']}/{self.config.epochs}  loss {line['loss']:.4f}  validation {figures}  "
             f"{line['s']:.0f} s" + (f", about {duration(left)} left" if left else ""),
             flush=True,
         )
@@ -248,12 +251,12 @@ class Trainer:
                 "model": self.network.name or type(self.network).__name__,
                 "model options": self.network.options,
                 "model code": code_identity(self.network),
-                "classes": list(self.train_set.class_names),
-                "training images": image_identity(self.train_set),
-                "validation images": image_identity(self.validation),
+                "classes": list(names_of(self.train_set)),
+                "training images": identity_of(self.train_set),
+                "validation images": identity_of(self.validation),
                 "settings": asdict(self.config),
                 "teacher": None if self._teacher is None else weights_identity(self._teacher.network),
-                "preprocessing": self.preprocessing.to_json(),
+                "preprocessing": described(self.preprocessing),
             }
         return self._run_identity
 
@@ -299,35 +302,5 @@ def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
 
 
-def _tensor(images: NDArray[np.uint8], preprocessing: ImagePreprocessing) -> Tensor:
-    return torch.from_numpy(preprocessing(images)).contiguous(memory_format=torch.channels_last)
-
-
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(names[:5]) + (f", ... ({len(names)})" if len(names) > 5 else "")
-
-
-def augment(images: NDArray[np.uint8], padding: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Random flips and random crops after zero padding of uint8 images ``(N, H, W, 3)``."""
-    n, height, width, _ = images.shape
-    padded = np.pad(images, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-    rows = random.integers(0, 2 * padding + 1, (n, 1)) + np.arange(height)
-    columns = random.integers(0, 2 * padding + 1, (n, 1)) + np.arange(width)
-    flip = random.random(n) < 0.5
-    columns[flip] = columns[flip, ::-1]
-    cropped: NDArray[np.uint8] = padded[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return cropped
-
-
-def predict(
-    network: MultiExitNetwork, images: ImageSet, preprocessing: ImagePreprocessing, batch_size: int = 250
-) -> ClassPredictions:
-    """Logits of every exit in float32 and evaluation mode."""
-    network.eval()
-    logits = []
-    with torch.inference_mode(), Progress("predict", len(images), "images") as progress:
-        for start in range(0, len(images), batch_size):
-            x = _tensor(images.images[start : start + batch_size], preprocessing)
-            logits.append(torch.stack(network(x), dim=1).numpy())
-            progress.advance(len(x))
-    return ClassPredictions(np.concatenate(logits), images.labels, images.index, images.class_names)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,13 @@ from eenet.errors import Argument, UserError
 from eenet.files import replacing
 from eenet.policies.base import check_budget, check_costs
 from eenet.policies.grid import FIT_SHARE, combiner_of, fit_schedules
-from eenet.policies.registry import Settings, settings_of
+from eenet.policies.registry import POLICIES, Settings, settings_of
 from eenet.predictions import Predictions
 from eenet.progress import Progress
-from eenet.workflows.evaluate import Evaluation, evaluate, evaluate_oracle
+from eenet.workflows.evaluate import Evaluation, evaluate, evaluate_best_exit, evaluate_oracle
 
 ORACLE = "oracle"  # no policy: the upper bound of all
+BEST_EXIT = "best-exit"  # nor this: all samples leave at one exit, the best within the budget on the validation set
 _BUDGETS = 9
 _LOWEST, _HIGHEST = 1.1, 0.9  # times the first exit's cost, times full cost
 
@@ -31,7 +32,8 @@ class ComparedPolicy:
     Attributes:
         policy: its name.
         combine: what the answers are made of, see `fit_schedules`.
-        accuracy: float64 ``(repeats, budgets)``, fractions.
+        accuracy: float64 ``(repeats, budgets)``, mean qualities, fractions.
+        figures: what else is told of the answers, see `Predictions.figures`; the same shape each.
         mean_cost: float64 ``(repeats, budgets)``, realised, in the unit of the costs.
     """
 
@@ -39,6 +41,7 @@ class ComparedPolicy:
     combine: str
     accuracy: NDArray[np.float64]
     mean_cost: NDArray[np.float64]
+    figures: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def overspent(self, budgets: Sequence[float]) -> int:
         """How many of the fits spend more than their budget on the report data."""
@@ -82,7 +85,7 @@ def compare_policies(
         report: for nothing but the figures that come back; of the same network, see `check_apart`.
         costs: K costs.
         budgets: in the unit of the costs.
-        policies: names, `ORACLE` among them if wanted, and what the answers are made of.
+        policies: names, `ORACLE` and `BEST_EXIT` among them if wanted, and what the answers are made of.
         repeats: splits, seeds 0, 1, ...
         settings: see `create_scheduler`; each policy takes those that it has.
         say: takes each policy when it is done.
@@ -94,7 +97,7 @@ def compare_policies(
     table = check_costs(costs, validation.num_exits)
     for budget in budgets:
         check_budget(budget, table)
-    own = settings_of([policy for policy, _ in policies if policy != ORACLE], settings or {})
+    own = settings_of([policy for policy, _ in policies if policy in POLICIES], settings or {})
     compared: list[ComparedPolicy] = []
     rows: list[list[list[Evaluation]]] = [[] for _ in policies]
     # In turns, for some policies take many times as long as others: after a turn of all, the time left can be told.
@@ -113,7 +116,9 @@ def compare_policies(
 def _compared(policy: str, combine: str, rows: Sequence[Sequence[Evaluation]]) -> ComparedPolicy:
     accuracy = np.array([[cell.accuracy for cell in row] for row in rows])
     mean_cost = np.array([[cell.mean_cost for cell in row] for row in rows])
-    return ComparedPolicy(policy, combine, accuracy, mean_cost)
+    names = rows[0][0].figures
+    figures = {name: np.array([[cell.figures[name] for cell in row] for row in rows]) for name in names}
+    return ComparedPolicy(policy, combine, accuracy, mean_cost, figures)
 
 
 def _evaluate(
@@ -129,29 +134,32 @@ def _evaluate(
     if policy == ORACLE:
         combiner = combiner_of(combine, validation.split(FIT_SHARE, seed)[0])
         return [evaluate_oracle(report, costs, budget, combiner) for budget in budgets]
+    if policy == BEST_EXIT:
+        combiner = combiner_of(combine, validation.split(FIT_SHARE, seed)[0])
+        return [evaluate_best_exit(validation, report, costs, budget, combiner) for budget in budgets]
     schedules = fit_schedules(
         policy, validation, costs, budgets, unit="ms", combine=combine, seed=seed, settings=settings
     )
     return [evaluate(report, schedule.exit_policy, costs) for schedule in schedules]
 
 
-def write_csv(path: Path, compared: Sequence[ComparedPolicy], budgets: Sequence[float]) -> None:
+def write_csv(path: Path, compared: Sequence[ComparedPolicy], budgets: Sequence[float], quality: str) -> None:
     """A line for each policy, budget and repeat."""
     with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["policy", "combine", "budget", "seed", "accuracy", "mean_cost"])
+        writer.writerow(["policy", "combine", "budget", "seed", quality, "mean_cost"])
         for one in compared:
             for seed, (accuracies, mean_costs) in enumerate(zip(one.accuracy, one.mean_cost, strict=True)):
                 for budget, accuracy, mean_cost in zip(budgets, accuracies, mean_costs, strict=True):
                     writer.writerow([one.policy, one.combine, budget, seed, accuracy, mean_cost])
 
 
-def write_figure(path: Path, compared: Sequence[ComparedPolicy], unit: str) -> None:
-    """Accuracy against realised cost, mean and deviation over the repeats, as PNG; needs matplotlib."""
+def write_figure(path: Path, compared: Sequence[ComparedPolicy], unit: str, quality: str) -> None:
+    """Quality against realised cost, mean and deviation over the repeats, as PNG; needs matplotlib."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
-    axes = figure.add_subplot(xlabel=f"mean cost ({unit})", ylabel="accuracy (%)")
+    axes = figure.add_subplot(xlabel=f"mean cost ({unit})", ylabel=f"{quality} (%)")
     for one in compared:
         accuracy = 100 * one.accuracy
         axes.errorbar(

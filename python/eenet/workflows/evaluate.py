@@ -146,6 +146,26 @@ def _bought_best(qualities: NDArray[np.float64], table: NDArray[np.float64], bud
     return exits
 
 
+def evaluate_best_exit(
+    validation: Predictions,
+    report: Predictions,
+    costs: Sequence[float],
+    budget: float,
+    combiner: Combiner | None = None,
+) -> Evaluation:
+    """All samples at one exit: of those within the budget, the one that is best on the validation set.
+
+    Raises:
+        UserError: costs of another length or order, a budget below the first of them.
+    """
+    table = check_costs(costs, report.num_exits)
+    affordable = int((table <= check_budget(budget, table)).sum())
+    exit_ = int(validation.qualities(combiner)[:, :affordable].mean(axis=0).argmax())
+    taken, qualities = report.answers(combiner)[:, exit_], report.qualities(combiner)[:, exit_]
+    result = evaluate_exits(np.full(len(report), exit_), taken, qualities, table)
+    return replace(result, figures=report.figures(taken))
+
+
 @dataclass(frozen=True)
 class ExitQuality:
     """How far the exits of a policy know what they know, each on all samples.

@@ -26,7 +26,7 @@ from eenet.policies.base import check_costs
 from eenet.policies.calibration import Floats, budget_margin
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, combiner_of
-from eenet.policies.registry import Settings, create_scheduler
+from eenet.policies.registry import Settings, check_policy, create_scheduler
 from eenet.predictions import Predictions
 from eenet.weighting import exit_shares
 
@@ -90,6 +90,7 @@ def fit_within_accuracy_drop(
         UserError: as `Scheduler.fit`, `check_bound`.
     """
     check_bound(max_accuracy_drop, delta)
+    check_policy(policy, validation)
     table = check_costs(costs, validation.num_exits)
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     scorer_set, threshold_set = fit_set.split(_SCORERS_SHARE, seed)

@@ -120,7 +120,8 @@ def _refit_undisturbed(
     active = budgets.index(wanted[0])
     with replacing_folder(target, ours=listed_files(target).__contains__, unchanged=unchanged) as folder:
         _copy(bundle, folder, link=target == bundle.folder)
-        save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active)
+        spec = bundle.task.predictions.feature_spec
+        save_schedules(folder / SCHEDULES, schedules, network=bundle.id, active=active, feature_spec=spec)
         _save_manifest(bundle, folder, profile)
         _check(folder, calibration_set, options.profile, (wanted[0], unit), say)
     return RefitResult(target, profile, schedules, active, calibration_set)

@@ -1,4 +1,4 @@
-"""What is said of schedules when they have been fitted: where the calibration set leaves, and how often it is right."""
+"""What is said of fitted schedules: where the calibration set leaves, and how good the answers are."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
 from eenet.weighting import weighted_mean
-from eenet.workflows.evaluate import evaluate
+from eenet.workflows.evaluate import Evaluation, evaluate
 
 _LARGE_MARGIN = 0.05  # of a budget
 _SMALL_LOSS = 0.005  # of accuracy
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 def exit_accuracies(predictions: Predictions) -> Floats:
-    """K shares of right answers of the exits as they are, each on all samples; the last is that of full depth.
+    """K mean qualities of the exits as they are, each on all samples; the last is that of full depth.
 
     Samples weigh what they do in the predictions.
     """
@@ -30,12 +30,20 @@ def exit_accuracies(predictions: Predictions) -> Floats:
 
 
 def exits_line(calibration_set: Predictions) -> str:
-    """A line for people: accuracy of each exit and of full depth."""
-    accuracies = [f"{100 * a:.1f}" for a in exit_accuracies(calibration_set)]
+    """A line for people: quality of each exit and of full depth."""
+    what = calibration_set.quality_name
+    qualities = [f"{100 * a:.1f}" for a in exit_accuracies(calibration_set)]
+    figures = "" if calibration_set.exit_figure == what else f"; {calibration_set.exits_text()}"
     return (
-        f"accuracy of the exits, each on all {len(calibration_set)} calibration samples: {' '.join(accuracies)} %, "
-        f"so full depth has {accuracies[-1]} %"
+        f"{what} of the exits, each on all {len(calibration_set)} calibration samples: {' '.join(qualities)} %, "
+        f"so full depth has {qualities[-1]} %{figures}"
     )
+
+
+def quality_text(predictions: Predictions, result: Evaluation, digits: int = 1) -> str:
+    """For people: mean quality of answers, and what else is told of them."""
+    figures = "".join(f", {name.upper()} {value:.4g}" for name, value in result.figures.items())
+    return f"{predictions.quality_name} {100 * result.accuracy:.{digits}f} %{figures}"
 
 
 def budget_text(schedule: eenet_rt.Schedule) -> str:
@@ -47,14 +55,11 @@ def budget_text(schedule: eenet_rt.Schedule) -> str:
 def schedule_line(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> str:
     """A line for people: what the budget is, where the calibration set leaves and how often it is right."""
     shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
-    accuracy = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
+    quality = quality_text(calibration_set, evaluate(calibration_set, schedule.exit_policy, schedule.costs))
     full = "" if schedule.budget < schedule.costs[-1] else ", which is full depth"
     if full and schedule.exit_policy.combiner is not None and schedule.exit_policy.combiner[0][-1, :-1].any():
         full += " with all exits combined"  # and so no accuracy of the last one alone
-    return (
-        f"{schedule.policy}: {budget_text(schedule)}{full}, calibration samples: accuracy {100 * accuracy:.1f} %, exit "
-        f"shares {shares} %"
-    )
+    return f"{schedule.policy}: {budget_text(schedule)}{full}, calibration samples: {quality}, exit shares {shares} %"
 
 
 def worth_lines(
@@ -93,20 +98,20 @@ def _worth(saved: float, loss: float) -> str:
 
 def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predictions) -> None:
     """Says which schedules an exit by itself, which costs no more than the budget, would do better than."""
-    right = exit_accuracies(calibration_set)
+    quality, name = exit_accuracies(calibration_set), calibration_set.quality_name
     for schedule in schedules:
         affordable = sum(cost <= schedule.budget - schedule.margin for cost in schedule.costs[1:]) + 1
-        exit_ = int(right[:affordable].argmax())
+        exit_ = int(quality[:affordable].argmax())
         by_schedule = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
-        difference = float(right[exit_]) - by_schedule
+        difference = float(quality[exit_]) - by_schedule
         samples = calibration_set.effective_size
         # By the deviation of one share: that of a difference on the same samples is mostly smaller.
         if difference <= _SIGNIFICANT * math.sqrt(max(by_schedule * (1 - by_schedule), 0.01) / samples):
             continue
         _log.warning(
-            "%s is right on %.1f %% of the calibration samples, exit %d alone, within the same budget, on %.1f %%: "
-            "the schedule is worse than none; are these logits, of the usual scale?",
-            budget_text(schedule), 100 * by_schedule, exit_, 100 * float(right[exit_]),
+            "%s: %s %.1f %% on the calibration samples, that of exit %d alone, within the same budget, %.1f %%: the "
+            "schedule is worse than none; are these outputs of the usual scale?",
+            budget_text(schedule), name, 100 * by_schedule, exit_, 100 * float(quality[exit_]),
         )  # fmt: skip
 
 
@@ -120,7 +125,8 @@ def schedule_rows(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predi
             "margin": s.margin,
             "calibration_samples": s.calibration_samples,
             "calibration_shares": list(s.calibration_shares),
-            "accuracy": done.accuracy,
+            calibration_set.quality_name: done.accuracy,
+            **done.figures,
             "mean_cost": done.mean_cost,
         }
         for s in schedules

@@ -1,4 +1,4 @@
-"""From images to a folder with a trained network, its predictions and sample images."""
+"""From samples to a folder with a trained network, its predictions and some of the samples."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from eenet.checkpoint import Checkpoint, load_checkpoint
-from eenet.data import ImageSet, load_images
-from eenet.data.checks import check_sets
-from eenet.data.split import check_size, split_images, validation_count
+from eenet.data import ImageSet
+from eenet.data.arrays import ArraySet, holds_arrays
+from eenet.data.split import check_size
 from eenet.errors import ArgumentError, UserError, counted
 from eenet.locks import sole_writer
 from eenet.models import MultiExitNetwork, create_model, model_entry
+from eenet.models.registry import model_parameters
 from eenet.outputs import Sources, check_replaceable, check_spared
 from eenet.prediction_checks import check_predictions
+from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.splits import stratified_mask
+from eenet.tasks.classification import ClassPredictions
 from eenet.training.config import SuitedSettings, TrainingConfig
+from eenet.training.samples import Samples, names_of, network_input, noun, predict, right_answers_of
 from eenet.training.start import Start, read_start, started_network
-from eenet.training.trainer import LOG_FILE, STATE_FILE, Trainer, predict
+from eenet.training.trainer import LOG_FILE, STATE_FILE, Trainer
+from eenet.workflows.training_data import array_sets, image_sets
 
-_MUCH_CUT_OFF = 0.05  # of the pixels, that people should know of
-_SAMPLES = 400  # real images that go with the weights, to measure and verify an export with
+_INPUTS = "num_inputs"  # the option of builders that take as many numbers as the data have
+_SAMPLES = 400  # real samples that go with the weights, to measure and verify an export with
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,13 @@ class RunOptions:
 
     Attributes:
         model: name of the network, see `eenet.models.model_entry`.
-        data: training images, see `load_images`.
+        data: training images, see `load_images`, or arrays, see `eenet.data.arrays.load_arrays`.
         out: folder of weights, predictions, log and state.
-        settings: fields of `TrainingConfig`; those left out are what suits the number of images.
-        validation: images for validation; None: some of ``data``.
+        settings: fields of `TrainingConfig`; those left out are what suits the number of samples.
+        validation: samples for validation; None: some of ``data``.
         validation_size: how many of them, see `validation_count`.
         split: one of `eenet.data.split.SPLITS`.
-        test: images to predict when training is done.
+        test: samples to predict when training is done.
         image_size: height and width; None: those of the start, else of the network.
         start: weights to start from, see `read_start`.
         teacher: checkpoint of a network to imitate.
@@ -64,10 +68,15 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of it: the checkpoint's file, and the accuracy of every exit on each set."""
+    """What came of it.
+
+    Attributes:
+        weights: file of the checkpoint.
+        predictions: of each set.
+    """
 
     weights: Path
-    accuracy: dict[str, list[float]]
+    predictions: dict[str, Predictions]
 
 
 def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
@@ -78,7 +87,7 @@ def train_run(options: RunOptions, say: Callable[[str], None]) -> RunResult:
         say: takes one line for each step.
 
     Raises:
-        UserError: images, settings or files that do not fit; a run of other settings in the folder; a loss that is not
+        UserError: samples, settings or files that do not fit; a run of other settings in the folder; a loss that is not
             a number.
     """
     inputs = _inputs(options)
@@ -100,24 +109,38 @@ def _inputs(options: RunOptions) -> Sources:
 def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
     _check_settings(options)
     start = None if options.start is None else read_start(options.start)
-    size = _size(options, start)
-    train, others = _sets(options, size, say)
-    check_sets(train, others)
-    config = _config(options, len(train), start)
-    torch.manual_seed(config.seed)
+    train, others = _sets(options, start, say)
+    torch.manual_seed(int(options.settings.get("seed") or 0))
     network, preprocessing = _network(options, start, train, say)
-    _check_size(network, preprocessing, options.model, sized=options.image_size is not None)
+    config = _config(options, network, len(train), start)
     teacher = load_checkpoint(options.teacher, code=options.model) if options.teacher else None
     trainer = Trainer(network, train, others["validation"], preprocessing, config, options.out, teacher)
     say(
-        f"train {options.model} ({network.num_exits} exits) on {counted(len(train), 'image')} of {size[0]} x {size[1]} "
-        f"in {counted(len(train.class_names), 'class')}, {len(others['validation'])} for validation: "
+        f"train {options.model} ({network.num_exits} exits) on {counted(len(train), noun(train))}{_described(train)}, "
+        f"{len(others['validation'])} for validation: "
         f"{counted(config.epochs, 'epoch')} of {counted(len(train) // config.batch_size, 'step')} of "
-        f"{counted(config.batch_size, 'image')}, learning rate "
+        f"{counted(config.batch_size, noun(train))}, learning rate "
         f"{config.learning_rate:g}, {config.precision}"
     )
     trainer.fit()
     return _write(options, trainer, others)
+
+
+def _described(samples: Samples) -> str:
+    if not isinstance(samples, ImageSet):
+        return ""
+    height, width = samples.images.shape[1:3]
+    return f" of {height} x {width} in {counted(len(samples.class_names), 'class')}"
+
+
+def _sets(
+    options: RunOptions, start: Start | None, say: Callable[[str], None]
+) -> tuple[Samples, Mapping[str, Samples]]:
+    if not holds_arrays(options.data):
+        return image_sets(options, _size(options, start), say)
+    if options.image_size is not None:
+        raise ArgumentError("image_size", f"came for {options.data}, which holds arrays, expected none")
+    return array_sets(options, say)
 
 
 def _size(options: RunOptions, start: Start | None) -> tuple[int, int]:
@@ -142,50 +165,54 @@ def _some_network(options: RunOptions) -> MultiExitNetwork:
     return create_model(options.model, classes, **(options.model_options or {}))
 
 
-def _sets(
-    options: RunOptions, size: tuple[int, int], say: Callable[[str], None]
-) -> tuple[ImageSet, dict[str, ImageSet]]:
-    images = load_images(options.data, size)
-    say(f"{options.data}: {counted(len(images), 'image')} in {counted(len(images.class_names), 'class')}")
-    cut_off = float(np.mean(images.cut_off)) if images.cut_off else 0.0
-    if cut_off > _MUCH_CUT_OFF:
-        say(
-            f"{100 * cut_off:.0f} % of the pixels are cut off on average: images are scaled to cover {size[0]} x "
-            f"{size[1]} and cropped at the centre"
-        )
-    names = images.class_names
-    if len(names) < 2:
-        raise UserError(f"{options.data}: has 1 class, expected at least 2")
-    if options.validation is not None:
-        train, validation = images, load_images(options.validation, size, names)
-    else:
-        count = validation_count(options.validation_size, len(images))
-        train, validation = split_images(images, count, int(options.settings.get("seed") or 0), options.split)
-    sets = {"validation": validation}
-    if options.test is not None:
-        sets["test"] = load_images(options.test, size, names)
-    return train, sets
-
-
-def _config(options: RunOptions, images: int, start: Start | None) -> TrainingConfig:
+def _config(options: RunOptions, network: MultiExitNetwork, samples: int, start: Start | None) -> TrainingConfig:
     given = _given(options)
-    suited = SuitedSettings.of(images, batch_size=given.get("batch_size"), started=start is not None)
-    config = TrainingConfig(**{**asdict(suited), **given})
+    suited = asdict(SuitedSettings.of(samples, batch_size=given.get("batch_size"), started=start is not None))
+    if not network.standalone:
+        if given.get("trunk_share"):
+            came = given["trunk_share"]
+            raise ArgumentError("trunk_share", f"got {came:g}, expected 0: exits of {network.name} need earlier ones")
+        suited["trunk_share"] = 0.0
+    if network.task != ClassPredictions.task:
+        suited["precision"] = "float32"  # values have more digits than bfloat16
+    config = TrainingConfig(**{**suited, **given})
     return config if start is None else replace(config, start=start.identity)
 
 
 def _network(
-    options: RunOptions, start: Start | None, train: ImageSet, say: Callable[[str], None]
-) -> tuple[MultiExitNetwork, ImagePreprocessing]:
-    fitted, model_options = ImagePreprocessing.fit(train.images), dict(options.model_options or {})
+    options: RunOptions, start: Start | None, train: Samples, say: Callable[[str], None]
+) -> tuple[MultiExitNetwork, ImagePreprocessing | None]:
+    fitted = ImagePreprocessing.fit(train.images) if isinstance(train, ImageSet) else None
+    model_options, names = dict(options.model_options or {}), names_of(train)
+    if not isinstance(train, ImageSet) and _INPUTS in model_parameters(options.model):
+        model_options.setdefault(_INPUTS, train.inputs.shape[-1])
     if start is None:
-        return create_model(options.model, len(train.class_names), **model_options), fitted
-    network, lines = started_network(start, options.model, train.class_names, model_options)
-    for line in lines:
-        say(line)
-    if start.preprocessing is None:
-        return network, fitted
-    return network, replace(start.preprocessing, size=fitted.size, resize=True)
+        network = create_model(options.model, len(names), **model_options)
+    else:
+        network, lines = started_network(start, options.model, names, model_options)
+        for line in lines:
+            say(line)
+        if start.preprocessing is not None and fitted is not None:
+            fitted = replace(start.preprocessing, size=fitted.size, resize=True)
+    if isinstance(train, ImageSet):
+        assert fitted is not None
+        _check_size(network, fitted, options.model, sized=options.image_size is not None)
+    else:
+        _check_shape(network, train, options.model)
+        if start is None:
+            network.adapt(network_input(train, None), right_answers_of(train))
+    return network, fitted
+
+
+def _check_shape(network: MultiExitNetwork, train: Samples, model: str) -> None:
+    """Refuses arrays that the network does not take."""
+    assert isinstance(train, ArraySet)
+    shapes = list(network.input_shapes.values())
+    if shapes != [train.inputs.shape[1:]]:
+        listed = ", ".join(f"{name} {list(shape)}" for name, shape in network.input_shapes.items())
+        raise ArgumentError(
+            "model", f"{model} takes {listed}, the data are one input of {list(train.inputs.shape[1:])} numbers"
+        )
 
 
 def _check_size(network: MultiExitNetwork, preprocessing: ImagePreprocessing, model: str, *, sized: bool) -> None:
@@ -246,21 +273,28 @@ def _check_loss_weights(weights: Sequence[float] | None, num_exits: int) -> None
         raise ArgumentError("loss_weights", f"got {listed}, expected 0 to {_MOST} each, and a sum above 0")
 
 
-def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, ImageSet]) -> RunResult:
+def _write(options: RunOptions, trainer: Trainer, sets: Mapping[str, Samples]) -> RunResult:
     network, config, out = trainer.result, trainer.config, options.out
-    classes = trainer.train_set.class_names
-    checkpoint = Checkpoint(model_entry(options.model).name, network, classes, trainer.preprocessing)
-    accuracy, written = {}, {}
-    source = list(sets.values())[-1]
-    source[stratified_mask(source.labels, min(_SAMPLES, len(source)), config.seed)].save(out / "samples.npz")
-    for name, images in sets.items():
-        predictions = replace(predict(network, images, trainer.preprocessing), network=checkpoint.id)
-        written[out / f"{name}.npz"] = predictions
+    checkpoint = Checkpoint(
+        model_entry(options.model).name, network, names_of(trainer.train_set), trainer.preprocessing
+    )
+    found: dict[str, Predictions] = {}
+    for name, samples in sets.items():
+        predictions = predict(network, samples, trainer.preprocessing).of_network(checkpoint.id)
+        found[name] = predictions.measured_as(found.get("validation", predictions))
+    last = list(sets)[-1]
+    some = stratified_mask(found[last].strata, min(_SAMPLES, len(sets[last])), config.seed)
+    sets[last][some].save(out / "samples.npz")
+    for name, predictions in found.items():
         predictions.save(out / f"{name}.npz")
-        accuracy[name] = np.mean(predictions.qualities(), axis=0).round(4).tolist()
-    record = {"config": asdict(config), "validation_accuracy": accuracy["validation"], "data": options.data.name}
+    validation = found["validation"]
+    record = {
+        "config": asdict(config),
+        f"validation_{validation.exit_figure}": validation.exit_figures(),
+        "data": options.data.name,
+    }
     weights = out / "weights.safetensors"
     replace(checkpoint, training=record).save(weights)
-    for path, predictions in written.items():
-        check_predictions(predictions, str(path))
-    return RunResult(weights, accuracy)
+    for name, predictions in found.items():
+        check_predictions(predictions, str(out / f"{name}.npz"))
+    return RunResult(weights, found)
