@@ -218,3 +218,13 @@ def test_segments_that_do_not_fit_together(second: tuple, message: str) -> None:
         Blackboard(2, specs, {"x": (3,)})
     with pytest.raises(UserError, match="got 0 segments and 1 inputs"):
         Blackboard(2, [], {"x": (3,)})
+
+
+def test_the_page_on_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = (block for block in blocks("networks.md", "python") if "BoostedNetwork" in block)
+    (tmp_path / "prices.py").write_text(code)
+    network = create_model("prices.py:build", 2, num_inputs=5)
+    assert (network.task, network.options) == ("regression", {"num_inputs": 5})
+    outputs = network.run_outputs((torch.zeros(3, 5),), early_exits=True)
+    assert [[tuple(tensor.shape) for tensor in exit_] for exit_ in outputs] == [[(3, 2), (3, 8)], [(3, 2), (3, 16)]]
