@@ -191,6 +191,18 @@ def test_what_is_learned_is_worth_more_than_small_corrections() -> None:
     assert evaluate_oracle(report, COSTS, 2.2).accuracy > max(quality.values())
 
 
+@pytest.mark.parametrize("policy", ["eenet", "learned-stopping", "learned-stopping-hidden"])
+def test_the_unit_of_hidden_features_does_not_matter(policy: str) -> None:
+    validation, report = made_up(1000), made_up(1000, seed=1)
+    exits = []
+    for unit in (1, 1e4):
+        scaled = [replace(p, hidden=tuple(x * np.float32(unit) for x in p.hidden)) for p in (validation, report)]
+        schedule = next(fit_schedules(policy, scaled[0], COSTS, [2.2], unit="ms"))
+        exits.append(scaled[1].replay(schedule.exit_policy).exits)
+    assert (exits[0] == exits[1]).mean() > 0.97
+    assert len(set(exits[0].tolist())) > 1
+
+
 def test_scorers_mean_the_same_for_samples_unlike_all_others() -> None:
     fit_set, calibration_set = made_up(1000).split(0.5, 0)
     policy = create_scheduler("learned-stopping-hidden").fit(fit_set, calibration_set, COSTS, 2.0).exit_policy_
