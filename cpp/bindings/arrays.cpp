@@ -35,10 +35,26 @@ void check_is_array(py::handle object) {
   }
 }
 
+py::dtype numpy_dtype(DType dtype) {
+  constexpr int kHalf = 23;  // NPY_HALF, of which C++ has no type.
+  switch (dtype) {
+    case DType::kFloat32:
+      return py::dtype::of<float>();
+    case DType::kInt64:
+      return py::dtype::of<std::int64_t>();
+    case DType::kFloat16:
+      return py::dtype(kHalf);
+    case DType::kInt32:
+      return py::dtype::of<std::int32_t>();
+    case DType::kUInt8:
+      return py::dtype::of<std::uint8_t>();
+  }
+  return {};
+}
+
 bool has_dtype(const py::array& array, DType wanted) {
   const py::dtype came = array.dtype();
-  const py::dtype expected =
-      wanted == DType::kFloat32 ? py::dtype::of<float>() : py::dtype::of<std::int64_t>();
+  const py::dtype expected = numpy_dtype(wanted);
   // Native dtypes are one object each, so the slow comparison is for exotic ones.
   return came.is(expected) || came.equal(expected);
 }

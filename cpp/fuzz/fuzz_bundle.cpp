@@ -109,7 +109,7 @@ void use(const fs::path& path) {
   for (const std::size_t input : manifest.inputs) {
     const TensorSpec& spec = manifest.tensors[input];
     std::vector<std::int64_t>& shape = shapes.emplace_back();
-    std::size_t bytes = spec.dtype == DType::kFloat32 ? sizeof(float) : sizeof(std::int64_t);
+    std::size_t bytes = dtype_size(spec.dtype);
     for (std::size_t i = 1; i < spec.shape.size(); ++i) {
       const Dim& dim = spec.shape[i];
       shape.push_back(dim.symbol ? manifest.symbols[*dim.symbol].max : dim.size);

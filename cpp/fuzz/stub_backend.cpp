@@ -7,6 +7,8 @@
 
 #include "eenet/error.h"
 
+#include "util/float16.h"
+
 namespace eenet::fuzz {
 namespace {
 
@@ -19,7 +21,9 @@ class StubBinding : public Binding {
     // So that a sanitizer sees whether all of the memory is there.
     for (const BoundTensor& tensor : inputs_) {
       const auto* const bytes = static_cast<const unsigned char*>(tensor.data);
-      for (std::size_t i = 0; i < count(tensor) * size(tensor); ++i) state_ += bytes[i];
+      for (std::size_t i = 0; i < count(tensor) * dtype_size(tensor.dtype); ++i) {
+        state_ += bytes[i];
+      }
     }
     for (const BoundTensor& tensor : outputs_) {
       for (std::size_t i = 0; i < count(tensor); ++i) write(tensor, i);
@@ -27,10 +31,6 @@ class StubBinding : public Binding {
   }
 
  private:
-  static std::size_t size(const BoundTensor& tensor) {
-    return tensor.dtype == DType::kFloat32 ? sizeof(float) : sizeof(std::int64_t);
-  }
-
   static std::size_t count(const BoundTensor& tensor) {
     std::size_t count = 1;
     for (const std::int64_t dim : tensor.shape) count *= static_cast<std::size_t>(dim);
@@ -40,10 +40,22 @@ class StubBinding : public Binding {
   void write(const BoundTensor& tensor, std::size_t i) {
     state_ = state_ * 1103515245U + 12345U;
     const std::uint32_t number = state_ >> 16U & 15U;
-    if (tensor.dtype == DType::kFloat32) {
-      static_cast<float*>(tensor.data)[i] = static_cast<float>(number);
-    } else {
-      static_cast<std::int64_t*>(tensor.data)[i] = number;
+    switch (tensor.dtype) {
+      case DType::kFloat32:
+        static_cast<float*>(tensor.data)[i] = static_cast<float>(number);
+        break;
+      case DType::kInt64:
+        static_cast<std::int64_t*>(tensor.data)[i] = number;
+        break;
+      case DType::kFloat16:
+        static_cast<std::uint16_t*>(tensor.data)[i] = to_float16(static_cast<float>(number));
+        break;
+      case DType::kInt32:
+        static_cast<std::int32_t*>(tensor.data)[i] = static_cast<std::int32_t>(number);
+        break;
+      case DType::kUInt8:
+        static_cast<std::uint8_t*>(tensor.data)[i] = static_cast<std::uint8_t>(number);
+        break;
     }
   }
 

@@ -120,7 +120,7 @@ class Board:
                 came = self.tensors[exit_output]
                 raise UserError(
                     f"{file.name}: {exit_output!r}: got {_described(came.dtype, (BATCH, *came.shape))}, expected "
-                    f"logits, float32 [batch, {num_classes}]"
+                    f"logits, float32 [batch, {num_classes}]{_cast_hint(came)}"
                 )
             specs.append(SegmentSpec(tuple(port.name for port in file.inputs), tuple(outputs), exit_output))
         check_segments(specs, self.inputs)
@@ -130,6 +130,8 @@ class Board:
         read = {port.name for file in files[k + 1 :] for port in file.inputs}
         names = [port.name for port in files[k].outputs if port.name not in read]
         found = [name for name in names if self._are_logits(name, num_classes)]
+        if not found:  # then one of float16 is found, to be refused by its name
+            found = [name for name in names if self.tensors[name] == Tensor("float16", (num_classes,))]
         if len(found) != 1:
             outputs = shorten([port.name for port in files[k].outputs])
             raise UserError(
@@ -141,6 +143,10 @@ class Board:
 
     def _are_logits(self, name: str, num_classes: int) -> bool:
         return self.tensors[name] == Tensor("float32", (num_classes,))
+
+
+def _cast_hint(tensor: Tensor) -> str:
+    return ": let the graph end with a Cast" if tensor.dtype == "float16" else ""
 
 
 def _described(dtype: str, dims: Sequence[int | str | None]) -> str:

@@ -12,7 +12,7 @@ from eenet.bundles import BundleContent, Segment, Tensor, write_bundle
 from eenet.checkpoint import Checkpoint
 from eenet.errors import UserError
 from eenet.models import MultiExitNetwork
-from eenet.models.network import DTYPES
+from eenet.models.network import DTYPES, dtype_name
 from eenet.noise import Inputs
 from eenet.preprocessing import described
 from eenet.text import file_size
@@ -99,5 +99,5 @@ def _tensors(traced: TracedSegment, shapes: Shapes) -> dict[str, Tensor]:
 
 def _dtype(name: str, dtype: torch.dtype) -> str:
     if dtype not in DTYPES:
-        raise UserError(f"tensor {name!r}: got {dtype}, expected {' or '.join(map(str, DTYPES))} between segments")
-    return str(dtype).removeprefix("torch.")
+        raise UserError(f"tensor {name!r}: got {dtype}, expected one of {', '.join(map(str, DTYPES))} between segments")
+    return dtype_name(dtype)

@@ -14,7 +14,13 @@ from eenet.errors import UserError
 from eenet.files import require_regular
 from eenet_export.onnx import MAX_IR_VERSION, MAX_OPSET, OPSET
 
-_DTYPES: dict[int, str] = {TensorProto.FLOAT: "float32", TensorProto.INT64: "int64"}
+_DTYPES: dict[int, str] = {
+    TensorProto.FLOAT: "float32",
+    TensorProto.INT64: "int64",
+    TensorProto.FLOAT16: "float16",
+    TensorProto.INT32: "int32",
+    TensorProto.UINT8: "uint8",
+}
 _MOST_TEXT = 300
 
 
@@ -95,7 +101,7 @@ def _port(path: Path, value: onnx.ValueInfoProto) -> Port:
     dtype = _DTYPES.get(tensor.elem_type)
     if dtype is None:
         came = TensorProto.DataType.Name(tensor.elem_type).lower()
-        raise UserError(f"{path}: {value.name!r}: got {came}, expected {' or '.join(_DTYPES.values())}")
+        raise UserError(f"{path}: {value.name!r}: got {came}, expected one of {', '.join(_DTYPES.values())}")
     dims = [d.dim_param or (d.dim_value if d.HasField("dim_value") else None) for d in tensor.shape.dim]
     return Port(value.name, dtype, tuple(dims))
 

@@ -16,6 +16,7 @@ from eenet.data import load_images
 from eenet.errors import UserError
 from eenet.files import open_npz
 from eenet.models import MultiExitNetwork
+from eenet.models.network import dtype_name
 from eenet.noise import Inputs
 
 Samples = NDArray[np.uint8] | Mapping[str, NDArray[Any]]
@@ -50,7 +51,7 @@ def network_inputs(checkpoint: Checkpoint, samples: Samples) -> Inputs:
             the input's name, which go through the checkpoint's preprocessing.
 
     Returns:
-        Arrays in the order of the network's inputs, float32 or int64.
+        Arrays in the order of the network's inputs, of their dtypes.
 
     Raises:
         UserError: an input lacks, or is of another dtype or shape; images, and no preprocessing.
@@ -67,16 +68,13 @@ def network_inputs(checkpoint: Checkpoint, samples: Samples) -> Inputs:
         else array
         for name, array in samples.items()
     }
-    declared = {
-        name: Declared(str(network.dtypes[name]).removeprefix("torch."), shape)
-        for name, shape in network.input_shapes.items()
-    }
+    declared = {name: Declared(dtype_name(network.dtypes[name]), shape) for name, shape in network.input_shapes.items()}
     return declared_inputs(declared, network.symbols, ready)
 
 
 @dataclass(frozen=True)
 class Declared:
-    """An input: ``float32`` or ``int64``, and its shape after the batch axis, of sizes and names of symbols."""
+    """An input: its dtype, and its shape after the batch axis, of sizes and names of symbols."""
 
     dtype: str
     shape: tuple[int | str, ...]
@@ -119,12 +117,16 @@ def example_of(network: MultiExitNetwork, inputs: Inputs) -> dict[str, torch.Ten
     return example
 
 
-def _cast(array: NDArray[Any], dtype: str, name: str) -> NDArray[np.float32] | NDArray[np.int64]:
-    """Floats as float32, integers as int64; nothing is taken for what it is not."""
-    kind = "iu" if dtype == "int64" else "f"
-    if array.dtype.kind not in kind:
+def _cast(array: NDArray[Any], dtype: str, name: str) -> NDArray[Any]:
+    """Floats as floats and integers as integers; nothing is taken for what it is not."""
+    wanted = np.dtype(dtype)
+    if array.dtype.kind not in ("f" if wanted.kind == "f" else "iu"):
         raise UserError(f"samples: {name}: got {array.dtype}, expected {dtype}")
-    return np.ascontiguousarray(array, np.int64) if kind == "iu" else np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # what float16 does not hold becomes infinite, which the runtime refuses
+        cast = np.ascontiguousarray(array, wanted)
+    if wanted.kind != "f" and not np.array_equal(cast, array):
+        raise UserError(f"samples: {name}: got {array.min()} to {array.max()}, which {dtype} does not hold")
+    return cast
 
 
 def _check_shape(

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from eenet.errors import UserError
 from eenet.models import MultiExitNetwork, SegmentSpec
 from eenet.models.code import blaming
+from eenet.models.network import dtype_name
 
 
 class SegmentModule(nn.Module):
@@ -67,7 +69,19 @@ def trace_segments(network: MultiExitNetwork, inputs: Mapping[str, Tensor]) -> I
 
 
 def trace(module: SegmentModule | WholeModule, example: tuple[Tensor, ...]) -> TracedSegment:
-    """A module with what it makes of example tensors."""
+    """A module with what it makes of example tensors.
+
+    Raises:
+        UserError: logits of another dtype than float32.
+    """
     with torch.inference_mode(), blaming(module.network.name or type(module.network).__name__):
         outputs = module(*example)
+    exits = [spec.exit for spec in module.network.segments]
+    for name, tensor in zip(module.spec.outputs, outputs, strict=True):
+        # The decision core counts in float32; whoever rounds logits is to say so.
+        if name in exits and tensor.dtype != torch.float32:
+            raise UserError(
+                f"exit {exits.index(name)}: its head writes {dtype_name(tensor.dtype)} logits {name!r}, expected "
+                "float32: let it end with .float()"
+            )
     return TracedSegment(module, example, outputs)

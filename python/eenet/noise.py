@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -10,25 +11,25 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
-Inputs = dict[str, NDArray[np.float32] | NDArray[np.int64]]
+Inputs = dict[str, NDArray[Any]]
 
 
-def noise(shapes: Mapping[str, tuple[int, ...]], whole: set[str], samples: int) -> Inputs:
+def noise(shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str], samples: int) -> Inputs:
     """The same for the same arguments.
 
     Args:
         shapes: of inputs, without the batch axis.
-        whole: those that are int64; the others are float32.
+        dtypes: their names.
         samples: how many.
 
     Returns:
         ``{name: (samples, ...)}``.
     """
     random = RandomState(0)  # whose numbers no version of numpy changes, for probes are kept
-    return {
+    inputs: Inputs = {}
+    for name, shape in shapes.items():
+        size, dtype = (samples, *shape), np.dtype(dtypes[name])
         # 0 and 1 are tokens of every vocabulary, and what masks consist of.
-        name: random.randint(0, 2, (samples, *shape), np.int64)
-        if name in whole
-        else random.standard_normal((samples, *shape)).astype(np.float32)
-        for name, shape in shapes.items()
-    }
+        numbers = random.standard_normal(size) if dtype.kind == "f" else random.randint(0, 2, size, np.int64)
+        inputs[name] = np.asarray(numbers).astype(dtype)
+    return inputs

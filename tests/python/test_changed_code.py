@@ -105,7 +105,7 @@ def test_weights_without_a_probe_load_as_before(tmp_path: Path, monkeypatch: pyt
     load_checkpoint(path)
 
 
-@pytest.mark.parametrize("network", [networks.TwoInputs, networks.Tokens])
+@pytest.mark.parametrize("network", [networks.TwoInputs, networks.HalfPrecision, networks.Tokens])
 def test_networks_of_whole_numbers_and_free_lengths_have_a_probe(
     network: type[MultiExitNetwork], tmp_path: Path
 ) -> None:

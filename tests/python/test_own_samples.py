@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from torch import nn
 
 import eenet_rt
 from eenet.checkpoint import Checkpoint, load_checkpoint
@@ -24,7 +25,7 @@ from eenet_export.samples import example_of, network_inputs, read_samples
 from eenet_export.shapes import symbolic_shapes, thinned
 from support import networks
 from support.busy import lines_but_busy
-from support.networks import Tokens, TwoInputs
+from support.networks import HalfPrecision, Tokens, TwoInputs
 from support.pages import blocks
 
 MODEL = "support.networks:Tokens"
@@ -114,6 +115,13 @@ def test_numbers_of_other_widths_are_taken_for_what_they_are() -> None:
     assert {name: array.dtype for name, array in inputs.items()} == {"signal": np.float32, "kind": np.int64}
     with pytest.raises(UserError, match="got images alone, expected an array for each of signal, kind"):
         network_inputs(_checkpoint(TwoInputs()), np.zeros((1, 2, 2, 3), np.uint8))
+
+
+def test_logits_are_float32_whatever_the_rest_is() -> None:
+    network = HalfPrecision()
+    network.heads = nn.ModuleList(nn.Linear(networks.WIDTH, 3) for _ in range(2)).half()
+    with pytest.raises(UserError, match=r"exit 0: its head writes float16 logits 'logits_0', expected float32: let it"):
+        symbolic_shapes(network.eval(), example_of(network, networks.inputs(network, 3)))
 
 
 def test_images_as_they_are_and_as_arrays(tmp_path: Path) -> None:
@@ -225,8 +233,8 @@ def test_thinned_samples_keep_both_ends() -> None:
         ({"x": (3,)}, {"dtypes": {"y": torch.int64}}, "dtypes: 'y' is none of the inputs x"),
         (
             {"x": (3,)},
-            {"dtypes": {"x": torch.int32}},
-            "input 'x': got torch.int32, expected torch.float32 or torch.int",
+            {"dtypes": {"x": torch.int16}},
+            "input 'x': got torch.int16, expected one of torch.float32, torch.int64, torch.float16",
         ),
     ],
 )

@@ -25,7 +25,7 @@ from eenet_export import ExportOptions, bundle_segments
 from eenet_export.board import Board
 from eenet_export.cli import main
 from eenet_export.onnx_file import OnnxFile, Port
-from support import golden, masked
+from support import golden, masked, mixed
 from support.busy import lines_but_busy
 
 QUICK = ExportOptions(policy="maximum", profile=ProfileOptions(repeats=10))
@@ -281,6 +281,33 @@ def test_two_outputs_that_could_be_logits(validation: ClassPredictions, tmp_path
         UserError, match=r"a.onnx: 2 of its outputs 'a', 'b', 'trunk' are float32 \[batch, 3\] and read"
     ):
         bundle_segments(files, validation, tmp_path / "out.eenet", options=QUICK)
+
+
+def test_tensors_of_every_dtype(tmp_path: Path) -> None:
+    folder = mixed.write(tmp_path / "mixed.eenet")
+    files = [folder / f"segment_{k}.onnx" for k in range(2)]
+    said = mixed.logits(**mixed.inputs(300, seed=1))
+    labels = said[:, -1].argmax(axis=1).astype(np.int64)
+    labels[::5] = (labels[::5] + 1) % 3
+    validation = ClassPredictions(said, labels, np.arange(300), ("zero", "one", "two"))
+    out, samples = tmp_path / "mine.eenet", mixed.inputs(20)
+    wide = {"x": samples["x"].astype(float), "tokens": samples["tokens"].astype(np.int64), "pixels": samples["pixels"]}
+    result = bundle_segments(files, validation, out, samples=wide, logits=mixed.logits(**samples), options=QUICK)
+    assert result.max_error == [0, 0]
+    manifests = [json.loads((path / "manifest.json").read_text()) for path in (out, folder)]
+    assert manifests[0]["tensors"] == manifests[1]["tensors"]
+    with pytest.raises(UserError, match="samples: tokens: got 4294967295 to 4294967295, which int32 does not hold"):
+        bundle_segments(files, validation, out, samples={**wide, "tokens": np.full((1, 3), 2**32 - 1)}, options=QUICK)
+    # Half-precision logits are found, and refused by their name.
+    edit(files[0], _let_logits_be_half)
+    with pytest.raises(UserError, match=r"'logits_0': got float16 \[batch, 3\], expected logits, float32 .* a Cast$"):
+        bundle_segments(files, validation, out, options=QUICK)
+
+
+def _let_logits_be_half(model: onnx.ModelProto) -> None:
+    *_, cast = model.graph.node
+    cast.attribute[0].i = TensorProto.FLOAT16
+    model.graph.output[-1].type.tensor_type.elem_type = TensorProto.FLOAT16
 
 
 def test_the_writer_needs_no_pytorch() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 import eenet_rt
 
-_DTYPES = (np.dtype("<f4"), np.dtype("<i8"), np.dtype("<f2"))
+_DTYPES = tuple(map(np.dtype, ("<f4", "<i8", "<f2", "<f2", "<i4", "<u1")))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Small networks that are no chain: two inputs of two kinds, and tokens of a length that each call chooses."""
+"""Small networks that are no chain: inputs of several kinds, half precision, a length that each call chooses."""
 
 from __future__ import annotations
 
@@ -65,6 +65,37 @@ class TwoInputs(_Parts):
         return (*super().segment_modules(k), self.kinds)
 
 
+class _Widened(nn.Linear):
+    """Logits in float32 whatever computes them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).float()
+
+
+class HalfPrecision(_Parts):
+    """Bytes, and a number of a place; everything but the logits is in half precision."""
+
+    def __init__(self, num_classes: int = CLASSES) -> None:
+        specs = [
+            SegmentSpec(("pixels", "place"), ("hidden", "logits_0"), "logits_0"),
+            SegmentSpec(("hidden", "place", "pixels"), ("logits_1",), "logits_1"),
+        ]
+        dtypes = {"pixels": torch.uint8, "place": torch.int32}
+        super().__init__(num_classes, specs, {"pixels": (6,), "place": ()}, dtypes=dtypes)
+        self.places = nn.Embedding(5, 6)
+        self.cores = nn.ModuleList([nn.Linear(6, WIDTH), nn.Linear(WIDTH + 6, WIDTH)])
+        self.heads = nn.ModuleList(_Widened(WIDTH, num_classes) for _ in range(2))
+        self.half()
+
+    def core(self, k: int, *tensors: Tensor) -> Tensor:
+        *hidden, place, pixels = tensors if k else tensors[::-1]
+        said = pixels.half() / 64 + self.places(place)
+        return F.relu(self.cores[k](torch.cat([*hidden, said], dim=1)))
+
+    def segment_modules(self, k: int) -> tuple[nn.Module, ...]:
+        return (*super().segment_modules(k), self.places)
+
+
 class Tokens(_Parts):
     """Ids with a mask, attention over as many tokens as came, three exits."""
 
@@ -95,8 +126,11 @@ class Tokens(_Parts):
 
 
 def inputs(network: MultiExitNetwork, samples: int, tokens: int = 7, seed: int = 0) -> dict[str, np.ndarray]:
-    """Samples for one of the two."""
+    """Samples for one of them."""
     random = np.random.default_rng(seed)
+    if isinstance(network, HalfPrecision):
+        pixels = random.integers(0, 256, (samples, 6), np.uint8)
+        return {"pixels": pixels, "place": random.integers(0, 5, samples, np.int32)}
     if isinstance(network, TwoInputs):
         signal = random.standard_normal((samples, 4), np.float32)
         return {"signal": signal, "kind": random.integers(0, 5, samples)}

@@ -72,7 +72,7 @@ Classifies what is in .npy files: one sample, or a batch, of which each sample l
 
   BUNDLE          the folder NAME.eenet
   INPUT           FILE.npy, or NAME=FILE.npy where the network has several inputs: preprocessed,
-                  float32 or int64, as the bundle says, with or without a batch axis
+                  of the dtype that the bundle says, with or without a batch axis
 
   --budget B      mean cost per sample, a share of full cost, as 65%, or a number in the unit of the
                   bundle's schedules; without it the schedule that the bundle names is in force

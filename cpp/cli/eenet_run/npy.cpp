@@ -1,6 +1,7 @@
 #include "npy.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <fcntl.h>
 #include <string_view>
@@ -17,6 +18,16 @@ namespace {
 constexpr std::uint64_t kLargestFile = std::uint64_t{4} << 30U;
 constexpr std::size_t kMostDims = 32;
 constexpr std::string_view kMagic = "\x93NUMPY";
+
+struct Numbers {
+  std::string_view descr;  ///< As numpy writes it.
+  DType dtype;
+};
+constexpr std::array<Numbers, 5> kNumbers = {{{"<f4", DType::kFloat32},
+                                              {"<i8", DType::kInt64},
+                                              {"<f2", DType::kFloat16},
+                                              {"<i4", DType::kInt32},
+                                              {"|u1", DType::kUInt8}}};
 
 /// Reads the description of an array: a dict as Python prints it, with three known keys.
 class HeaderReader {
@@ -64,9 +75,13 @@ class HeaderReader {
 
   DType read_dtype() {
     const std::string_view descr = string();
-    if (descr == "<f4") return DType::kFloat32;
-    if (descr == "<i8") return DType::kInt64;
-    fail(cat("dtype ", quote_name(descr), " came, '<f4' (float32) or '<i8' (int64) expected"));
+    const auto* const found = std::ranges::find(kNumbers, descr, &Numbers::descr);
+    if (found != kNumbers.end()) return found->dtype;
+    std::vector<std::string> known;
+    for (const Numbers& each : kNumbers) {
+      known.push_back(cat("'", each.descr, "' (", dtype_name(each.dtype), ")"));
+    }
+    fail(cat("dtype ", quote_name(descr), " came, one of ", join(known), " expected"));
   }
 
   void read_shape(std::vector<std::int64_t>& shape) {

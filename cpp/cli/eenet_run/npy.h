@@ -19,7 +19,8 @@ struct NpyArray {
   TensorView view() const noexcept { return {dtype, shape, file.data() + begin}; }
 };
 
-/// Takes an untrusted .npy file, format 1 to 3, apart: float32 or int64, little-endian, C order.
+/// Takes an untrusted .npy file, format 1 to 3, apart: of a dtype that tensors can have,
+/// little-endian, C order.
 /// @param what Names the file in messages.
 /// @throws Error(kInput) naming what came and what was expected.
 NpyArray parse_npy(std::vector<std::byte> file, const std::string& what);

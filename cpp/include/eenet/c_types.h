@@ -24,7 +24,14 @@ typedef enum eenet_status {
   EENET_ERROR_TIMEOUT = 10   ///< A load took longer than it was allowed to.
 } eenet_status;
 
-typedef enum eenet_dtype { EENET_FLOAT32 = 0, EENET_INT64 = 1 } eenet_dtype;
+/// More may be added.
+typedef enum eenet_dtype {
+  EENET_FLOAT32 = 0,
+  EENET_INT64 = 1,
+  EENET_FLOAT16 = 2,
+  EENET_INT32 = 3,
+  EENET_UINT8 = 4
+} eenet_dtype;
 
 /// Why a sample left where it did. More may be added.
 typedef enum eenet_stop_reason {

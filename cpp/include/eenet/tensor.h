@@ -13,14 +13,25 @@
 namespace EENET_API eenet {
 
 /// Element types that may cross a segment's border.
-enum class DType { kFloat32, kInt64 };
+enum class DType { kFloat32, kInt64, kFloat16, kInt32, kUInt8 };
 
-/// `float32` or `int64`, as in the manifest and in numpy.
+/// As in the manifest and in numpy, for instance `float32`.
 std::string_view dtype_name(DType dtype);
 
 /// Bytes of one element.
 constexpr std::size_t dtype_size(DType dtype) {
-  return dtype == DType::kFloat32 ? sizeof(float) : sizeof(std::int64_t);
+  switch (dtype) {
+    case DType::kInt64:
+      return 8;
+    case DType::kFloat32:
+    case DType::kInt32:
+      return 4;
+    case DType::kFloat16:
+      return 2;
+    case DType::kUInt8:
+      return 1;
+  }
+  return 0;
 }
 
 /// Borrowed, read-only, row-major host memory. Whoever passes one keeps data and shape alive for

@@ -35,9 +35,12 @@ class Backend {
                                         const std::stop_token& stop) const = 0;
 
   /// Memory for a tensor that goes from segment to segment and never to the host.
+  /// @param bytes Of whole numbers of that type.
   /// @return Null: such tensors are in host memory, like all others.
   /// @throws Error(kBackend) if there is no memory.
-  virtual std::unique_ptr<DeviceBuffer> allocate(std::size_t /*bytes*/) const { return nullptr; }
+  virtual std::unique_ptr<DeviceBuffer> allocate(DType /*dtype*/, std::size_t /*bytes*/) const {
+    return nullptr;
+  }
 };
 
 }  // namespace eenet

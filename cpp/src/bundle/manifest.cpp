@@ -8,6 +8,7 @@
 #include "bundle/costs.h"
 #include "bundle/format.h"
 #include "bundle/manifest_text.h"
+#include "core/dtype.h"
 #include "decision/readout/task.h"
 #include "util/json.h"
 #include "util/sha256.h"
@@ -141,11 +142,9 @@ void ManifestReader::read_tensors() {
 TensorSpec ManifestReader::read_tensor(const std::string& name, const JsonNode& node) const {
   TensorSpec spec{name, DType::kFloat32, {}};
   const std::string dtype = node.at("dtype").string();
-  if (dtype == dtype_name(DType::kInt64)) {
-    spec.dtype = DType::kInt64;
-  } else if (dtype != dtype_name(DType::kFloat32)) {
-    node.at("dtype").fail(quote_name(dtype), "'float32' or 'int64'");
-  }
+  const std::optional<DType> known = find_dtype(dtype);
+  if (!known) node.at("dtype").fail(quote_name(dtype), cat("one of ", join(kDTypeNames)));
+  spec.dtype = *known;
   const JsonNode shape = node.at("shape");
   std::int64_t elements = 1;
   for (const JsonNode& dim : shape.items(1, format::kMostDims)) {

@@ -105,9 +105,9 @@ void set_budget(eenet::Runtime& runtime, const eenet::Budget& budget, std::int64
 }
 
 eenet::NamedTensor named_tensor(const eenet_tensor& given) {
-  if (given.dtype != EENET_FLOAT32 && given.dtype != EENET_INT64) {
+  if (given.dtype < EENET_FLOAT32 || given.dtype > EENET_UINT8) {
     throw Error(ErrorCode::kInput,
-                cat("dtype ", given.dtype, " came, EENET_FLOAT32 or EENET_INT64 expected"));
+                cat("dtype ", given.dtype, " came, an eenet_dtype expected, as EENET_FLOAT32"));
   }
   require(given.data, "data");
   if (given.rank > 0) require(given.shape, "shape");

@@ -10,6 +10,9 @@ using eenet::StopReason;
 
 static_assert(static_cast<int>(DType::kFloat32) == EENET_FLOAT32);
 static_assert(static_cast<int>(DType::kInt64) == EENET_INT64);
+static_assert(static_cast<int>(DType::kFloat16) == EENET_FLOAT16);
+static_assert(static_cast<int>(DType::kInt32) == EENET_INT32);
+static_assert(static_cast<int>(DType::kUInt8) == EENET_UINT8);
 static_assert(static_cast<int>(StopReason::kPolicy) == EENET_STOP_POLICY);
 static_assert(static_cast<int>(StopReason::kMaxExit) == EENET_STOP_MAX_EXIT);
 static_assert(static_cast<int>(StopReason::kDeadline) == EENET_STOP_DEADLINE);

@@ -1,11 +1,20 @@
 #include "eenet/tensor.h"
 
+#include <algorithm>
 #include <new>
+
+#include "core/dtype.h"
 
 namespace eenet {
 
 std::string_view dtype_name(DType dtype) {
-  return dtype == DType::kFloat32 ? "float32" : "int64";
+  return kDTypeNames[static_cast<std::size_t>(dtype)];
+}
+
+std::optional<DType> find_dtype(std::string_view name) {
+  const auto* const found = std::ranges::find(kDTypeNames, name);
+  if (found == kDTypeNames.end()) return std::nullopt;
+  return static_cast<DType>(found - kDTypeNames.begin());
 }
 
 AlignedBuffer::AlignedBuffer(std::size_t bytes) : size_(bytes) {

@@ -54,6 +54,29 @@ std::vector<bool> find_hidden(const Manifest& manifest) {
   return hidden;
 }
 
+template <typename T>
+void fill_ones(std::span<std::byte> tensor) {
+  std::fill_n(reinterpret_cast<T*>(tensor.data()), tensor.size() / sizeof(T), T{1});
+}
+
+void fill_blank(DType dtype, std::span<std::byte> tensor) {
+  switch (dtype) {
+    case DType::kFloat32:
+    case DType::kFloat16:
+      std::memset(tensor.data(), 0, tensor.size());
+      break;
+    case DType::kInt64:
+      fill_ones<std::int64_t>(tensor);
+      break;
+    case DType::kInt32:
+      fill_ones<std::int32_t>(tensor);
+      break;
+    case DType::kUInt8:
+      fill_ones<std::uint8_t>(tensor);
+      break;
+  }
+}
+
 void keep_rows(std::byte* data, std::span<const std::size_t> rows, std::size_t row_bytes) {
   for (std::size_t to = 0; to < rows.size(); ++to) {
     // Rows only move to the front, each over one that has left or has moved before.
@@ -92,7 +115,8 @@ void Blackboard::reserve(std::size_t samples) {
 void Blackboard::reserve(std::size_t tensor, std::size_t bytes) {
   if (hidden_[tensor]) {
     device_buffers_[tensor].reset();  // Before the next one: devices have little memory.
-    device_buffers_[tensor] = model_.backend().allocate(bytes);
+    device_buffers_[tensor] =
+        model_.backend().allocate(model_.manifest().tensors[tensor].dtype, bytes);
     if (device_buffers_[tensor]) return;
   }
   try {
@@ -129,9 +153,8 @@ void Blackboard::copy_input(std::size_t tensor, const TensorView& input) {
   const std::size_t bytes = samples * row_bytes(spec, symbol_values_);
   std::byte* const buffer = buffers_[tensor].data();
   std::memcpy(buffer, input.data, bytes);
-  if (spec.dtype != DType::kFloat32) return;
   // Checked here rather than at the source, which may not be aligned.
-  check_finite(spec, {reinterpret_cast<const float*>(buffer), bytes / sizeof(float)}, input.shape);
+  check_finite(spec, {buffer, bytes}, input.shape);
 }
 
 void Blackboard::load(const Handoff& handoff) {
@@ -151,8 +174,7 @@ void Blackboard::load(const Handoff& handoff) {
         throw Error(ErrorCode::kInput, cat("tensor ", quote_name(tensor.name), " came, ",
                                            quote_name(spec.name), " expected"));
       }
-      const bool whole = tensor.transport == Transport::kInt64;
-      const TensorView view{whole ? DType::kInt64 : DType::kFloat32, tensor.shape, nullptr};
+      const TensorView view{tensor_dtype(tensor.transport), tensor.shape, nullptr};
       match_input(manifest, spec, view, InputLayout::kSample, symbol_values_);
       take(live[i], tensor);
     }
@@ -203,12 +225,11 @@ std::vector<HandoffTensor> Blackboard::hand_on(std::size_t exit, std::size_t row
     for (const Dim& dim : std::span(spec.shape).subspan(1)) {
       each.shape.push_back(resolve(dim, symbol_values_));
     }
-    if (spec.dtype == DType::kInt64) {
-      each.transport = Transport::kInt64;
-    } else if (half) {
+    each.transport = transport_of(spec.dtype);
+    if (half && spec.dtype == DType::kFloat32) {
       const auto* const values = reinterpret_cast<const float*>(data);
       halves_.push_back(to_half(spec.name, {values, bytes / sizeof(float)}));
-      each.transport = Transport::kFloat16;
+      each.transport = Transport::kRounded;
       each.data = std::as_bytes(std::span(halves_.back()));
     }
   }
@@ -222,11 +243,7 @@ void Blackboard::load_blank() {
     const TensorSpec& spec = manifest.tensors[input];
     std::byte* const data = buffers_[input].data();
     const std::size_t bytes = row_bytes(spec, symbol_values_);
-    if (spec.dtype == DType::kInt64) {
-      std::fill_n(reinterpret_cast<std::int64_t*>(data), bytes / sizeof(std::int64_t), 1);
-    } else {
-      std::memset(data, 0, bytes);
-    }
+    fill_blank(spec.dtype, {data, bytes});
   }
 }
 

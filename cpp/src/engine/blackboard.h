@@ -43,7 +43,7 @@ class Blackboard {
 
   /// The live tensors of a sample that goes on elsewhere after this exit. Valid until the next
   /// call.
-  /// @param half Round numbers to half precision.
+  /// @param half Round float32 to half precision.
   /// @throws Error(kInput) if half precision does not hold one of them.
   std::vector<HandoffTensor> hand_on(std::size_t exit, std::size_t row, bool half);
 

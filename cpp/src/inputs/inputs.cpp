@@ -31,6 +31,25 @@ std::string expected_shape(const Manifest& manifest, std::span<const Dim> dims,
   return cat("(", join(texts), ")");
 }
 
+template <typename T>
+std::span<const T> as(std::span<const std::byte> values) {
+  return {reinterpret_cast<const T*>(values.data()), values.size() / sizeof(T)};
+}
+
+template <typename T>
+void check_finite(const TensorSpec& spec, std::span<const T> values,
+                  std::span<const std::int64_t> shape) {
+  if (all_finite(values)) return;
+  std::size_t at = 0;
+  while (all_finite(values.subspan(at, 1))) ++at;
+  const auto value = static_cast<float>(values[at]);
+  std::vector<std::size_t> index(shape.size());
+  for (std::size_t i = shape.size(); i-- > 0; at /= static_cast<std::size_t>(shape[i])) {
+    index[i] = at % static_cast<std::size_t>(shape[i]);
+  }
+  refuse(spec, cat(value, " came at index (", join(index), "), finite numbers expected"));
+}
+
 }  // namespace
 
 void match_input(const Manifest& manifest, const TensorSpec& spec, const TensorView& input,
@@ -59,17 +78,19 @@ void match_input(const Manifest& manifest, const TensorSpec& spec, const TensorV
   }
 }
 
-void check_finite(const TensorSpec& spec, std::span<const float> values,
+void check_finite(const TensorSpec& spec, std::span<const std::byte> values,
                   std::span<const std::int64_t> shape) {
-  if (all_finite(values)) return;
-  std::size_t at = 0;
-  while (all_finite(values.subspan(at, 1))) ++at;
-  const float value = values[at];
-  std::vector<std::size_t> index(shape.size());
-  for (std::size_t i = shape.size(); i-- > 0; at /= static_cast<std::size_t>(shape[i])) {
-    index[i] = at % static_cast<std::size_t>(shape[i]);
+  switch (spec.dtype) {
+    case DType::kFloat32:
+      check_finite(spec, as<float>(values), shape);
+      break;
+    case DType::kFloat16:
+      check_finite(spec, as<Float16>(values), shape);
+      break;
+    case DType::kInt64:
+    case DType::kInt32:
+    case DType::kUInt8:
+      break;
   }
-  refuse(spec, cat(value, " came at index (", join(index), "), finite numbers expected"));
 }
-
 }  // namespace eenet

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,10 +22,10 @@ enum class InputLayout : int {
 void match_input(const Manifest& manifest, const TensorSpec& spec, const TensorView& input,
                  InputLayout layout, std::vector<std::int64_t>& values);
 
-/// @param values The input's.
+/// @param values The input's, aligned for its dtype.
 /// @param shape Of the caller's array, for the place of the first bad value.
 /// @throws Error(kInput) if a value is NaN or infinite.
-void check_finite(const TensorSpec& spec, std::span<const float> values,
+void check_finite(const TensorSpec& spec, std::span<const std::byte> values,
                   std::span<const std::int64_t> shape);
 
 }  // namespace eenet

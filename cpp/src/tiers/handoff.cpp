@@ -1,6 +1,7 @@
 #include "tiers/handoff.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -26,6 +27,20 @@ constexpr std::size_t kChecksum = sizeof(std::uint32_t);
 // As a manifest's.
 constexpr std::size_t kLongestName = 256;
 constexpr std::size_t kMostDims = 7;
+
+struct Journey {
+  Transport transport;
+  DType dtype;
+};
+/// By the numbers of Transport.
+constexpr std::array<Journey, 6> kJourneys = {{
+    {Transport::kFloat32, DType::kFloat32},
+    {Transport::kInt64, DType::kInt64},
+    {Transport::kRounded, DType::kFloat32},
+    {Transport::kFloat16, DType::kFloat16},
+    {Transport::kInt32, DType::kInt32},
+    {Transport::kUInt8, DType::kUInt8},
+}};
 
 std::size_t encoded_size(const Handoff& handoff) {
   std::size_t size = kHeader + kChecksum + handoff.thresholds.size() * sizeof(double);
@@ -190,13 +205,23 @@ HandoffTensor HandoffReader::read_tensor() {
 
 Transport HandoffReader::read_transport(const std::string& what) {
   const auto code = in_.number<std::uint8_t>(what);
-  for (const Transport known : {Transport::kFloat32, Transport::kInt64, Transport::kFloat16}) {
-    if (code == static_cast<std::uint8_t>(known)) return known;
-  }
-  in_.fail(cat(what, ": transport ", int{code}, " came, 0 to 2 expected"));
+  if (code < kJourneys.size()) return static_cast<Transport>(code);
+  in_.fail(cat(what, ": transport ", int{code}, " came, 0 to ", kJourneys.size() - 1, " expected"));
 }
 
 }  // namespace
+
+Transport transport_of(DType dtype) {
+  return std::ranges::find(kJourneys, dtype, &Journey::dtype)->transport;
+}
+
+DType tensor_dtype(Transport transport) {
+  return kJourneys[static_cast<std::size_t>(transport)].dtype;
+}
+
+std::size_t transport_size(Transport transport) {
+  return dtype_size(transport == Transport::kRounded ? DType::kFloat16 : tensor_dtype(transport));
+}
 
 Handoff make_handoff(const Manifest& manifest, std::size_t next_exit, const ExitPolicy* policy,
                      const ExitState& state, std::span<const float> outputs) {
@@ -275,7 +300,7 @@ std::vector<std::uint16_t> to_half(const std::string& name, std::span<const floa
 }
 
 void unpack(const HandoffTensor& tensor, std::byte* to) {
-  if (tensor.transport != Transport::kFloat16) {
+  if (tensor.transport != Transport::kRounded) {
     std::memcpy(to, tensor.data.data(), tensor.data.size());
     return;
   }

@@ -16,14 +16,20 @@ namespace eenet {
 enum class Transport : std::uint8_t {
   kFloat32 = 0,
   kInt64 = 1,
-  kFloat16 = 2,  ///< A float32 tensor, rounded.
+  kRounded = 2,  ///< A float32 tensor, as float16.
+  kFloat16 = 3,
+  kInt32 = 4,
+  kUInt8 = 5,
 };
 
+/// How a tensor travels as it is.
+Transport transport_of(DType dtype);
+
+/// Of the tensor that travels so.
+DType tensor_dtype(Transport transport);
+
 /// Bytes of one number.
-constexpr std::size_t transport_size(Transport transport) {
-  if (transport == Transport::kInt64) return 8;
-  return transport == Transport::kFloat32 ? 4 : 2;
-}
+std::size_t transport_size(Transport transport);
 
 /// A live tensor of one sample, without the batch axis.
 struct HandoffTensor {
@@ -83,7 +89,7 @@ void check_begins(const Manifest& manifest);
 /// @throws Error(kInput) if a finite number is beyond what half precision holds.
 std::vector<std::uint16_t> to_half(const std::string& name, std::span<const float> values);
 
-/// Copies a tensor's numbers to where the network computes, float32 or int64.
+/// Copies a tensor's numbers to where the network computes, in the tensor's dtype.
 /// @param to Aligned for them, with room for all.
 void unpack(const HandoffTensor& tensor, std::byte* to);
 

@@ -48,4 +48,11 @@ constexpr float from_float16(std::uint16_t half) {
   return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
 }
 
+/// A number as tensors of float16 hold it.
+struct Float16 {
+  std::uint16_t bits = 0;
+
+  explicit constexpr operator float() const { return from_float16(bits); }
+};
+
 }  // namespace eenet

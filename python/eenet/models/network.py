@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from eenet.errors import UserError
 from eenet.segments import BATCH, SegmentSpec, check_segments
 
-DTYPES = (torch.float32, torch.int64)  # of everything on a blackboard
+DTYPES = (torch.float32, torch.int64, torch.float16, torch.int32, torch.uint8)  # of everything on a blackboard
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """As numpy and manifests have it."""
+    return str(dtype).removeprefix("torch.")
 
 
 class MultiExitNetwork(nn.Module, ABC):
@@ -149,7 +154,7 @@ def _check_inputs(
         if name not in shapes:
             raise UserError(f"dtypes: {name!r} is none of the inputs {', '.join(shapes)}")
         if dtype not in DTYPES:
-            raise UserError(f"input {name!r}: got {dtype}, expected {' or '.join(map(str, DTYPES))}")
+            raise UserError(f"input {name!r}: got {dtype}, expected one of {', '.join(map(str, DTYPES))}")
     for symbol, most in symbols.items():
         if not symbol.isidentifier() or symbol == BATCH:
             raise UserError(f"symbols: got {symbol!r}, expected the name of a variable other than {BATCH!r}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eenet.errors import UserError
 from eenet.models.code import blaming
-from eenet.models.network import MultiExitNetwork
+from eenet.models.network import MultiExitNetwork, dtype_name
 from eenet.noise import noise
 
 _SAMPLES, _MOST_CLASSES = 2, 8
@@ -60,8 +60,8 @@ def _logits(network: MultiExitNetwork) -> NDArray[np.float64]:
         name: tuple(sizes[dim] if isinstance(dim, str) else dim for dim in shape)
         for name, shape in network.input_shapes.items()
     }
-    whole = {name for name, dtype in network.dtypes.items() if dtype == torch.int64}
-    inputs = [torch.from_numpy(x) for x in noise(shapes, whole, _SAMPLES).values()]
+    dtypes = {name: dtype_name(dtype) for name, dtype in network.dtypes.items()}
+    inputs = [torch.from_numpy(x) for x in noise(shapes, dtypes, _SAMPLES).values()]
     with torch.inference_mode():
         logits = copy.deepcopy(network).eval()(*inputs)
     found: NDArray[np.float64] = torch.stack(logits)[:, :, :_MOST_CLASSES].double().numpy()

@@ -162,7 +162,7 @@ def noise_inputs(manifest: dict[str, Any], samples: int = _NOISE_SAMPLES) -> Inp
         name: tuple(d if isinstance(d, int) else manifest["symbols"][d]["max"] for d in tensor["shape"][1:])
         for name, tensor in tensors.items()
     }
-    return noise(shapes, {name for name, tensor in tensors.items() if tensor["dtype"] == "int64"}, samples)
+    return noise(shapes, {name: tensor["dtype"] for name, tensor in tensors.items()}, samples)
 
 
 def measure_here(

@@ -90,7 +90,7 @@ TEST(Functions, ForPluginsAreWhereTheyBelong) {
 }
 
 TEST(GatherModel, IsOnnxWithoutWeights) {
-  const std::vector<std::byte> model = ort::make_gather_model();
+  const std::vector<std::byte> model = ort::make_gather_model(ort::kFloat);
   ort::check_self_contained(model, "gather");
   EXPECT_LT(model.size(), 256U);
 }

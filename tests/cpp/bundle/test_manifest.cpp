@@ -204,7 +204,11 @@ TEST(Manifest, RefusesAnInconsistentBlackboard) {
   expect_refused_with("/segments/0/exit", {"logits_0", "hidden"},
                       {"tensors 'logits_0', 'hidden' are not the logits"});
   expect_refused_with("/tensors/logits_0/dtype", "int64", {"'logits_0'", "float32"});
-  expect_refused_with("/tensors/logits_0/dtype", "float16", {"'float16'", "'int64'"});
+  for (const char* const other : {"float16", "int32", "uint8"}) {
+    expect_refused_with("/tensors/logits_0/dtype", other, {"'logits_0'", "float32"});
+  }
+  expect_refused_with("/tensors/hidden/dtype", "bool",
+                      {"hidden", "'bool'", "one of float32, int64, float16, int32, uint8"});
   expect_refused_with("/tensors/logits_0/shape", {"batch", 4}, {"'logits_0'", "3"});
   expect_refused_with("/tensors/logits_0/shape", {"batch", 3, 1}, {"'logits_0'"});
   expect_refused_with("/tensors/logits_0/shape", {"batch", "batch"}, {"'logits_0'"});

@@ -274,7 +274,7 @@ TEST(CApi, RefusesWhatIsNotThere) {
   given = tensor(input);
   given.dtype = 7;
   expect_failure(eenet_infer(&made.runtime, &given, 1, nullptr, &out.answers), EENET_ERROR_INPUT,
-                 "inputs[0]: dtype 7 came, EENET_FLOAT32 or EENET_INT64 expected");
+                 "inputs[0]: dtype 7 came, an eenet_dtype expected, as EENET_FLOAT32");
   expect_failure(eenet_set_budget(nullptr, 1, nullptr), EENET_ERROR_INPUT, "runtime");
   expect_failure(eenet_get_info(&made.runtime, nullptr), EENET_ERROR_INPUT, "info");
   expect_failure(eenet_get_stats(&made.runtime, nullptr), EENET_ERROR_INPUT, "stats");

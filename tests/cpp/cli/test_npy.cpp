@@ -1,12 +1,14 @@
 #include <cstdint>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include "npy.h"
 #include "support.h"
+#include "util/text.h"
 
 namespace eenet::tools {
 namespace {
@@ -51,6 +53,19 @@ TEST(Npy, ReadsWhatNumpyWrites) {
     EXPECT_EQ(array.shape, (std::vector<std::int64_t>{2, 3}));
     EXPECT_EQ(values<float>(array, 6), (std::vector<float>{1, 2, 3, 4, 5, 6}));
   }
+}
+
+TEST(Npy, ReadsEveryDtypeOfTensors) {
+  const std::string data("\0\x3C\1\2\3\4\5\6", 8);
+  const std::vector<std::pair<std::string, DType>> dtypes = {
+      {"<f2", DType::kFloat16}, {"<i4", DType::kInt32}, {"|u1", DType::kUInt8}};
+  for (const auto& [descr, dtype] : dtypes) {
+    const std::size_t count = data.size() / dtype_size(dtype);
+    const NpyArray array = parse(npy(header(descr, cat("(", count, ",)")), data));
+    EXPECT_EQ(array.dtype, dtype);
+    EXPECT_EQ(values<char>(array, 8), std::vector<char>(data.begin(), data.end()));
+  }
+  expect_refused(npy(header("|u1", "(4,)"), data), {"8 bytes of numbers", "uint8 (4) expected"});
 }
 
 TEST(Npy, ReadsIntegersAndEveryRank) {

@@ -1,5 +1,6 @@
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -65,10 +66,23 @@ TEST(Inputs, NameTheFirstValueThatIsNotFinite) {
   const TensorSpec spec = make_manifest().tensors[0];
   std::vector<float> values(12, 1);
   const Shape shape = {2, 2, 3};
-  check_finite(spec, values, shape);
+  check_finite(spec, std::as_bytes(std::span(values)), shape);
   values[10] = values[11] = std::numeric_limits<float>::infinity();
   expect_error(ErrorCode::kInput, {"'x'", "inf came at index (1, 1, 1)"},
-               [&] { check_finite(spec, values, shape); });
+               [&] { check_finite(spec, std::as_bytes(std::span(values)), shape); });
+}
+
+TEST(Inputs, OfHalfPrecisionAreFinite) {
+  TensorSpec spec = make_manifest().tensors[0];
+  spec.dtype = DType::kFloat16;
+  std::vector<std::uint16_t> values = {0x3C00, 0x7BFF, 0xFBFF, 0x0001};
+  const Shape shape = {2, 2};
+  check_finite(spec, std::as_bytes(std::span(values)), shape);
+  values[2] = 0xFC00;
+  expect_error(ErrorCode::kInput, {"'x'", "-inf came at index (1, 0)"},
+               [&] { check_finite(spec, std::as_bytes(std::span(values)), shape); });
+  spec.dtype = DType::kInt32;
+  check_finite(spec, std::as_bytes(std::span(values)), {});
 }
 
 }  // namespace

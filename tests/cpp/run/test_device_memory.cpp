@@ -99,7 +99,7 @@ class DeviceBackend : public Backend {
                                 const std::stop_token& stop) const override {
     return std::make_unique<NotingSegment>(backend_->open(name, bytes, stop), log_);
   }
-  std::unique_ptr<DeviceBuffer> allocate(std::size_t bytes) const override {
+  std::unique_ptr<DeviceBuffer> allocate(DType, std::size_t bytes) const override {
     return std::make_unique<TestBuffer>(log_, bytes);
   }
 

@@ -3,6 +3,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -40,7 +41,7 @@ Handoff sample() {
   out.readout = from_hex("01000000000080bf00000040");
   out.tensors = {
       {"a", Transport::kInt64, {}, std::as_bytes(std::span(&kSeven, 1))},
-      {"b", Transport::kFloat16, {2}, std::as_bytes(std::span(kHalves))},
+      {"b", Transport::kRounded, {2}, std::as_bytes(std::span(kHalves))},
       {"c", Transport::kFloat32, {1, 2}, std::as_bytes(std::span(kFloats))},
   };
   return out;
@@ -122,6 +123,30 @@ TEST(Handoff, HasTheGoldenBytes) {
   EXPECT_EQ(values, kFloats);
   unpack(read.tensors[1], reinterpret_cast<std::byte*>(values.data()));
   EXPECT_EQ(values, (std::vector<float>{1, -2}));
+}
+
+TEST(Handoff, CarriesTensorsOfEveryDtypeAsTheyAre) {
+  const std::vector<std::pair<DType, int>> codes = {{DType::kFloat32, 0},
+                                                    {DType::kInt64, 1},
+                                                    {DType::kFloat16, 3},
+                                                    {DType::kInt32, 4},
+                                                    {DType::kUInt8, 5}};
+  const Bytes numbers = from_hex("000102030405060708090a0b0c0d0e0f");
+  for (const auto& [dtype, code] : codes) {
+    const Transport transport = transport_of(dtype);
+    EXPECT_EQ(static_cast<int>(transport), code);
+    EXPECT_EQ(tensor_dtype(transport), dtype);
+    const std::size_t size = 2 * dtype_size(dtype);
+    Handoff handoff = sample();
+    handoff.tensors = {{"a", transport, {2}, std::span(numbers).first(size)}};
+    const Bytes bytes = encode_handoff(handoff);
+    const Handoff read = decode_handoff(bytes);
+    EXPECT_EQ(read.tensors[0].transport, transport);
+    Bytes to(size);
+    unpack(read.tensors[0], to.data());
+    EXPECT_EQ(to, Bytes(numbers.begin(), numbers.begin() + static_cast<std::ptrdiff_t>(size)));
+  }
+  EXPECT_EQ(tensor_dtype(Transport::kRounded), DType::kFloat32);
 }
 
 TEST(Handoff, FullDepthHasNoThresholds) {
@@ -209,7 +234,7 @@ TEST(Handoff, NamesWhatIsWrongWithATensor) {
   refuse({"a", Transport::kFloat32, {2}, data}, {"'a' came after 'b'"});
   refuse({"", Transport::kFloat32, {2}, data}, {"a name of 0 bytes"});
   refuse({std::string(257, 'c'), Transport::kFloat32, {2}, data}, {"a name of 257 bytes"});
-  refuse({"c\n", static_cast<Transport>(3), {2}, data}, {"'c\\x0a'", "transport 3 came"});
+  refuse({"c\n", static_cast<Transport>(6), {2}, data}, {"'c\\x0a'", "transport 6 came", "0 to 5"});
   refuse({"c", Transport::kFloat32, {0}, {}}, {"'c'", "no elements"});
   refuse({"c", Transport::kFloat32, {3}, data}, {"'c'", "8 bytes came, 12 expected"});
   refuse({"c", Transport::kFloat32, {1}, data}, {"4 bytes after the last tensor"});

@@ -1,10 +1,14 @@
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <locale>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -14,6 +18,7 @@
 #include "eenet/tensor.h"
 
 #include "core/device.h"
+#include "core/dtype.h"
 #include "support.h"
 #include "util/denormals.h"
 #include "util/finite.h"
@@ -38,6 +43,30 @@ TEST(AllFinite, FindsEveryKindAtEveryPlace) {
       EXPECT_TRUE(all_finite(values));
     }
   }
+}
+
+TEST(AllFinite, KnowsHalfPrecision) {
+  EXPECT_TRUE(all_finite(std::span<const Float16>()));
+  for (std::uint32_t bits = 0; bits <= 0xFFFF; ++bits) {
+    const Float16 values[] = {{0x3C00}, {static_cast<std::uint16_t>(bits)}, {0xFBFF}};
+    EXPECT_EQ(all_finite(values), std::isfinite(static_cast<float>(values[1]))) << bits;
+  }
+}
+
+TEST(DTypes, HaveTheNamesAndSizesOfNumpy) {
+  const std::vector<std::pair<DType, std::size_t>> sizes = {{DType::kFloat32, 4},
+                                                            {DType::kInt64, 8},
+                                                            {DType::kFloat16, 2},
+                                                            {DType::kInt32, 4},
+                                                            {DType::kUInt8, 1}};
+  const std::vector<std::string> names = {"float32", "int64", "float16", "int32", "uint8"};
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto& [dtype, size] = sizes[i];
+    EXPECT_EQ(dtype_name(dtype), names[i]);
+    EXPECT_EQ(dtype_size(dtype), size);
+    EXPECT_EQ(find_dtype(names[i]), dtype);
+  }
+  EXPECT_EQ(find_dtype("bool"), std::nullopt);
 }
 
 TEST(QuoteName, MakesAnythingFitForALine) {

@@ -22,7 +22,7 @@ struct ThreadingOptions;
 struct TypeInfo;
 struct Value;
 
-enum ElementType : int { kFloat = 1, kInt64 = 7 };
+enum ElementType : int { kFloat = 1, kUInt8 = 2, kInt32 = 6, kInt64 = 7, kFloat16 = 10 };
 enum LoggingLevel : int { kWarning = 2, kError = 3, kFatal = 4 };
 
 /// Takes a message of the library.

@@ -46,8 +46,8 @@ class OrtBackend : public Backend {
     return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes, stop);
   }
 
-  std::unique_ptr<DeviceBuffer> allocate(std::size_t bytes) const override {
-    return memory_ ? memory_->allocate(bytes) : nullptr;
+  std::unique_ptr<DeviceBuffer> allocate(DType dtype, std::size_t bytes) const override {
+    return memory_ ? memory_->allocate(dtype, bytes) : nullptr;
   }
 
  private:

@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <string>
 
-#include "backends/ort/api_types.h"
-
 namespace eenet::ort {
 namespace {
 
@@ -32,16 +30,16 @@ std::string tensor(const std::string& name, ElementType type, const std::string&
 
 }  // namespace
 
-std::vector<std::byte> make_gather_model() {
+std::vector<std::byte> make_gather_model(ElementType type) {
   constexpr unsigned kIrVersion = 8;
   constexpr unsigned kOpset = 18;
   const std::string width = dimension("width");
   // The node's axis is 0 unless it says otherwise.
   const std::string node =
       message(1, "data") + message(1, "rows") + message(2, "kept") + message(4, "Gather");
-  const std::string inputs = message(11, tensor("data", kFloat, dimension("n") + width)) +
+  const std::string inputs = message(11, tensor("data", type, dimension("n") + width)) +
                              message(11, tensor("rows", kInt64, dimension("m")));
-  const std::string output = message(12, tensor("kept", kFloat, dimension("m") + width));
+  const std::string output = message(12, tensor("kept", type, dimension("m") + width));
   const std::string graph = message(1, node) + message(2, "gather") + inputs + output;
   // The graph is the one message that is longer.
   const std::string length = {static_cast<char>((graph.size() & 0x7FU) | 0x80U),

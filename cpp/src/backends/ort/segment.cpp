@@ -12,13 +12,29 @@ namespace eenet::ort {
 namespace {
 
 std::string element_name(int type) {
-  // By the numbers of the ONNX standard; only two of them can be met in a valid bundle.
+  // By the numbers of the ONNX standard.
   constexpr std::array<const char*, 17> kNames = {
       "undefined", "float32", "uint8",     "int8",       "uint16",  "int16",
       "int32",     "int64",   "string",    "bool",       "float16", "float64",
       "uint32",    "uint64",  "complex64", "complex128", "bfloat16"};
   const auto index = static_cast<std::size_t>(type);
   return index < kNames.size() ? kNames[index] : cat("element type ", type);
+}
+
+ElementType element_type(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return kFloat;
+    case DType::kInt64:
+      return kInt64;
+    case DType::kFloat16:
+      return kFloat16;
+    case DType::kInt32:
+      return kInt32;
+    case DType::kUInt8:
+      return kUInt8;
+  }
+  return kFloat;
 }
 
 /// Throws what is to be said of a failure that was asked for; for any other, returns.
@@ -143,7 +159,7 @@ const Value* OrtBinding::wrap(const BoundTensor& tensor) {
       tensor.on_device ? setup_.device_memory.get() : environment_.cpu_memory();
   values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue, memory,
                          tensor.data, bytes, tensor.shape.data(), tensor.shape.size(),
-                         tensor.dtype == DType::kInt64 ? kInt64 : kFloat));
+                         element_type(tensor.dtype)));
   return values_.back().get();
 }
 
