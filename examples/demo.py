@@ -94,8 +94,9 @@ def print_budget(runtime: eenet_rt.Runtime, early: list[eenet_rt.Result]) -> Non
 
 def print_doubt(bundle: str, runtime: eenet_rt.Runtime, full: list[eenet_rt.Result]) -> None:
     """Where the costs of the bundle are not what is measured here: a line that says so, and how to measure anew."""
-    here = CostProfile.of_this_device((), runtime.threads, provider=runtime.provider)
-    profile = here.found_in(Bundle.open(Path(bundle)).profiles)
+    files = Bundle.open(Path(bundle))
+    here = CostProfile.of_this_device((), runtime.threads, files.precision, provider=runtime.provider)
+    profile = here.found_in(files.profiles)
     reason = None if profile is None else doubt(profile, float(np.median([result.latency_ms for result in full])))
     if reason is not None:
         print(f"\n{reason}")

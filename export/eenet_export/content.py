@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -80,10 +81,19 @@ def _content(
         segments=tuple(segments),
         parameters=tuple(parameters),
         max_batch=MAX_BATCH,
+        precision=_precision(checkpoint.network),
         symbols=dict(checkpoint.network.symbols),
         weights=checkpoint.id,
         task=checkpoint.network.task,
     )
+
+
+def _precision(network: MultiExitNetwork) -> str:
+    """That of most parameters."""
+    counts = Counter({dtype_name(torch.float32): 0})
+    for parameter in network.parameters():
+        counts[dtype_name(parameter.dtype)] += parameter.numel()
+    return max(counts, key=counts.__getitem__)
 
 
 def _segment(traced: TracedSegment, shapes: Shapes, network: MultiExitNetwork) -> Segment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -20,6 +22,15 @@ _DTYPES: dict[int, str] = {
     TensorProto.FLOAT16: "float16",
     TensorProto.INT32: "int32",
     TensorProto.UINT8: "uint8",
+}
+# Of weights; integers of other widths are shapes, indices and the like.
+_PRECISIONS: dict[int, str] = {
+    TensorProto.FLOAT: "float32",
+    TensorProto.FLOAT16: "float16",
+    TensorProto.BFLOAT16: "bfloat16",
+    TensorProto.DOUBLE: "float64",
+    TensorProto.INT8: "int8",
+    TensorProto.UINT8: "int8",
 }
 _MOST_TEXT = 300
 
@@ -41,14 +52,20 @@ class OnnxFile:
         name: of the file.
         data: what a bundle holds: the file itself, or with the weights inside that lay beside it.
         inputs, outputs: of the graph.
-        parameters: numbers in its float32 weights.
+        weights: numbers in its weights, by the precision that they are in.
     """
 
     name: str
     data: bytes
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
-    parameters: int
+    weights: Counter[str]
+
+
+def precision_of(files: Iterable[OnnxFile]) -> str:
+    """That of most weights; of graphs without any, float32."""
+    weights = sum((file.weights for file in files), Counter({"float32": 0}))
+    return max(weights, key=weights.__getitem__, default="float32")
 
 
 def read_onnx(path: Path) -> OnnxFile:
@@ -76,14 +93,17 @@ def read_onnx(path: Path) -> OnnxFile:
         data = model.SerializeToString(deterministic=True) if changed else data
     except (ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise UserError(f"{path}: ONNX checker: {_one_line(error)}") from error
-    weights = {tensor.name for tensor in model.graph.initializer}
-    floats = [tensor for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT]
+    names = {tensor.name for tensor in model.graph.initializer}
+    weights: Counter[str] = Counter()
+    for tensor in model.graph.initializer:
+        if tensor.data_type in _PRECISIONS:
+            weights[_PRECISIONS[tensor.data_type]] += prod(tensor.dims)
     return OnnxFile(
         path.name,
         data,
-        tuple(_port(path, value) for value in inferred.graph.input if value.name not in weights),
+        tuple(_port(path, value) for value in inferred.graph.input if value.name not in names),
         tuple(_port(path, value) for value in inferred.graph.output),
-        sum(prod(tensor.dims) for tensor in floats),
+        weights,
     )
 
 

@@ -24,7 +24,7 @@ from eenet.workflows.profile import noise_inputs
 from eenet_export.assemble import Comparison, Parts, Say, assemble, check_before
 from eenet_export.board import Board
 from eenet_export.onnx import MAX_BATCH
-from eenet_export.onnx_file import read_onnx
+from eenet_export.onnx_file import precision_of, read_onnx
 from eenet_export.options import ExportOptions, ExportResult
 from eenet_export.samples import Declared, declared_inputs
 from eenet_export.verify import differences, runtime_outputs
@@ -97,7 +97,8 @@ def bundle_segments(
             return Comparison(seen, None, [])
         if logits.shape != seen.shape:
             raise UserError(f"logits: got shape {logits.shape}, expected {seen.shape}, as the samples")
-        return Comparison(seen, "the logits given", differences(exits, _exits_of(logits), "those given"))
+        errors = differences(exits, _exits_of(logits), "those given", content.precision)
+        return Comparison(seen, "the logits given", errors)
 
     parts = Parts(content, None, _counted(content), compare, real=samples is not None)
     return assemble(parts, halves, inputs, out, options, say)
@@ -155,8 +156,9 @@ def _content(
         tensors=board.tensors,
         inputs=tuple(board.inputs),
         segments=tuple(Segment(spec, file.data) for spec, file in zip(specs, files, strict=True)),
-        parameters=tuple(itertools.accumulate(file.parameters for file in files)),
+        parameters=tuple(itertools.accumulate(file.weights.total() for file in files)),
         max_batch=max_sizes.get(BATCH, MAX_BATCH),
+        precision=precision_of(files),
         symbols=board.symbols(max_sizes),
     )
 

@@ -39,11 +39,17 @@ class CostProfile:
 
     @classmethod
     def of_this_device(
-        cls, costs: Sequence[float], threads: int, static: float | None = None, provider: str = "cpu"
+        cls,
+        costs: Sequence[float],
+        threads: int,
+        precision: str,
+        *,
+        static: float | None = None,
+        provider: str = "cpu",
     ) -> CostProfile:
-        """Milliseconds, under the key by which the runtime finds them on this device."""
+        """Milliseconds, under the key by which the runtime finds them on this device in a bundle of that precision."""
         device = eenet_rt.device_name()
-        return cls("ms", tuple(map(float, costs)), static, device, provider, "float32", threads, 1)
+        return cls("ms", tuple(map(float, costs)), static, device, provider, precision, threads, 1)
 
     @classmethod
     def from_json(cls, entry: dict[str, Any]) -> CostProfile:

@@ -111,6 +111,7 @@ def test_a_folder_in_place_of_a_file(copy: Path) -> None:
         "id",
         "model",
         "task",
+        "precision",
         "class_names",
         "preprocessing",
         "symbols",

@@ -285,7 +285,7 @@ def test_the_bundle_itself_is_measured(tiny: TrainedBundle, tmp_path: Path, monk
     def measured(bundle: Path, *_: object, combined: bool, static_bundle: Path) -> CostProfile:
         seen["files"] = {path.name: path.stat().st_ino for path in bundle.iterdir()}
         seen["combined"], seen["static"] = combined, static_bundle
-        return CostProfile.of_this_device([1.0, 2.0, 3.0], 1, 2.5, "cpu")
+        return CostProfile.of_this_device([1.0, 2.0, 3.0], 1, "float32", static=2.5)
 
     monkeypatch.setattr("eenet_export.assemble.measure", measured)
     out = tmp_path / "x.eenet"

@@ -289,7 +289,7 @@ def test_a_bundle_is_replaced(spare: Path, capsys: pytest.CaptureFixture[str]) -
     assert sorted(path.name for path in spare.parent.iterdir()) == ["current", "tiny.eenet"]
     new = json.loads(after["manifest.json"])
     assert {name for name in manifest if new[name] != manifest[name]} == {"profiles", "files"}
-    assert new["profiles"] == [CostProfile.of_this_device(COSTS, 1).to_json(), *manifest["profiles"][1:]]
+    assert new["profiles"] == [CostProfile.of_this_device(COSTS, 1, "float32").to_json(), *manifest["profiles"][1:]]
     eenet_rt.load(str(spare), budget=3.5)
 
 

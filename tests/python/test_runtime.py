@@ -13,6 +13,7 @@ import pytest
 
 import eenet_rt
 from conftest import TrainedBundle
+from support.bundles import edit_manifest
 
 
 @pytest.fixture
@@ -213,6 +214,16 @@ def test_budget_is_kept_on_report_data(runtime: eenet_rt.Runtime, tiny: TrainedB
         spent = np.array(schedule.costs)[exits]
         # 2,000 images: three standard errors above the budget would be a bug, not chance.
         assert spent.mean() <= schedule.budget + 3 * spent.std() / np.sqrt(len(spent))
+
+
+def test_costs_hold_for_the_precision_of_the_bundle(tiny: TrainedBundle, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(tiny.path, tmp_path / "copy.eenet"))
+    assert eenet_rt.load(copy).profile is not None
+    edit_manifest(copy, lambda manifest: manifest.update(precision="float16"))
+    with pytest.warns(eenet_rt.ProfileWarning):
+        assert eenet_rt.load(copy).profile is None
+    edit_manifest(copy, lambda manifest: manifest["profiles"][0].update(precision="float16"))
+    assert eenet_rt.load(copy).profile["precision"] == "float16"
 
 
 def test_another_device_gets_no_ms_budget_until_it_has_costs(tiny: TrainedBundle, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from eenet.workflows.profile import ProfileOptions
 from eenet_export import ExportOptions, bundle_segments
 from eenet_export.board import Board
 from eenet_export.cli import main
-from eenet_export.onnx_file import OnnxFile, Port
+from eenet_export.onnx_file import OnnxFile, Port, precision_of, read_onnx
 from support import golden, masked, mixed
 from support.busy import lines_but_busy
 
@@ -178,7 +179,7 @@ def test_each_file_may_call_its_dimensions_otherwise(files: list[Path], validati
 
 def test_later_tensors_have_the_names_of_the_first_ones() -> None:
     def file(reads: Port, writes: Port) -> OnnxFile:
-        return OnnxFile("a.onnx", b"", (reads,), (writes,), 0)
+        return OnnxFile("a.onnx", b"", (reads,), (writes,), Counter())
 
     board = Board()
     board.add(file(Port("x", "float32", ("b", "t", 3)), Port("h", "float32", ("b", "t", 3))))
@@ -308,6 +309,26 @@ def _let_logits_be_half(model: onnx.ModelProto) -> None:
     *_, cast = model.graph.node
     cast.attribute[0].i = TensorProto.FLOAT16
     model.graph.output[-1].type.tensor_type.elem_type = TensorProto.FLOAT16
+
+
+@pytest.mark.parametrize(
+    ("weights", "precision"),
+    [
+        ((), "float32"),
+        ((np.float32,), "float32"),
+        ((np.float16, np.float16, np.float32), "float16"),
+        ((np.int64, np.float16), "float16"),
+        ((np.int8, np.uint8, np.float32), "int8"),
+    ],
+)
+def test_the_precision_is_that_of_most_weights(tmp_path: Path, weights: tuple[Any, ...], precision: str) -> None:
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3]) for name in ("x", "y")]
+    tensors = [numpy_helper.from_array(np.zeros(4, kind), f"w{i}") for i, kind in enumerate(weights)]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", info[:1], info[1:], tensors)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), tmp_path / "a.onnx")
+    file = read_onnx(tmp_path / "a.onnx")
+    assert precision_of([file, file]) == precision
+    assert file.weights.total() == 4 * len([kind for kind in weights if kind != np.int64])
 
 
 def test_the_writer_needs_no_pytorch() -> None:

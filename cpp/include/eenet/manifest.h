@@ -72,6 +72,7 @@ struct Manifest {
   std::optional<SliceSpec> slice;     ///< None: the bundle holds the whole network.
   std::string model;
   std::string task;
+  std::string precision;  ///< What segments compute in, as `float32`: part of a profile's key.
   std::vector<std::string> class_names;   ///< C, of classification; else empty.
   std::vector<std::string> target_names;  ///< D, of regression: what the values are of; else empty.
   /// Of regression: the size of an error by which an answer is worth nothing. Else 0.

@@ -83,6 +83,7 @@ Manifest ManifestReader::read() {
   if (!root_.at("parent").is_null()) out_.parent = root_.at("parent").name();
   out_.model = root_.at("model").name();
   read_task();
+  out_.precision = root_.at("precision").name();
   out_.preprocessing = root_.at("preprocessing").object_text();
   read_answers();
   read_symbols();

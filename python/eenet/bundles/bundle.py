@@ -118,6 +118,7 @@ class Bundle:
         id: of the segments that it holds.
         network: id of the whole network's bundle, which is this one's unless it is a slice.
         weights: id of the weights that it was exported from; None: the manifest does not say.
+        precision: what its segments compute in.
         task: what it answers.
         names: of what it answers: C class names, or the like.
         num_exits: K, of the whole network.
@@ -130,6 +131,7 @@ class Bundle:
     id: str
     network: str
     weights: str | None
+    precision: str
     task: Task[Any]
     names: tuple[str, ...]
     num_exits: int
@@ -163,6 +165,7 @@ class Bundle:
                 id=str(manifest["id"]),
                 network=str(manifest["parent"] if "slice" in manifest else manifest["id"]),
                 weights=str(manifest["weights"]) if manifest.get("weights") else None,
+                precision=str(manifest["precision"]),
                 task=task,
                 names=tuple(map(str, manifest[task.predictions.names_key])),
                 num_exits=len(manifest.get("slice", manifest)["segments"]),

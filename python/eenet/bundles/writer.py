@@ -50,6 +50,7 @@ class BundleContent:
         settings: what else is said of the task, see `eenet.predictions.Predictions.settings`; None: what is said where
             no predictions are known.
         max_batch: the largest batch.
+        precision: what segments compute in, part of the key of measured costs.
         symbols: the largest size of every other symbol.
         weights: id of those that it comes from.
     """
@@ -62,6 +63,7 @@ class BundleContent:
     segments: tuple[Segment, ...]
     parameters: tuple[int, ...]
     max_batch: int
+    precision: str = "float32"
     symbols: dict[str, int] = field(default_factory=dict)
     weights: str | None = None
     task: str = "classification"
@@ -131,6 +133,7 @@ def _manifest(folder: Path, content: BundleContent, profiles: Sequence[CostProfi
         **({} if content.weights is None else {"weights": content.weights}),
         "model": content.model,
         "task": content.task,
+        "precision": content.precision,
         task.predictions.names_key: list(content.names),
         **(task.settings if content.settings is None else content.settings),
         "preprocessing": content.preprocessing,

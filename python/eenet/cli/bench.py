@@ -113,7 +113,7 @@ def _bench(arguments: argparse.Namespace) -> None:
 
 def _compare_with_profile(bundle: Bundle, arguments: argparse.Namespace, exits: ExitTimes) -> None:
     with reading(bundle.folder / MANIFEST):
-        here = CostProfile.of_this_device((), arguments.threads, provider=arguments.provider)
+        here = CostProfile.of_this_device((), arguments.threads, bundle.precision, provider=arguments.provider)
         profile = here.found_in(bundle.profiles)
     reason = None if profile is None else doubt(profile, exits.p50_ms[-1])
     if reason is not None:

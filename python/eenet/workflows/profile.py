@@ -116,7 +116,9 @@ def measure(
     spread = float(np.max(np.divide(medians, fast)))
     static = None if static_bundle is None else medians.pop()
     costs = np.maximum.accumulate(medians).tolist()
-    profile = CostProfile.of_this_device(costs, options.threads, static, options.provider)
+    profile = CostProfile.of_this_device(
+        costs, options.threads, Bundle.open(bundle).precision, static=static, provider=options.provider
+    )
     profile = replace(profile, spread=round(spread, 2))
     warn_if_unsteady(profile, "measure")
     return profile

@@ -180,7 +180,7 @@ def _counted_profile(bundle: Bundle, unit: str, say: Callable[[str], None]) -> C
 def _profile(bundle: Bundle, options: RefitOptions, say: Callable[[str], None], target: Path) -> CostProfile:
     """Costs of this device: given, the bundle's, or measured; refuses to lose steady ones for unsteady ones."""
     threads, provider = options.profile.threads, options.profile.provider
-    here = CostProfile.of_this_device(options.costs or (), threads, provider=provider)
+    here = CostProfile.of_this_device(options.costs or (), threads, bundle.precision, provider=provider)
     if options.costs is not None:
         say(f"costs: exits at {_listed(here.costs)} ms, as given")
         return here

@@ -99,6 +99,7 @@ json echo_manifest() {
           {"parent", nullptr},
           {"model", "echo"},
           {"task", "classification"},
+          {"precision", "float32"},
           {"class_names", {"cat", "dog", "bird"}},
           {"preprocessing", json::object()},
           {"symbols", {{"batch", {{"max", 64}}}}},

@@ -74,6 +74,8 @@ json manifest_of(const std::vector<std::string>& files) {
           {"parent", nullptr},
           {"model", "echo"},
           {"task", "regression"},
+          {"precision", "float32"},
+          {"precision", "float32"},
           {"target_names", {"price", "weight"}},
           {"error_scale", kErrorScale},
           {"preprocessing", json::object()},

@@ -11,6 +11,7 @@ namespace eenet::test {
 nlohmann::json make_manifest(const std::map<std::string, std::string>& files) {
   nlohmann::json manifest = nlohmann::json::parse(R"({
     "format_version": 1, "id": "", "parent": null, "model": "tiny", "task": "classification",
+    "precision": "float32",
     "class_names": ["cat", "dog", "bird"],
     "preprocessing": {"kind": "image"},
     "symbols": {"batch": {"max": 8}},
