@@ -1,6 +1,5 @@
 #include "bindings.h"
 #include "bundle/format.h"
-#include "core/device.h"
 #include "interrupts.h"
 
 PYBIND11_MODULE(_core, module) {
@@ -31,9 +30,6 @@ PYBIND11_MODULE(_core, module) {
   register_watch(module);
   register_runtime(module);
   register_load(module);
-  module.def(
-      "device_name", [] { return eenet::device_name(); },
-      "Name of this machine's processor, on Arm of its board: the `device` of a measured profile.");
   guard_classes(module);
   shorten_complaints(module);
 }

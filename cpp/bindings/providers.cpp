@@ -8,12 +8,16 @@
 #include "eenet/error.h"
 
 #include "arguments.h"
+#include "backends/registry.h"
 #include "bindings.h"
+#include "core/device.h"
 #include "gil.h"
 #include "util/text.h"
 
 namespace eenet::python {
 namespace {
+
+using namespace pybind11::literals;
 
 [[noreturn]] void fail(const std::string& where, py::handle came, const char* expected) {
   throw Error(ErrorCode::kInput,
@@ -63,6 +67,10 @@ ProviderTable list_here() {
   return out;
 }
 
+std::string device_of(const Given<"provider", std::string>& provider) {
+  return device_name(BackendRegistry::built_in().accelerator(provider));
+}
+
 }  // namespace
 
 std::vector<ProviderSpec> check_providers(const ProvidersArgument& providers) {
@@ -102,6 +110,17 @@ Returns:
 
 Raises:
     BackendError: If ONNX Runtime is missing or too old.)");
+  module.def("device_name", &device_of, "provider"_a = "cpu",
+             R"(Name of what this machine's times depend on: the `device` of a measured profile.
+
+The processor, on Arm the board; the power mode of a Jetson; and the GPU, where a provider of
+NVIDIA's computes on one.
+
+Args:
+    provider: One of `provider_names()`, which need not be here.
+
+Raises:
+    InputError: If there is no such provider.)");
   module.def("provider_names", &provider_names,
              "Names of all providers that `load` takes, whether or not they are here.");
 }

@@ -48,7 +48,7 @@ class CostProfile:
         provider: str = "cpu",
     ) -> CostProfile:
         """Milliseconds, under the key by which the runtime finds them on this device in a bundle of that precision."""
-        device = eenet_rt.device_name()
+        device = eenet_rt.device_name(provider)
         return cls("ms", tuple(map(float, costs)), static, device, provider, precision, threads, 1)
 
     @classmethod

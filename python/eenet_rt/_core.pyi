@@ -1491,9 +1491,18 @@ def check_manifest(data: bytes) -> None:
         BundleError: If it does not.
     """
 
-def device_name() -> str:
+def device_name(provider: str = "cpu") -> str:
     """
-    Name of this machine's processor, on Arm of its board: the `device` of a measured profile.
+    Name of what this machine's times depend on: the `device` of a measured profile.
+
+    The processor, on Arm the board; the power mode of a Jetson; and the GPU, where a provider of
+    NVIDIA's computes on one.
+
+    Args:
+        provider: One of `provider_names()`, which need not be here.
+
+    Raises:
+        InputError: If there is no such provider.
     """
 
 def features(

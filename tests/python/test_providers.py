@@ -168,6 +168,14 @@ def test_providers_that_are_here() -> None:
         assert (entry["backend"], entry["version"]) == ("onnxruntime", version("onnxruntime"))
 
 
+def test_the_device_is_where_a_provider_computes() -> None:
+    assert eenet_rt.device_name() == eenet_rt.device_name("cpu") == eenet_rt.device_name(provider="openvino")
+    for name in eenet_rt.provider_names()[2:]:
+        assert eenet_rt.device_name(name).startswith(eenet_rt.device_name())
+    with pytest.raises(eenet_rt.InputError, match="'cuda' came, one of cpu, "):
+        eenet_rt.device_name("cuda")
+
+
 def test_listing_providers_fixes_nothing(tiny: TrainedBundle) -> None:
     code = "import sys, eenet_rt; eenet_rt.providers(); print(eenet_rt.load(sys.argv[1], threads=2).threads)"
     assert python(code, str(tiny.path)) == "2\n"

@@ -9,6 +9,7 @@
 #include "eenet/manifest.h"
 
 #include "backends/segment.h"
+#include "core/device.h"
 
 namespace eenet {
 
@@ -19,6 +20,8 @@ class Backend {
 
   /// Where segments run: the `provider` of a measured profile.
   virtual std::string provider() const = 0;
+  /// What segments run on beside the processor: a part of the `device` of a measured profile.
+  virtual Accelerator accelerator() const { return Accelerator::kNone; }
   /// Name and version of the library.
   virtual std::string version() const = 0;
 

@@ -37,6 +37,10 @@ std::shared_ptr<const Backend> BackendRegistry::open(const LoadOptions& options)
   return kind.open(options);
 }
 
+Accelerator BackendRegistry::accelerator(const std::string& provider) const {
+  return kind_of(provider).accelerator(provider);
+}
+
 std::vector<std::string_view> BackendRegistry::provider_names() const {
   std::vector<std::string_view> out;
   for (const BackendKind& kind : kinds_) {

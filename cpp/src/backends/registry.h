@@ -16,6 +16,8 @@ struct BackendKind {
   std::string_view name;
   /// As in ProviderSpec; no other kind has any of them.
   std::vector<std::string_view> (*provider_names)();
+  /// What one of these computes on.
+  Accelerator (*accelerator)(std::string_view provider);
   /// Opens the library, with the providers of the options and no others.
   std::shared_ptr<const Backend> (*open)(const LoadOptions& options);
   /// The providers that are here. Opens no more than it must.
@@ -36,6 +38,10 @@ class BackendRegistry {
   /// @throws Error(kInput) if there are none, one is unknown, or they are of several backends;
   ///   Error as the backend's own open() else.
   std::shared_ptr<const Backend> open(const LoadOptions& options) const;
+
+  /// What a provider computes on, without opening it.
+  /// @throws Error(kInput) if it is unknown.
+  Accelerator accelerator(const std::string& provider) const;
 
   std::vector<std::string_view> provider_names() const;
   std::vector<ProviderInfo> list(const LibraryFiles& files) const;

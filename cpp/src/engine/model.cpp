@@ -107,7 +107,7 @@ ScheduleFile load_schedules(const Bundle& bundle) {
 
 std::optional<Profile> measured_profile(const Manifest& manifest, const Backend& backend,
                                         const LoadOptions& options) {
-  const ProfileKey key{device_name(), backend.provider(), manifest.precision, options.threads, 1};
+  const ProfileKey key{device_name(backend.accelerator()), backend.provider(), manifest.precision, options.threads, 1};
   if (!options.cost_profile) {
     const Profile* found = find_profile(manifest.profiles, key);
     return found == nullptr ? std::nullopt : std::optional(*found);

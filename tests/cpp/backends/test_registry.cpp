@@ -33,12 +33,24 @@ std::shared_ptr<const Backend> open_first(const LoadOptions& options) {
 }
 
 const BackendRegistry kTwo(
-    {{"one", [] { return std::vector<std::string_view>{"short", "one:a"}; }, &open_first,
+    {{"one", [] { return std::vector<std::string_view>{"short", "one:a"}; },
+      [](std::string_view) { return Accelerator::kNone; }, &open_first,
       [](const LibraryFiles&) { return std::vector<ProviderInfo>{{"short", "one", "", "1", ""}}; }},
-     {"two", [] { return std::vector<std::string_view>{"two:b"}; }, &open_first,
-      [](const LibraryFiles&) {
+     {"two", [] { return std::vector<std::string_view>{"two:b"}; },
+      [](std::string_view) { return Accelerator::kNvidia; }, &open_first, [](const LibraryFiles&) {
         return std::vector<ProviderInfo>{{"two:b", "two", "", "2", ""}};
       }}});
+
+TEST(Registry, KnowsWhatProvidersComputeOn) {
+  EXPECT_EQ(kTwo.accelerator("two:b"), Accelerator::kNvidia);
+  EXPECT_EQ(kTwo.accelerator("short"), Accelerator::kNone);
+  expect_error(ErrorCode::kInput, {"'three' came"}, [] { kTwo.accelerator("three"); });
+  for (const std::string_view name : BackendRegistry::built_in().provider_names()) {
+    const bool host = name == "cpu" || name == "openvino";
+    EXPECT_EQ(BackendRegistry::built_in().accelerator(std::string(name)),
+              host ? Accelerator::kNone : Accelerator::kNvidia);
+  }
+}
 
 LoadOptions asking_for(std::vector<ProviderSpec> providers) {
   LoadOptions options;

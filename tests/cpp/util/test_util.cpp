@@ -157,7 +157,7 @@ std::string name_of(const std::string& cpuinfo, const std::string& model) {
   if (!model.empty()) {
     std::ofstream(root.path() / "proc/device-tree/model") << model << '\0';
   }
-  return device_name(root.path());
+  return device_name(Accelerator::kNone, root.path());
 }
 
 TEST(DeviceName, OnArmIsTheBoards) {
@@ -171,6 +171,66 @@ TEST(DeviceName, OnArmIsTheBoards) {
   const std::string raspberry = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n";
   EXPECT_EQ(name_of(raspberry, "Raspberry Pi 5 Model B Rev 1.0"), "Raspberry Pi 5 Model B Rev 1.0");
   EXPECT_EQ(name_of(raspberry, ""), "0x41 0xd0b");  // As servers, which have no device tree.
+}
+
+/// A machine by files of its own, for instance recorded ones.
+class Machine {
+ public:
+  void record(const std::filesystem::path& path, const std::string& content) {
+    std::filesystem::create_directories((root_.path() / path).parent_path());
+    root_.write(path, content);
+  }
+  std::string name(Accelerator accelerator = Accelerator::kNone) const {
+    return device_name(accelerator, root_.path());
+  }
+
+ private:
+  test::TemporaryFolder root_;
+};
+
+TEST(DeviceName, HasThePowerModeOfAJetson) {
+  Machine orin;
+  orin.record("proc/cpuinfo", "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd42\n");
+  const std::string board = "NVIDIA Jetson Orin Nano Engineering Reference Developer Kit Super";
+  orin.record("proc/device-tree/model", board + '\0');
+  EXPECT_EQ(orin.name(), board);
+  orin.record("var/lib/nvpmodel/status", "pmode:0001");
+  EXPECT_EQ(orin.name(), board + ", power mode 1");
+  // As JetPack 6.2 has it; in JetPack 5 mode 1 of this board was 7W.
+  orin.record("etc/nvpmodel.conf",
+              "# FILE NAME: nvpmodel_p3767_0003_super.conf\n"
+              "< PARAM TYPE=FILE NAME=CPU_ONLINE >\nCORE_0 /sys/devices/system/cpu/cpu0/online\n\n"
+              "< POWER_MODEL ID=0 NAME=15W >\nCPU_ONLINE CORE_0 1\n"
+              "< POWER_MODEL ID=1 NAME=25W >\nCPU_ONLINE CORE_0 1\n"
+              "< POWER_MODEL ID=2 NAME=MAXN_SUPER >\nCPU_ONLINE CORE_0 1\n"
+              "< PM_CONFIG DEFAULT=1 >\n");
+  EXPECT_EQ(orin.name(), board + ", 25W");
+  orin.record("var/lib/nvpmodel/status", "pmode:0002 fmode:quiet\n");
+  EXPECT_EQ(orin.name(), board + ", MAXN_SUPER");
+  EXPECT_EQ(orin.name(Accelerator::kNvidia), board + ", MAXN_SUPER");  // The board says its GPU.
+  orin.record("var/lib/nvpmodel/status", "pmode:0012");
+  EXPECT_EQ(orin.name(), board + ", power mode 12");
+  for (const char* const other : {"", "pmode", "pmode:", "pmode:x", "fmode:0001"}) {
+    orin.record("var/lib/nvpmodel/status", other);
+    EXPECT_EQ(orin.name(), board) << other;
+  }
+}
+
+TEST(DeviceName, HasTheGpusWhereOneComputes) {
+  Machine server;
+  server.record("proc/cpuinfo", "processor\t: 0\nmodel name\t: AMD EPYC 9334\n");
+  EXPECT_EQ(server.name(Accelerator::kNvidia), "AMD EPYC 9334");
+  const auto gpu = [&](const std::string& bus, const std::string& model) {
+    server.record("proc/driver/nvidia/gpus/" + bus + "/information",
+                  "Model: \t\t " + model + "\nIRQ:   \t\t 174\nGPU UUID: \t GPU-0123\n");
+  };
+  gpu("0000:c1:00.0", "NVIDIA H100 PCIe");
+  gpu("0000:41:00.0", "NVIDIA H100 PCIe");
+  EXPECT_EQ(server.name(), "AMD EPYC 9334");
+  EXPECT_EQ(server.name(Accelerator::kNvidia), "AMD EPYC 9334, NVIDIA H100 PCIe");
+  gpu("0000:81:00.0", "NVIDIA A2");
+  server.record("proc/driver/nvidia/gpus/0000:01:00.0/registry", "Binary: \"\"\n");
+  EXPECT_EQ(server.name(Accelerator::kNvidia), "AMD EPYC 9334, NVIDIA A2, NVIDIA H100 PCIe");
 }
 
 TEST(DeviceName, ElsewhereIsTheProcessors) {

@@ -32,6 +32,8 @@ class OrtBackend : public Backend {
 
   std::string provider() const override { return providers_.front().key; }
 
+  Accelerator accelerator() const override { return providers_.front().known->accelerator; }
+
   std::string version() const override {
     std::vector<std::string> versions = {cat("onnxruntime ", environment_.library().version)};
     for (const ort::Provider& provider : providers_) {
@@ -61,6 +63,10 @@ std::vector<std::string_view> names() {
   std::vector<std::string_view> out;
   for (const ort::KnownProvider& known : ort::known_providers()) out.push_back(known.name);
   return out;
+}
+
+Accelerator accelerator(std::string_view provider) {
+  return ort::known_provider(std::string(provider)).accelerator;
 }
 
 std::vector<ProviderInfo> list(const LibraryFiles& files) {
@@ -95,7 +101,7 @@ std::shared_ptr<const Backend> open_onnxruntime(const LoadOptions& options) {
 }
 
 BackendKind onnxruntime_kind() {
-  return {ort::kBackendName, &names, &open_onnxruntime, &list};
+  return {ort::kBackendName, &names, &accelerator, &open_onnxruntime, &list};
 }
 
 }  // namespace eenet

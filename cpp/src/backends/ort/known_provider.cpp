@@ -13,12 +13,13 @@ namespace {
 constexpr std::array<KnownProvider, 5> kKnown = {{
     {"cpu", "CPUExecutionProvider", ProviderKind::kCpu, "onnxruntime"},
     {"openvino", "OpenVINOExecutionProvider", ProviderKind::kPlugin, "onnxruntime-ep-openvino",
-     "Intel"},
-    {"onnxruntime:cuda", "CUDAExecutionProvider", ProviderKind::kCuda, "onnxruntime-gpu"},
+     Accelerator::kNone, "Intel"},
+    {"onnxruntime:cuda", "CUDAExecutionProvider", ProviderKind::kCuda, "onnxruntime-gpu",
+     Accelerator::kNvidia},
     {"onnxruntime:tensorrt", "TensorrtExecutionProvider", ProviderKind::kTensorRt,
-     "onnxruntime-gpu"},
+     "onnxruntime-gpu", Accelerator::kNvidia},
     {"onnxruntime:nv_tensorrt_rtx", "NvTensorRTRTXExecutionProvider", ProviderKind::kPlugin,
-     "onnxruntime-ep-nv-tensorrt-rtx"},
+     "onnxruntime-ep-nv-tensorrt-rtx", Accelerator::kNvidia},
 }};
 
 }  // namespace

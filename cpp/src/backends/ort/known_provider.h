@@ -7,6 +7,8 @@
 
 #include "eenet/options.h"
 
+#include "core/device.h"
+
 namespace eenet::ort {
 
 enum class ProviderKind { kCpu, kCuda, kTensorRt, kPlugin };
@@ -16,7 +18,8 @@ struct KnownProvider {
   std::string_view name;  ///< As in ProviderSpec, and in the key of a measured profile.
   std::string_view official_name;
   ProviderKind kind;
-  std::string_view package;      ///< What pip installs to get it.
+  std::string_view package;  ///< What pip installs to get it.
+  Accelerator accelerator = Accelerator::kNone;
   std::string_view vendor = {};  ///< Whose hardware alone it serves, on processors too; empty: any.
 };
 
