@@ -90,7 +90,7 @@ class StubBackend : public Backend {
   std::string version() const override { return "stub"; }
 
   std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> /*bytes*/,
-                                const std::stop_token& /*stop*/) const override {
+                                const OpenOptions& /*options*/) const override {
     for (const SegmentSpec& spec : manifest_.segments) {
       if (spec.onnx_file != name) continue;
       return std::make_unique<StubSegment>(ports(spec.inputs), ports(spec.outputs));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <stop_token>
@@ -12,6 +13,20 @@
 #include "core/device.h"
 
 namespace eenet {
+
+/// Sizes of the batches that a segment will run on, for engines that are built for some: the batch
+/// shrinks from segment to segment, and is mostly one sample.
+struct BatchRange {
+  std::int64_t least = 1;
+  std::int64_t best = 1;  ///< What to be fastest for.
+  std::int64_t most = 1;
+};
+
+/// How a segment is opened.
+struct OpenOptions {
+  BatchRange batch;
+  std::stop_token stop;  ///< Ends it, if the library can.
+};
 
 /// An inference library that opens segments. Thread-safe; outlives what it opens and allocates.
 class Backend {
@@ -31,11 +46,10 @@ class Backend {
   /// Loads one engine.
   /// @param name Of the file.
   /// @param bytes The file; not kept.
-  /// @param stop Ends it, if the library can.
   /// @throws Error(kBundle) if the file may not be handed to the library, Error(kBackend) if the
   ///   library refuses it, Error(kCancelled) if it was ended.
   virtual std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
-                                        const std::stop_token& stop) const = 0;
+                                        const OpenOptions& options) const = 0;
 
   /// Memory for a tensor that goes from segment to segment and never to the host.
   /// @param bytes Of whole numbers of that type.

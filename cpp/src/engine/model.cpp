@@ -71,7 +71,9 @@ std::unique_ptr<Segment> open_segment(const Bundle& bundle, const Backend& backe
                                       const SegmentSpec& spec, const std::stop_token& stop) {
   const Manifest& manifest = bundle.manifest();
   const std::string& file = backend.file_of(spec);
-  std::unique_ptr<Segment> segment = backend.open(file, bundle.read(file), stop);
+  const std::int64_t most = manifest.symbols[manifest.batch_symbol].max;
+  const OpenOptions options{.batch = {.most = most}, .stop = stop};
+  std::unique_ptr<Segment> segment = backend.open(file, bundle.read(file), options);
   check_ports(manifest, file, "input", segment->inputs(), spec.inputs);
   check_ports(manifest, file, "output", segment->outputs(), spec.outputs);
   return segment;
@@ -107,7 +109,8 @@ ScheduleFile load_schedules(const Bundle& bundle) {
 
 std::optional<Profile> measured_profile(const Manifest& manifest, const Backend& backend,
                                         const LoadOptions& options) {
-  const ProfileKey key{device_name(backend.accelerator()), backend.provider(), manifest.precision, options.threads, 1};
+  const ProfileKey key{device_name(backend.accelerator()), backend.provider(), manifest.precision,
+                       options.threads, 1};
   if (!options.cost_profile) {
     const Profile* found = find_profile(manifest.profiles, key);
     return found == nullptr ? std::nullopt : std::optional(*found);

@@ -166,7 +166,7 @@ TestBackend::TestBackend(Manifest manifest, std::vector<SegmentFunction> functio
     : manifest_(std::move(manifest)), functions_(std::move(functions)) {}
 
 std::unique_ptr<Segment> TestBackend::open(const std::string& name, std::span<const std::byte>,
-                                           const std::stop_token&) const {
+                                           const OpenOptions&) const {
   for (std::size_t k = 0; k < functions_.size(); ++k) {
     const SegmentSpec& spec = manifest_.segments[k];
     if (spec.onnx_file != name) continue;

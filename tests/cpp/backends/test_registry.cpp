@@ -20,7 +20,7 @@ class Named : public Backend {
   std::string provider() const override { return provider_; }
   std::string version() const override { return provider_; }
   std::unique_ptr<Segment> open(const std::string&, std::span<const std::byte>,
-                                const std::stop_token&) const override {
+                                const OpenOptions&) const override {
     return nullptr;
   }
 
@@ -32,14 +32,16 @@ std::shared_ptr<const Backend> open_first(const LoadOptions& options) {
   return std::make_shared<Named>(options.providers.front().name);
 }
 
-const BackendRegistry kTwo(
-    {{"one", [] { return std::vector<std::string_view>{"short", "one:a"}; },
-      [](std::string_view) { return Accelerator::kNone; }, &open_first,
-      [](const LibraryFiles&) { return std::vector<ProviderInfo>{{"short", "one", "", "1", ""}}; }},
-     {"two", [] { return std::vector<std::string_view>{"two:b"}; },
-      [](std::string_view) { return Accelerator::kNvidia; }, &open_first, [](const LibraryFiles&) {
-        return std::vector<ProviderInfo>{{"two:b", "two", "", "2", ""}};
-      }}});
+const BackendRegistry kTwo({{"one", [] { return std::vector<std::string_view>{"short", "one:a"}; },
+                             [](std::string_view) { return Accelerator::kNone; }, &open_first,
+                             [](const LibraryFiles&) {
+                               return std::vector<ProviderInfo>{{"short", "one", "", "1", ""}};
+                             }},
+                            {"two", [] { return std::vector<std::string_view>{"two:b"}; },
+                             [](std::string_view) { return Accelerator::kNvidia; }, &open_first,
+                             [](const LibraryFiles&) {
+                               return std::vector<ProviderInfo>{{"two:b", "two", "", "2", ""}};
+                             }}});
 
 TEST(Registry, KnowsWhatProvidersComputeOn) {
   EXPECT_EQ(kTwo.accelerator("two:b"), Accelerator::kNvidia);

@@ -26,8 +26,8 @@ class LyingBackend : public Backend {
   std::string provider() const override { return "lying"; }
   std::string version() const override { return "lying backend"; }
   std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
-                                const std::stop_token& stop) const override {
-    return std::make_unique<LyingSegment>(backend_->open(name, bytes, stop), change_);
+                                const OpenOptions& options) const override {
+    return std::make_unique<LyingSegment>(backend_->open(name, bytes, options), change_);
   }
 
  private:
@@ -54,6 +54,21 @@ class LyingBackend : public Backend {
 
   std::shared_ptr<const Backend> backend_;
   Change change_;
+};
+
+/// Notes the batches that segments are opened for.
+class NotingBackend : public LyingBackend {
+ public:
+  explicit NotingBackend(std::shared_ptr<const Backend> backend)
+      : LyingBackend(std::move(backend), [](auto&, auto&) {}) {}
+
+  std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
+                                const OpenOptions& options) const override {
+    batches.push_back(options.batch);
+    return LyingBackend::open(name, bytes, options);
+  }
+
+  mutable std::vector<BatchRange> batches;
 };
 
 class ModelTest : public testing::Test {
@@ -94,6 +109,17 @@ TEST_F(ModelTest, RefusesAnEngineWithOtherPorts) {
                  [](auto& inputs, auto&) { inputs[0].name += "y"; });
   expect_refused({"segment_0.onnx: 2 inputs came, 1 expected by the manifest"},
                  [](auto& inputs, auto&) { inputs.push_back(inputs[0]); });
+}
+
+TEST_F(ModelTest, OpensSegmentsForBatchesUpToTheManifests) {
+  const auto backend = std::make_shared<NotingBackend>(network_.backend());
+  Model::load(network_.path(), EchoNetwork::default_options(), backend);
+  ASSERT_EQ(backend->batches.size(), EchoNetwork::kExits);
+  for (const BatchRange& batch : backend->batches) {
+    EXPECT_EQ(batch.least, 1);
+    EXPECT_EQ(batch.best, 1);
+    EXPECT_EQ(batch.most, 64);
+  }
 }
 
 }  // namespace

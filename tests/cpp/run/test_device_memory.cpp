@@ -96,8 +96,8 @@ class DeviceBackend : public Backend {
   std::string provider() const override { return "device"; }
   std::string version() const override { return "device 1"; }
   std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
-                                const std::stop_token& stop) const override {
-    return std::make_unique<NotingSegment>(backend_->open(name, bytes, stop), log_);
+                                const OpenOptions& options) const override {
+    return std::make_unique<NotingSegment>(backend_->open(name, bytes, options), log_);
   }
   std::unique_ptr<DeviceBuffer> allocate(DType, std::size_t bytes) const override {
     return std::make_unique<TestBuffer>(log_, bytes);

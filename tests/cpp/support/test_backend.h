@@ -29,7 +29,7 @@ class TestBackend : public Backend {
   std::string provider() const override { return "test"; }
   std::string version() const override { return "test backend"; }
   std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
-                                const std::stop_token& stop) const override;
+                                const OpenOptions& options) const override;
 
  private:
   Manifest manifest_;

@@ -43,9 +43,9 @@ class OrtBackend : public Backend {
   }
 
   std::unique_ptr<Segment> open(const std::string& name, std::span<const std::byte> bytes,
-                                const std::stop_token& stop) const override {
+                                const OpenOptions& options) const override {
     ort::check_self_contained(bytes, name);
-    return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes, stop);
+    return std::make_unique<ort::OrtSegment>(environment_, setup_, name, bytes, options.stop);
   }
 
   std::unique_ptr<DeviceBuffer> allocate(DType dtype, std::size_t bytes) const override {
