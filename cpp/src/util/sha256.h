@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "util/sha256_compress.h"
+
 namespace eenet {
 
 /// SHA-256 (FIPS 180-4) of bytes that come in pieces. Our own, so that the runtime needs no
@@ -19,10 +21,10 @@ class Sha256 {
  private:
   static constexpr std::size_t kBlock = 64;
 
-  void compress(const std::byte* block);
+  void compress(const std::byte* blocks, std::size_t count);
 
-  std::array<std::uint32_t, 8> state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  Sha256State state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   std::array<std::byte, kBlock> pending_{};
   std::size_t pending_size_ = 0;
   std::uint64_t total_ = 0;  // Bytes.

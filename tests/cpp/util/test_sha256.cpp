@@ -1,9 +1,12 @@
+#include <random>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support.h"
 #include "util/sha256.h"
+#include "util/sha256_compress.h"
 
 namespace eenet {
 namespace {
@@ -34,6 +37,23 @@ TEST(Sha256, DoesNotDependOnHowTheBytesAreCut) {
     hash.update(bytes_of(std::string_view(text).substr(0, cut)));
     hash.update(bytes_of(std::string_view(text).substr(cut)));
     EXPECT_EQ(hash.finish(), whole) << "cut at " << cut;
+  }
+}
+
+TEST(Sha256, InstructionsComputeWhatTheDefinitionSays) {
+  const Sha256Compress fast = compress_by_instructions();
+  if (fast == nullptr) GTEST_SKIP() << "this processor has no instructions for SHA-256";
+  std::mt19937 random(3);
+  std::vector<std::byte> blocks(7 * 64 + 1);
+  for (std::byte& each : blocks) each = static_cast<std::byte>(random());
+  for (const std::size_t count : {0U, 1U, 2U, 7U}) {
+    for (const std::size_t start : {0U, 1U}) {  // Bytes need not be aligned.
+      Sha256State expected = {1, 2, 3, 4, 0xFFFFFFFF, 6, 7, 0x80000000};
+      Sha256State state = expected;
+      compress_portably(expected, blocks.data() + start, count);
+      fast(state, blocks.data() + start, count);
+      EXPECT_EQ(state, expected) << count << " blocks from byte " << start;
+    }
   }
 }
 
