@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
 import eenet_rt
 from conftest import TrainedBundle
 from eenet_rt._libraries import find_libraries
-from support.golden import GOLDEN, INPUTS
+from support.golden import GOLDEN, INPUTS, write
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -187,6 +189,22 @@ def test_c_interface_by_ctypes(installed: Path, tiny: TrainedBundle, tiny_head: 
             assert answer["value"] == []
     assert [answer["exit"] for answer in found["full"]] == [2] * len(inputs)
     assert any("full depth" in line for line in found["logged"])
+
+
+def test_what_onnxruntime_says_is_logged(installed: Path, tmp_path: Path) -> None:
+    segments = []
+    for k in range(2):
+        model = onnx.load(GOLDEN / f"segment_{k}.onnx")
+        model.graph.initializer.append(numpy_helper.from_array(np.zeros(3, np.float32), "nobody_reads_this"))
+        segments.append(model.SerializeToString())
+    bundle = tmp_path / "chatty.eenet"
+    write(bundle, segments)
+    np.save(tmp_path / "x.npy", INPUTS)
+    script, library = ROOT / "tests" / "support" / "c_interface.py", installed / "lib" / "libeenet_c.so.1"
+    onnxruntime = find_libraries()[0]["onnxruntime"][0]
+    done = run(sys.executable, script, library, onnxruntime, bundle, bundle, tmp_path / "x.npy")
+    assert any("nobody_reads_this" in line for line in json.loads(done.stdout)["logged"])
+    assert done.stderr == "", "nothing is printed"
 
 
 def test_what_the_libraries_show(installed: Path) -> None:
