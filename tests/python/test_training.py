@@ -223,6 +223,24 @@ def test_resuming_with_other_settings_is_refused(cifar10: ImageSet, tmp_path: Pa
         train(cifar10, tmp_path, TrainingConfig(epochs=4, batch_size=100, precision="float32"))
 
 
+def test_a_run_goes_on_on_another_device(cifar10: ImageSet, tmp_path: Path) -> None:
+    whole = train(cifar10, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(cifar10, tmp_path / "cut", dataclasses.replace(CONFIG, device="cpu"), stop_after=2)
+    resumed = train(cifar10, tmp_path / "cut", dataclasses.replace(CONFIG, device="cpu:0"))
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(resumed.network.state_dict()[name], tensor), name
+    assert {p.device.type for p in resumed.network.parameters()} == {"cpu"}
+
+
+def test_devices_that_are_not_there_are_refused(cifar10: ImageSet, tmp_path: Path) -> None:
+    for name in ("abacus", "cuda:77", "cpu:x"):
+        with pytest.raises(UserError, match=f"device: got '{name}', expected one that PyTorch has here, as .*cpu"):
+            train(cifar10, tmp_path, dataclasses.replace(CONFIG, device=name))
+    data = str(save_images(cifar10, tmp_path / "train.npz", 100))
+    assert main(["--model", "resnet56", "--data", data, "--out", str(tmp_path / "x"), "--device", "abacus"]) == 2
+
+
 def test_damaged_state_is_refused(cifar10: ImageSet, tmp_path: Path) -> None:
     (tmp_path / "state.safetensors").write_bytes(b"nonsense")
     with pytest.raises(UserError, match=r"state\.safetensors"):

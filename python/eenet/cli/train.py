@@ -118,8 +118,9 @@ def _parser() -> ArgumentParser:
         "--precision",
         choices=["auto", "float32", "bfloat16"],
         default="auto",
-        help="auto: bfloat16 where the processor has it",
+        help="auto: bfloat16 where the device computes in it",
     )
+    parser.add_argument("--device", help="of PyTorch, as cpu or cuda:1 (default: the accelerator, if there is one)")
     parser.add_argument("--compile", action="store_true", help="use torch.compile")
     parser.add_argument(
         "--seed", type=int, default=defaults.seed, help="of weights, splits, the order of images and their augmentation"
@@ -155,6 +156,8 @@ def _options(arguments: argparse.Namespace) -> RunOptions:
     settings = {name: getattr(arguments, name) for name in _SETTINGS}
     if arguments.loss_weights:
         settings["loss_weights"] = tuple(arguments.loss_weights)
+    if arguments.device is not None:
+        settings["device"] = arguments.device
     if arguments.precision != "auto":
         settings["precision"] = arguments.precision
     return RunOptions(

@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from eenet.errors import ArgumentError
+
 _BATCHES = 25  # a batch is so large that an epoch has about as many steps, within limits
 _LEAST_BATCH, _MOST_BATCH = 16, 128
 _IMAGES = 48_000  # seen by a training run on a small set; a large one is seen `_LEAST_EPOCHS` times
@@ -13,8 +15,36 @@ _LEAST_EPOCHS, _MOST_EPOCHS = 30, 200
 _RATE_PER_IMAGE = 0.2 / 128  # of a batch: twice the batch, twice the rate
 
 
-def native_precision() -> str:
-    """``bfloat16`` where the processor computes in it, ``float32`` where it would only be imitated, slowly."""
+def native_device() -> str:
+    """The accelerator that PyTorch has here, as ``cuda``; else ``cpu``."""
+    import torch
+
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return "cpu" if accelerator is None else accelerator.type
+
+
+def check_device(name: str) -> str:
+    """The kind of a device of PyTorch, as ``cuda`` of ``cuda:1``.
+
+    Raises:
+        UserError: it is not there.
+    """
+    import torch
+
+    try:
+        return torch.empty(0, device=name).device.type
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        here = " or ".join(sorted({"cpu", native_device()}))
+        raise ArgumentError("device", f"got {name!r}, expected one that PyTorch has here, as {here}") from error
+
+
+def native_precision(device: str) -> str:
+    """``bfloat16`` where the device computes in it, ``float32`` where it would only be imitated, slowly."""
+    kind = check_device(device)
+    if kind != "cpu":
+        import torch
+
+        return "bfloat16" if kind != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     with suppress(OSError):
         words = Path("/proc/cpuinfo").read_text().split()
         if not {"amx_bf16", "avx512_bf16", "bf16"}.isdisjoint(words):
@@ -41,7 +71,9 @@ class TrainingConfig:
             kept; 0 for none. After n steps at most (1 + n) / (10 + n).
         teacher_share: the part that a teacher from outside has in each exit's loss, see `MultiExitLoss`.
         padding: zero padding before the random crop.
-        precision: ``float32``, or ``bfloat16`` for autocast; the processor's own when not given.
+        precision: ``float32``, or ``bfloat16`` for autocast; that of the device when not given.
+        device: of PyTorch, as ``cpu`` or ``cuda:1``; the accelerator when not given, if there is one. A run may go on
+            on another.
         compile: use ``torch.compile``.
         seed: of the weights, the order of samples and the augmentation.
         start: what the weights started from, for the record; empty where they were drawn at random.
@@ -60,10 +92,11 @@ class TrainingConfig:
     averaging: float = 0.0
     teacher_share: float = 0.5
     padding: int = 4
-    precision: str = field(default_factory=native_precision)
+    precision: str = field(default_factory=lambda: native_precision(native_device()))
     compile: bool = False
     seed: int = 0
     start: str = ""
+    device: str = field(default_factory=native_device)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,8 @@ class BoostedLoss(nn.Module):
         super().__init__()
         raw = torch.ones(num_exits) if weights is None else torch.tensor(list(weights))
         self.weights: list[float] = (raw / raw.sum()).tolist()
-        self.deviation = deviation
+        self.deviation: Tensor
+        self.register_buffer("deviation", deviation, persistent=False)
 
     def forward(
         self, values: Sequence[Tensor], targets: Tensor, *, distil: bool, teacher: Tensor | None = None

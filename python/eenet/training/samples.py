@@ -96,12 +96,13 @@ def predict(
 ) -> Predictions:
     """What every exit says in float32 and evaluation mode; of values, the error scale is that of these samples."""
     network.eval()
+    device = next(network.parameters()).device
     outputs: list[list[tuple[NDArray[np.float32], ...]]] = []
     with torch.inference_mode(), Progress("predict", len(samples), f"{noun(samples)}s") as progress:
         for start in range(0, len(samples), batch_size):
-            x = network_input(samples[start : start + batch_size], preprocessing)
+            x = network_input(samples[start : start + batch_size], preprocessing).to(device)
             found = network.run_outputs((x,), early_exits=True)
-            outputs.append([tuple(tensor.numpy() for tensor in exit_) for exit_ in found])
+            outputs.append([tuple(tensor.cpu().numpy() for tensor in exit_) for exit_ in found])
             progress.advance(len(x))
     answers = np.stack([np.concatenate(exits) for exits in zip(*([e[0] for e in o] for o in outputs), strict=True)], 1)
     if isinstance(samples, ImageSet):

@@ -22,7 +22,7 @@ from eenet.files import make_folder, naming, replacing
 from eenet.models import ChainNetwork, MultiExitNetwork
 from eenet.preprocessing import ImagePreprocessing, described
 from eenet.progress import Progress, duration
-from eenet.training.config import TrainingConfig
+from eenet.training.config import TrainingConfig, check_device
 from eenet.training.samples import (
     Samples,
     augmented,
@@ -46,7 +46,8 @@ class Trainer:
     """Trains a network and keeps all it needs to go on in one file, written after every epoch and every two minutes.
 
     The order of samples and the augmentation of a step depend on seed, epoch and step alone, so a run that was
-    interrupted and resumed ends with the same weights as one that was not (same machine and thread count).
+    interrupted and resumed ends with the same weights as one that was not (same machine, device and thread count, and
+    no layer that draws random numbers on an accelerator).
 
     Args:
         network: as it starts.
@@ -82,7 +83,9 @@ class Trainer:
         if len(train) < config.batch_size:
             came = counted(len(train), noun(train))
             raise UserError(f"training set: got {came}, expected at least one batch of {config.batch_size}")
-        self.network: MultiExitNetwork = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        check_device(config.device)
+        self._device = torch.device(config.device)
+        self.network: MultiExitNetwork = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.train_set = train
         self.validation = validation
         self.preprocessing = preprocessing
@@ -91,12 +94,14 @@ class Trainer:
         self.position = Position()
         self.store_every_s = STORE_S
         self._teacher = teacher
+        if teacher is not None:
+            teacher.network.to(self._device)
         self._average = (
             AveragedModel(network, multi_avg_fn=_averaging(config.averaging), use_buffers=True)
             if config.averaging
             else None
         )
-        self._loss = training_loss(network, train, config)
+        self._loss = training_loss(network, train, config).to(self._device)
         if config.full_heads:
             if not isinstance(network, ChainNetwork):
                 raise ArgumentError(
@@ -135,7 +140,7 @@ class Trainer:
         return cast(MultiExitNetwork, self._average.module)
 
     def fit(self) -> None:
-        """Trains to the last epoch, from where the state file is."""
+        """Trains to the last epoch, from where the state file is. The network is on the CPU in the end."""
         self._restore()
         epochs, steps = self.config.epochs, self._steps
         done = self.position.epoch * steps + self.position.step
@@ -150,6 +155,7 @@ class Trainer:
                 # Before the state: killed in between, the epoch comes again, and its line is put in place of this one.
                 self._log({**line, "s": time.monotonic() - started}, predictions.exits_text(), progress.left())
                 self._store()
+        self.result.cpu()
 
     def _train_epoch(self, progress: Progress) -> float:
         config, epoch = self.config, self.position.epoch
@@ -158,13 +164,14 @@ class Trainer:
         self.network.train()
         began = time.monotonic()
         for done, batch in enumerate(self._batches(), start=1):
-            with torch.autocast("cpu", torch.bfloat16, enabled=config.precision == "bfloat16"):
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
                 teacher = self._teach(batch)
-                x = network_input(batch, self.preprocessing)
+                x = network_input(batch, self.preprocessing).to(self._device)
                 answers = [z.float() for z in self._run((x,), early_exits=early_exits)]
             # Before the exits are there, the last one is trained as a network of its own.
             answers = answers if early_exits else answers[-1:]
-            loss = self._loss(answers, right_answers_of(batch), distil=distil, teacher=teacher)
+            right = right_answers_of(batch).to(self._device)
+            loss = self._loss(answers, right, distil=distil, teacher=teacher)
             value = self._finite(loss.item())
             self._optimizer.zero_grad()
             loss.backward()
@@ -196,7 +203,8 @@ class Trainer:
         if self._teacher is None or self._teacher.preprocessing is None:
             return None
         with torch.no_grad():
-            return self._teacher.network.run_last(network_input(batch, self._teacher.preprocessing)).float()
+            x = network_input(batch, self._teacher.preprocessing).to(self._device)
+            return self._teacher.network.run_last(x).float()
 
     def _batches(self) -> Iterator[Samples]:
         seeds = (self.config.seed, self.position.epoch)
@@ -254,7 +262,7 @@ class Trainer:
                 "classes": list(names_of(self.train_set)),
                 "training images": identity_of(self.train_set),
                 "validation images": identity_of(self.validation),
-                "settings": asdict(self.config),
+                "settings": {name: value for name, value in asdict(self.config).items() if name != "device"},
                 "teacher": None if self._teacher is None else weights_identity(self._teacher.network),
                 "preprocessing": described(self.preprocessing),
             }
@@ -268,7 +276,7 @@ class Trainer:
             tensors[f"momentum.{name}"] = torch.zeros_like(parameter) if buffer is None else buffer
         if self._average is not None:
             tensors |= {f"average.{name}": t for name, t in self._average.state_dict().items()}
-        return {**tensors, "random": torch.get_rng_state()}
+        return {**{name: t.detach().cpu() for name, t in tensors.items()}, "random": torch.get_rng_state()}
 
     def _restore(self) -> None:
         make_folder(self.folder)

@@ -23,7 +23,7 @@ from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
 from eenet.splits import stratified_mask
 from eenet.tasks.classification import ClassPredictions
-from eenet.training.config import SuitedSettings, TrainingConfig
+from eenet.training.config import SuitedSettings, TrainingConfig, native_precision
 from eenet.training.samples import Samples, names_of, network_input, noun, predict, right_answers_of
 from eenet.training.start import Start, read_start, started_network
 from eenet.training.trainer import LOG_FILE, STATE_FILE, Trainer
@@ -120,7 +120,7 @@ def _train(options: RunOptions, say: Callable[[str], None]) -> RunResult:
         f"{len(others['validation'])} for validation: "
         f"{counted(config.epochs, 'epoch')} of {counted(len(train) // config.batch_size, 'step')} of "
         f"{counted(config.batch_size, noun(train))}, learning rate "
-        f"{config.learning_rate:g}, {config.precision}"
+        f"{config.learning_rate:g}, {config.precision}{'' if config.device == 'cpu' else f' on {config.device}'}"
     )
     trainer.fit()
     return _write(options, trainer, others)
@@ -173,6 +173,8 @@ def _config(options: RunOptions, network: MultiExitNetwork, samples: int, start:
             came = given["trunk_share"]
             raise ArgumentError("trunk_share", f"got {came:g}, expected 0: exits of {network.name} need earlier ones")
         suited["trunk_share"] = 0.0
+    if given.get("device"):
+        suited["precision"] = native_precision(given["device"])
     if network.task != ClassPredictions.task:
         suited["precision"] = "float32"  # values have more digits than bfloat16
     config = TrainingConfig(**{**suited, **given})
