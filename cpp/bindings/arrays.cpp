@@ -193,6 +193,12 @@ std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
                                           numbers(weight), numbers(bias));
 }
 
+std::vector<double> check_sample_costs(const SampleCostsArgument& costs, const char* name) {
+  if (costs.is_none()) return {};
+  const py::array_t<double> array = check_doubles(costs, 2, name);
+  return {array.data(), array.data() + array.size()};
+}
+
 Budget check_budget(const BudgetArgument& budget) {
   if (!py::isinstance<py::str>(budget)) {
     try {

@@ -40,6 +40,7 @@ EENET_ARGUMENT(OutputsArgument);      ///< float32 (N, K, C), or RegressionOutpu
 EENET_ARGUMENT(ScoreEdgesArgument);   ///< None or float32 (K-1, B-1).
 EENET_ARGUMENT(ScoreSharesArgument);  ///< None or float64 (K-1, B).
 EENET_ARGUMENT(CombinerArgument);     ///< None or (weight, bias).
+EENET_ARGUMENT(SampleCostsArgument);  ///< None or float64 (N, K).
 EENET_ARGUMENT(ScorersArgument);      ///< A tuple of arrays per exit but the last.
 EENET_ARGUMENT(PolicyArgument);       ///< An ExitPolicy, None, or left out.
 EENET_ARGUMENT(PathArgument);         ///< What os.fspath takes.
@@ -123,6 +124,9 @@ std::shared_ptr<const Combiner> check_combiner(const CombinerArgument& combiner,
                                                std::size_t num_exits,
                                                std::optional<std::size_t> num_classes);
 
+/// The numbers of an array, row by row; none for None.
+std::vector<double> check_sample_costs(const SampleCostsArgument& costs, const char* name);
+
 /// @throws Error(kInput) if it is neither a number nor a share.
 Budget check_budget(const BudgetArgument& budget);
 
@@ -163,6 +167,7 @@ EENET_ARGUMENT_TYPE(OutputsArgument,
 EENET_ARGUMENT_TYPE(CombinerArgument,
                     "tuple[numpy.typing.NDArray[numpy.float32], "
                     "numpy.typing.NDArray[numpy.float32]] | None");
+EENET_ARGUMENT_TYPE(SampleCostsArgument, "numpy.typing.NDArray[numpy.float64] | None");
 EENET_ARGUMENT_TYPE(ScorersArgument,
                     "collections.abc.Sequence[tuple[numpy.typing.NDArray[numpy.float32], ...]]");
 EENET_ARGUMENT_TYPE(PolicyArgument, "eenet_rt._core.ExitPolicy | None");

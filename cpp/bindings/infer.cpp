@@ -86,6 +86,7 @@ std::optional<const ExitPolicy*> check_policy(const PolicyArgument& policy) {
 
 using ForcedExit = std::optional<Given<"forced_exit", std::int64_t>>;
 using MaxExit = std::optional<Given<"max_exit", std::int64_t>>;
+using Costs = std::optional<Given<"costs", std::vector<double>>>;
 using DeadlineMs = std::optional<Given<"deadline_ms", double>>;
 using HandoffDtype = Given<"handoff_dtype", std::string>;
 
@@ -196,30 +197,34 @@ void def_single(RuntimeClass& cls, const char* name, const char* argument,
                 Answer (*work)(Runtime&, const Argument&, InferOptions&), const char* doc) {
   const auto call = [work](const RuntimeHandle& handle, const Argument& given,
                            const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
-                           DeadlineMs deadline_ms, bool return_outputs, bool explain,
-                           const HandoffDtype& handoff_dtype) {
+                           DeadlineMs deadline_ms, const Costs& costs, bool return_outputs,
+                           bool explain, const HandoffDtype& handoff_dtype) {
     InferOptions options =
         check_options(policy, forced_exit, max_exit, return_outputs, explain, handoff_dtype);
     options.deadline_ms = deadline_ms;
+    if (costs) options.costs = costs->value;
     return work(*handle.open(), given, options);
   };
   cls.def(name, call, py::arg(argument), py::kw_only(), "policy"_a = py::ellipsis(),
           "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "deadline_ms"_a = py::none(),
-          "return_outputs"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32", doc);
+          "costs"_a = py::none(), "return_outputs"_a = false, "explain"_a = false,
+          "handoff_dtype"_a = "float32", doc);
 }
 
 /// Adds the method for a batch, which takes no deadline.
 void def_batch(RuntimeClass& cls, const char* doc) {
   const auto call = [](const RuntimeHandle& handle, const InputArgument& x,
                        const PolicyArgument& policy, ForcedExit forced_exit, MaxExit max_exit,
-                       bool return_outputs, bool explain, const HandoffDtype& handoff_dtype) {
+                       const SampleCostsArgument& costs, bool return_outputs, bool explain,
+                       const HandoffDtype& handoff_dtype) {
     InferOptions options =
         check_options(policy, forced_exit, max_exit, return_outputs, explain, handoff_dtype);
+    options.costs = check_sample_costs(costs, "costs");
     return infer_batch(*handle.open(), x, options);
   };
   cls.def("infer_batch", call, "x"_a, py::kw_only(), "policy"_a = py::ellipsis(),
-          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "return_outputs"_a = false,
-          "explain"_a = false, "handoff_dtype"_a = "float32", doc);
+          "forced_exit"_a = py::none(), "max_exit"_a = py::none(), "costs"_a = py::none(),
+          "return_outputs"_a = false, "explain"_a = false, "handoff_dtype"_a = "float32", doc);
 }
 
 }  // namespace
@@ -243,6 +248,9 @@ Args:
         `Result.stopped_by` is then `deadline`. Where that time has been in the way for a quarter of
         a second, one call is let through, late or not, to see whether it still holds; where it does,
         the next one after twice as long, up to a minute.
+    costs: What this sample costs if it leaves at each of the K exits, where that depends on the
+        sample, as on the length of a text: what `stats` and a controller book. In the unit of
+        `Runtime.costs`, which they stand in for.
     return_outputs: Copy what every exit passed puts out into the result.
     explain: Take the decisions of the exits passed apart, see `Result.explanations`.
     handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
@@ -267,6 +275,7 @@ Args:
     policy: As for `infer`; one schedule for the whole batch.
     forced_exit: As for `infer`.
     max_exit: As for `infer`.
+    costs: As for `infer`, of each sample, float64 (N, K).
     return_outputs: As for `infer`.
     explain: As for `infer`; the explanations are in the items of the result.
     handoff_dtype: As for `infer`.
@@ -294,6 +303,7 @@ Args:
     forced_exit: As for `infer`, from the next exit on.
     max_exit: As for `infer`, from the next exit on.
     deadline_ms: As for `infer`, from this call on.
+    costs: As for `infer`; of all exits.
     return_outputs: As for `infer`; of the exits passed elsewhere, what has travelled: logits.
     explain: As for `infer`, for the exits passed here.
     handoff_dtype: As for `infer`, where this bundle hands on in turn.

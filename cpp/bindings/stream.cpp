@@ -61,12 +61,27 @@ BudgetTable make_table(const Schedules& schedules,
 StreamReplay py_replay_stream(const OutputsArgument& outputs, const Schedules& schedules,
                               const BudgetArgument& budget,
                               const std::optional<Given<"costs", std::vector<double>>>& costs,
+                              const SampleCostsArgument& sample_costs,
                               std::optional<Horizon> horizon, std::optional<Window> window,
                               std::optional<Neighbours> neighbours) {
   const CheckedOutputs checked = check_outputs(outputs);
   const BudgetTable table = make_table(schedules, costs);
   const ControllerOptions options{check_budget(budget), horizon, window, neighbours};
   const std::size_t count = checked.outputs.samples();
+  const std::vector<double> own = check_sample_costs(sample_costs, "sample_costs");
+  const std::size_t exits_of = checked.outputs.num_exits();
+  expect(own.empty() || own.size() == count * exits_of,
+         cat("sample_costs: ", own.size(), " numbers came, ", exits_of, " expected of each of ",
+             count, " samples"));
+  for (std::size_t i = 0; i < own.size(); i += exits_of) {
+    const auto row = own.begin() + static_cast<std::ptrdiff_t>(i);
+    const std::string what = cat("sample_costs of sample ", i / exits_of);
+    check_costs({row, row + static_cast<std::ptrdiff_t>(exits_of)}, exits_of, ErrorCode::kInput,
+                what);
+    expect(own[i + exits_of - 1] <= kLargestCost * table.profile()->costs.back(),
+           cat(what, ": ", own[i + exits_of - 1], " came, at most ", kLargestCost,
+               " times full cost expected"));
+  }
   const auto samples = static_cast<py::ssize_t>(count);
   StreamReplay out{
       py::array_t<std::int64_t>(samples), py::array_t<std::int64_t>(samples), 0, {}, {}};
@@ -74,9 +89,9 @@ StreamReplay py_replay_stream(const OutputsArgument& outputs, const Schedules& s
   std::int64_t* const used = out.schedules.mutable_data();
   const Answers found = [&] {
     const ReleasedGil released;
-    return replay_stream(checked.outputs, table, options, exits, used);
+    return replay_stream(checked.outputs, table, options, own, exits, used);
   }();
-  out.mean_cost = mean_cost({exits, count}, table.profile()->costs);
+  out.mean_cost = mean_cost({exits, count}, own.empty() ? table.profile()->costs : own, exits_of);
   AnswerArrays arrays = copy_answers(found, {samples});
   out.labels = std::move(arrays.labels);
   out.values = std::move(arrays.values);
@@ -114,8 +129,8 @@ void register_stream(py::module_& module) {
   def_pickle(cls, "StreamReplay", &StreamReplay::exits, &StreamReplay::schedules,
              &StreamReplay::mean_cost, &StreamReplay::labels, &StreamReplay::values);
   module.def("replay_stream", &py_replay_stream, "outputs"_a, "schedules"_a, "budget"_a,
-             py::kw_only(), "costs"_a = py::none(), "horizon"_a = py::none(),
-             "window"_a = py::none(), "neighbours"_a = 1,
+             py::kw_only(), "costs"_a = py::none(), "sample_costs"_a = py::none(),
+             "horizon"_a = py::none(), "window"_a = py::none(), "neighbours"_a = 1,
              R"(Run schedules over logged outputs in order, switching between them to keep a budget.
 
 Before each sample, what it may cost is computed from what those before it did cost: the budget, plus
@@ -129,6 +144,8 @@ Args:
     budget: Mean cost per sample to be realised, as `Runtime.set_budget` takes it.
     costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
         margin included. None: those that the schedules were fitted for.
+    sample_costs: What each sample costs if it leaves at each exit, float64 (N, K), where that depends
+        on the sample: what is booked in place of `costs`.
     horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
         surplus or debt carries over.
     window: Samples over which a surplus or debt is to be worked off. At least one of `horizon` and

@@ -1117,6 +1117,7 @@ class Runtime:
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        costs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
         return_outputs: bool = False,
         explain: bool = False,
         handoff_dtype: str = "float32",
@@ -1140,6 +1141,9 @@ class Runtime:
                 `Result.stopped_by` is then `deadline`. Where that time has been in the way for a quarter of
                 a second, one call is let through, late or not, to see whether it still holds; where it does,
                 the next one after twice as long, up to a minute.
+            costs: What this sample costs if it leaves at each of the K exits, where that depends on the
+                sample, as on the length of a text: what `stats` and a controller book. In the unit of
+                `Runtime.costs`, which they stand in for.
             return_outputs: Copy what every exit passed puts out into the result.
             explain: Take the decisions of the exits passed apart, see `Result.explanations`.
             handoff_dtype: How `float32` tensors travel where the sample is handed on: as they are, or
@@ -1161,6 +1165,7 @@ class Runtime:
         policy: ExitPolicy | None = ...,
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
+        costs: numpy.typing.NDArray[numpy.float64] | None = None,
         return_outputs: bool = False,
         explain: bool = False,
         handoff_dtype: str = "float32",
@@ -1177,6 +1182,7 @@ class Runtime:
             policy: As for `infer`; one schedule for the whole batch.
             forced_exit: As for `infer`.
             max_exit: As for `infer`.
+            costs: As for `infer`, of each sample, float64 (N, K).
             return_outputs: As for `infer`.
             explain: As for `infer`; the explanations are in the items of the result.
             handoff_dtype: As for `infer`.
@@ -1224,6 +1230,7 @@ class Runtime:
         forced_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         max_exit: typing.SupportsInt | typing.SupportsIndex | None = None,
         deadline_ms: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        costs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
         return_outputs: bool = False,
         explain: bool = False,
         handoff_dtype: str = "float32",
@@ -1243,6 +1250,7 @@ class Runtime:
             forced_exit: As for `infer`, from the next exit on.
             max_exit: As for `infer`, from the next exit on.
             deadline_ms: As for `infer`, from this call on.
+            costs: As for `infer`; of all exits.
             return_outputs: As for `infer`; of the exits passed elsewhere, what has travelled: logits.
             explain: As for `infer`, for the exits passed here.
             handoff_dtype: As for `infer`, where this bundle hands on in turn.
@@ -1652,6 +1660,7 @@ def replay_stream(
     budget: float | str,
     *,
     costs: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] | None = None,
+    sample_costs: numpy.typing.NDArray[numpy.float64] | None = None,
     horizon: typing.SupportsInt | typing.SupportsIndex | None = None,
     window: typing.SupportsInt | typing.SupportsIndex | None = None,
     neighbours: typing.SupportsInt | typing.SupportsIndex | None = 1,
@@ -1670,6 +1679,8 @@ def replay_stream(
         budget: Mean cost per sample to be realised, as `Runtime.set_budget` takes it.
         costs: Costs of the K exits; the schedules then count as what their exit shares cost under them,
             margin included. None: those that the schedules were fitted for.
+        sample_costs: What each sample costs if it leaves at each exit, float64 (N, K), where that depends
+            on the sample: what is booked in place of `costs`.
         horizon: Samples over which the budget is to hold; after them a new horizon starts, into which a
             surplus or debt carries over.
         window: Samples over which a surplus or debt is to be worked off. At least one of `horizon` and

@@ -15,6 +15,7 @@ import eenet_rt
 from conftest import TrainedBundle
 from eenet.policies.confidence import confidence_policy
 from eenet.workflows.refit import RefitOptions, refit_bundle
+from support.golden import GOLDEN, INPUTS
 
 
 @pytest.fixture
@@ -272,3 +273,19 @@ def test_times_of_segments(runtime: eenet_rt.Runtime, tiny: TrainedBundle) -> No
         assert len(result.segment_ms) == result.exit + 1
         assert sum(result.segment_ms) <= result.latency_ms
         assert result.backend_ms <= sum(result.segment_ms)
+
+
+def test_calls_may_say_what_their_samples_cost() -> None:
+    runtime = eenet_rt.load(GOLDEN)
+    full = runtime.infer(INPUTS[0], policy=None, costs=[12, 20])
+    assert (full.exit, runtime.stats().mean_cost) == (1, 20)
+    batch = runtime.infer_batch(INPUTS, policy=None, costs=np.array([[1.0, 2.0 + i] for i in range(len(INPUTS))]))
+    assert batch.exits.tolist() == [1] * len(INPUTS)
+    booked = 20 + sum(2.0 + i for i in range(len(INPUTS)))
+    assert runtime.stats().mean_cost == pytest.approx(booked / (1 + len(INPUTS)))
+    for wrong, message in (([1.0], "costs: 1 numbers came, 2 expected"), ([2.0, 1.0], "costs: .* non-decreasing")):
+        with pytest.raises(eenet_rt.InputError, match=message):
+            runtime.infer(INPUTS[0], costs=wrong)
+    with pytest.raises(eenet_rt.InputError, match="costs: 6 numbers came, 2 expected of each of 4 samples"):
+        runtime.infer_batch(INPUTS, costs=np.ones((3, 2)))
+    assert runtime.stats().count == 1 + len(INPUTS)

@@ -172,3 +172,26 @@ def test_bad_input(case: Case) -> None:
     refused(eenet_rt.InputError, r"unit .flops. came, .ms. expected", schedules=schedules[:1] + other_unit)
     other_costs = [schedules[1].replace(costs=[2 * c for c in costs])]
     refused(eenet_rt.InputError, r"schedules\[1\]: fitted for costs", schedules=schedules[:1] + other_costs)
+
+
+def test_samples_may_have_costs_of_their_own(case: Case) -> None:
+    logits, schedules = case.stream.logits[:400], case.schedules
+    costs = np.tile(np.array(case.costs, np.float64), (len(logits), 1))
+    options = {"horizon": len(logits)}
+    plain = eenet_rt.replay_stream(logits, schedules, case.budget, **options)
+    same = eenet_rt.replay_stream(logits, schedules, case.budget, sample_costs=costs, **options)
+    assert np.array_equal(same.schedules, plain.schedules)
+    assert same.mean_cost == pytest.approx(plain.mean_cost, rel=1e-12)
+    costs[:200] *= 1.1
+    costs[200:] *= 0.9
+    seen = eenet_rt.replay_stream(logits, schedules, case.budget, sample_costs=costs, **options)
+    assert not np.array_equal(seen.schedules, plain.schedules)
+    assert seen.mean_cost == pytest.approx(costs[np.arange(400), seen.exits].mean())
+    for wrong, message in (
+        (costs[:-1], r"sample_costs: .* numbers came, \d expected of each of 400 samples"),
+        (costs[:, ::-1].copy(), "sample_costs of sample 0: .* non-decreasing"),
+        (costs.astype(np.float32), "sample_costs: .*float64"),
+        (costs * 1e9, "sample_costs of sample 0: .* times full cost"),
+    ):
+        with pytest.raises(eenet_rt.InputError, match=message):
+            eenet_rt.replay_stream(logits, schedules, case.budget, sample_costs=wrong, **options)

@@ -48,6 +48,7 @@ class InferOptions(Struct):
     _fields_ = (
         ("struct_size", c.c_size_t), ("full_depth", c.c_int64), ("max_exit", Integers), ("deadline_ms", c.c_double),
         ("forced_exit", Integers), ("return_outputs", c.c_int64), ("half_handoff", c.c_int64),
+        ("costs", Doubles), ("num_costs", c.c_size_t),
     )  # fmt: skip
 
 

@@ -122,6 +122,10 @@ typedef struct eenet_infer_options {
   const int64_t* forced_exit;  ///< Index of the exit to leave at, to time it; NULL: none.
   int64_t return_outputs;      ///< Not 0: keep what the exits passed put out.
   int64_t half_handoff;        ///< Not 0: float32 tensors are handed on as float16.
+  /// What each sample costs if it leaves at each exit, (N, K), where that depends on the sample:
+  /// what statistics book. NULL: the costs of the info.
+  const double* costs;
+  size_t num_costs;  ///< Numbers in costs.
 } eenet_infer_options;
 
 /// The answer for one sample. What it points to lives as long as the answers that it is one of.

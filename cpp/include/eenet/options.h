@@ -80,6 +80,10 @@ struct CallOptions {
 struct InferOptions : CallOptions {
   /// When to stop. None: what is in force. Null: full depth, the last exit answers alone.
   std::optional<const ExitPolicy*> policy;
+  /// What this sample costs if it leaves at each exit, (K), of a batch (N, K), where that depends
+  /// on the sample, as on the length of a text: what statistics and a controller book. In the unit
+  /// of the costs in force; empty: those.
+  std::vector<double> costs;
 };
 
 /// A provider that is installed.

@@ -62,11 +62,13 @@ Controller::Controller(const BudgetTable& table, const ControllerOptions& option
   for (const std::size_t schedule : schedules_) budgets_.push_back(budgets[schedule]);
 
   const std::vector<double>& costs = table.profile()->costs;
-  const int exponent = std::ilogb(costs.back());
-  quantum_ = std::ldexp(1.0, exponent - kFractionBits);
-  for (const double cost : costs) {
-    gains_.push_back(std::llround(std::ldexp(budget_ - cost, kFractionBits - exponent)));
-  }
+  exponent_ = std::ilogb(costs.back());
+  quantum_ = std::ldexp(1.0, exponent_ - kFractionBits);
+  for (const double cost : costs) gains_.push_back(gain(cost));
+}
+
+std::int64_t Controller::gain(double cost) const noexcept {
+  return std::llround(std::ldexp(budget_ - cost, kFractionBits - exponent_));
 }
 
 double Controller::surplus() const noexcept {
@@ -89,7 +91,15 @@ std::size_t Controller::choose() const noexcept {
 }
 
 void Controller::record(std::size_t exit) noexcept {
-  account_.fetch_add(gains_[exit], std::memory_order_relaxed);
+  book(gains_[exit]);
+}
+
+void Controller::record_cost(double cost) noexcept {
+  book(gain(cost));
+}
+
+void Controller::book(std::int64_t gained) noexcept {
+  account_.fetch_add(gained, std::memory_order_relaxed);
   count_.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -10,6 +10,9 @@
 
 namespace eenet {
 
+/// How often the full cost in force a sample of its own costs may cost.
+inline constexpr double kLargestCost = 1e6;
+
 /// Keeps a mean cost on data that cost more or less than those the schedules were calibrated on,
 /// by switching between schedules.
 ///
@@ -33,13 +36,21 @@ class Controller {
   std::size_t choose() const noexcept;
   /// Books a sample that left at this exit.
   void record(std::size_t exit) noexcept;
+  /// Books a sample of a cost of its own.
+  /// @param cost At most kLargestCost times full cost.
+  void record_cost(double cost) noexcept;
   /// The account, in the unit of the table; negative: a debt.
   double surplus() const noexcept;
 
  private:
+  /// What a sample of this cost adds to account_.
+  std::int64_t gain(double cost) const noexcept;
+  void book(std::int64_t gained) noexcept;
+
   double budget_;
   std::optional<std::int64_t> horizon_;
   std::int64_t window_;  // The largest number if there is none.
+  int exponent_;         // Of full cost.
   double quantum_;       // What 1 in account_ is worth.
   // Budgets of the schedules that may be used, ascending, and their indices in the table.
   std::vector<double> budgets_;

@@ -113,8 +113,8 @@ Answers replay(const LoggedOutputs& outputs, const ExitPolicy* policy, std::int6
 }
 
 Answers replay_stream(const LoggedOutputs& outputs, const BudgetTable& table,
-                      const ControllerOptions& options, std::int64_t* exits,
-                      std::int64_t* schedules) {
+                      const ControllerOptions& options, std::span<const double> costs,
+                      std::int64_t* exits, std::int64_t* schedules) {
   if (outputs.samples() == 0) {
     throw Error(ErrorCode::kInput, "outputs: no samples came, at least 1 expected");
   }
@@ -135,7 +135,11 @@ Answers replay_stream(const LoggedOutputs& outputs, const BudgetTable& table,
       0,
       [&](std::size_t sample, std::size_t exit, const auto& state, auto step) {
         if (!step.accept) return true;
-        controller.record(exit);
+        if (costs.empty()) {
+          controller.record(exit);
+        } else {
+          controller.record_cost(costs[sample * outputs.num_exits() + exit]);
+        }
         exits[sample] = static_cast<std::int64_t>(exit);
         state.readout().put_answer(sample, found);
         return false;
@@ -143,12 +147,12 @@ Answers replay_stream(const LoggedOutputs& outputs, const BudgetTable& table,
   return found;
 }
 
-double mean_cost(std::span<const std::int64_t> exits, std::span<const double> costs) {
-  std::vector<std::size_t> taken(costs.size());
-  for (const std::int64_t exit : exits) ++taken[static_cast<std::size_t>(exit)];
+double mean_cost(std::span<const std::int64_t> exits, std::span<const double> costs,
+                 std::size_t num_exits) {
+  const bool own = costs.size() > num_exits;
   double spent = 0;
-  for (std::size_t exit = 0; exit < taken.size(); ++exit) {
-    spent += costs[exit] * static_cast<double>(taken[exit]);
+  for (std::size_t sample = 0; sample < exits.size(); ++sample) {
+    spent += costs[(own ? sample * num_exits : 0) + static_cast<std::size_t>(exits[sample])];
   }
   return spent / static_cast<double>(exits.size());
 }

@@ -40,15 +40,18 @@ Answers replay(const LoggedOutputs& outputs, const ExitPolicy* policy, std::int6
 /// Where each sample of a stream leaves when a Controller chooses its schedule by what the samples
 /// before it cost.
 /// @param table The schedules, and the costs to book.
+/// @param costs Of each sample at each exit, (N, K), to book in place of the table's; empty: those.
 /// @param exits (N).
 /// @param schedules (N), index in the table of the schedule that was in force.
 /// @return Answers of the N samples, without probabilities.
 /// @throws Error(kInput) too if there are no samples, and as Controller does.
 Answers replay_stream(const LoggedOutputs& outputs, const BudgetTable& table,
-                      const ControllerOptions& options, std::int64_t* exits,
-                      std::int64_t* schedules);
+                      const ControllerOptions& options, std::span<const double> costs,
+                      std::int64_t* exits, std::int64_t* schedules);
 
 /// Mean cost of samples by the exits that they left at.
-double mean_cost(std::span<const std::int64_t> exits, std::span<const double> costs);
+/// @param costs Of the exits, (K), or of each sample at each of them, (N, K).
+double mean_cost(std::span<const std::int64_t> exits, std::span<const double> costs,
+                 std::size_t num_exits);
 
 }  // namespace eenet

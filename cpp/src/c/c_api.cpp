@@ -142,6 +142,7 @@ eenet::InferOptions infer_options(const eenet_infer_options& given) {
   options.return_outputs = given.return_outputs != 0;
   options.half_handoff = given.half_handoff != 0;
   if (given.deadline_ms != 0) options.deadline_ms = given.deadline_ms;
+  if (given.costs != nullptr) options.costs.assign(given.costs, given.costs + given.num_costs);
   return options;
 }
 

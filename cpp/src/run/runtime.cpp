@@ -7,6 +7,7 @@
 #include "eenet/error.h"
 
 #include "backends/registry.h"
+#include "bundle/costs.h"
 #include "engine/load_watch.h"
 #include "run/load.h"
 #include "run/runtime_state.h"
@@ -133,30 +134,33 @@ Runtime::State::Plan Runtime::State::plan(const InferOptions& options, const Mod
 }
 
 Result Runtime::infer(std::span<const TensorView> inputs, const InferOptions& options) {
+  state_->check_costs(options.costs, inputs, false);
   State::Lease lease(*state_);
   const State::Plan plan = state_->plan(options, lease.mode());
   Result result = lease.runner().run(inputs, plan.options);
   result.schedule = plan.schedule;
   result.adapted = plan.adapted;
   if (options.forced_exit) return result;
-  state_->record(result, plan.controller);
+  state_->record(result, plan.controller, options.costs);
   if (plan.observer != nullptr) state_->show(plan, result);
   return result;
 }
 
 Result Runtime::resume(std::span<const std::byte> handoff, const InferOptions& options) {
   const auto start = Runner::Clock::now();
+  state_->check_costs(options.costs, {}, false);
   const Handoff decoded = decode_handoff(handoff);
   check_handoff(manifest(), decoded);
   const auto policy = find_policy(decoded, budgets().schedules(), options.policy);
   State::Lease lease(*state_);
   Result result =
       lease.runner().resume(decoded, {options, policy.get(), &state_->times, nullptr}, start);
-  if (!options.forced_exit) state_->record(result, nullptr);
+  if (!options.forced_exit) state_->record(result, nullptr, options.costs);
   return result;
 }
 
 BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const InferOptions& options) {
+  state_->check_costs(options.costs, inputs, true);
   State::Lease lease(*state_);
   const State::Plan plan = state_->plan(options, lease.mode());
   BatchResult result = lease.runner().run_batch(inputs, plan.options);
@@ -166,7 +170,9 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   std::vector<std::size_t> reached(result.segment_ms.size());
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto exit = static_cast<std::size_t>(result.exits[i]);
-    state_->record(exit, result.stopped_by[i], result.latency_ms, plan.controller);
+    const std::span<const double> costs(options.costs);
+    state_->record(exit, result.stopped_by[i], result.latency_ms, plan.controller,
+                   costs.empty() ? costs : costs.subspan(i * result.num_exits, result.num_exits));
     const std::size_t last = result.audited(i) ? result.num_exits - 1 : exit;
     for (std::size_t k = 0; k <= last; ++k) ++reached[k];
   }
@@ -178,17 +184,52 @@ BatchResult Runtime::infer_batch(std::span<const TensorView> inputs, const Infer
   return result;
 }
 
-void Runtime::State::record(std::size_t exit, StopReason reason, double latency_ms,
-                            Controller* controller) {
-  stats.record(exit, reason, latency_ms);
-  if (controller == nullptr) return;
-  // What a sample that is handed on will have cost is not known here: at most full cost.
-  const bool handed_on = reason == StopReason::kHandedOn;
-  controller->record(handed_on ? model->manifest().num_exits() - 1 : exit);
+void Runtime::State::check_costs(std::span<const double> costs, std::span<const TensorView> inputs,
+                                 bool batch) const {
+  if (costs.empty()) return;
+  const std::optional<Profile>& profile = model->budgets().profile();
+  if (!profile) {
+    throw Error(ErrorCode::kConfiguration,
+                "costs: came with a call, but no costs are in force that they stand in for");
+  }
+  const std::size_t exits = profile->costs.size();
+  const bool shaped = batch && !inputs.empty() && !inputs.front().shape.empty();
+  const std::size_t samples = shaped ? static_cast<std::size_t>(inputs.front().shape[0]) : 1;
+  if (costs.size() != samples * exits) {
+    throw Error(ErrorCode::kInput,
+                cat("costs: ", costs.size(), " numbers came, ", exits, " expected of each of ",
+                    samples, samples == 1 ? " sample" : " samples"));
+  }
+  for (std::size_t i = 0; i < samples; ++i) {
+    const std::span<const double> own = costs.subspan(i * exits, exits);
+    const std::string what = batch ? cat("costs of sample ", i) : "costs";
+    eenet::check_costs({own.begin(), own.end()}, exits, ErrorCode::kInput, what);
+    if (own.back() <= kLargestCost * profile->costs.back()) continue;
+    throw Error(ErrorCode::kInput, cat(what, ": ", own.back(), " came, at most ", kLargestCost,
+                                       " times the full cost in force expected"));
+  }
 }
 
-void Runtime::State::record(const Result& result, Controller* controller) {
-  record(result.exit, result.stopped_by, result.latency_ms, controller);
+void Runtime::State::record(std::size_t exit, StopReason reason, double latency_ms,
+                            Controller* controller, std::span<const double> costs) {
+  stats.record(exit, reason, latency_ms);
+  // What a sample that is handed on will have cost is not known here: at most full cost.
+  const bool handed_on = reason == StopReason::kHandedOn;
+  const std::size_t booked = handed_on ? model->manifest().num_exits() - 1 : exit;
+  if (!costs.empty() && !handed_on) {
+    stats.record_cost(costs[exit] - model->budgets().profile()->costs[exit]);
+  }
+  if (controller == nullptr) return;
+  if (costs.empty()) {
+    controller->record(booked);
+  } else {
+    controller->record_cost(costs[booked]);
+  }
+}
+
+void Runtime::State::record(const Result& result, Controller* controller,
+                            std::span<const double> costs) {
+  record(result.exit, result.stopped_by, result.latency_ms, controller, costs);
   const std::size_t first = result.exit + 1 - result.segment_ms.size();
   for (std::size_t k = 0; k < result.segment_ms.size(); ++k) {
     stats.record_segment(first + k, 1, result.segment_ms[k]);

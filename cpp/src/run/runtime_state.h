@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "eenet/runtime.h"
@@ -45,8 +46,13 @@ struct Runtime::State {
   explicit State(std::shared_ptr<const Model> model);
 
   Plan plan(const InferOptions& options, const Mode& in_force);
-  void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller);
-  void record(const Result& result, Controller* controller);
+  /// Of as many samples as come; empty is fine.
+  void check_costs(std::span<const double> costs, std::span<const TensorView> inputs,
+                   bool batch) const;
+  /// @param costs Of the sample at each exit; empty: those in force.
+  void record(std::size_t exit, StopReason reason, double latency_ms, Controller* controller,
+              std::span<const double> costs);
+  void record(const Result& result, Controller* controller, std::span<const double> costs);
 
   std::shared_ptr<const Mode> current_mode() const;
   void put_in_force(std::optional<std::size_t> schedule, std::shared_ptr<Controller> controller);

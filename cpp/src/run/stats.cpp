@@ -88,13 +88,14 @@ void StatsRecorder::record_segment(std::size_t segment, std::size_t samples,
 void StatsRecorder::reset() noexcept {
   for (auto& count : exits_) count.store(0, kRelaxed);
   for (auto& count : stops_) count.store(0, kRelaxed);
+  cost_.store(0, kRelaxed);
   latencies_.reset();
   for (auto& segment : segments_) segment.reset();
 }
 
 Stats StatsRecorder::summary(const std::vector<double>& costs) const {
   Stats stats;
-  double cost = 0;
+  double cost = cost_.load(kRelaxed);
   for (std::size_t exit = 0; exit < exits_.size(); ++exit) {
     const std::uint64_t count = exits_[exit].load(kRelaxed);
     stats.exits.push_back(count);

@@ -44,6 +44,8 @@ class StatsRecorder {
   explicit StatsRecorder(std::size_t num_exits) : exits_(num_exits), segments_(num_exits) {}
 
   void record(std::size_t exit, StopReason reason, double latency_ms) noexcept;
+  /// Books what a sample cost more than its exit does; less if negative.
+  void record_cost(double difference) noexcept { cost_.fetch_add(difference); }
   /// @param samples That were computed together.
   /// @param milliseconds Of all of them.
   void record_segment(std::size_t segment, std::size_t samples, double milliseconds) noexcept;
@@ -55,6 +57,7 @@ class StatsRecorder {
  private:
   std::vector<std::atomic<std::uint64_t>> exits_;
   std::array<std::atomic<std::uint64_t>, kStopReasons> stops_{};
+  std::atomic<double> cost_{0};
   LatencyHistogram latencies_;
   std::vector<LatencyHistogram> segments_;
 };

@@ -170,10 +170,10 @@ struct Stream {
 Stream run_stream(const std::vector<float>& logits, std::int64_t neighbours) {
   Stream out;
   const ControllerOptions options{2, kSamples, std::nullopt, neighbours};
-  out.labels = replay_stream(view_of(logits), table_of_maxima(), options, out.exits.data(),
+  out.labels = replay_stream(view_of(logits), table_of_maxima(), options, {}, out.exits.data(),
                              out.schedules.data())
                    .labels;
-  out.mean_cost = mean_cost(out.exits, std::vector<double>{1, 2, 3});
+  out.mean_cost = mean_cost(out.exits, std::vector<double>{1, 2, 3}, kExits);
   return out;
 }
 
@@ -216,12 +216,36 @@ TEST(ReplayStream, TheControllerSeesEverySample) {
   EXPECT_NEAR(stream.mean_cost, 2 - controller.surplus() / kSamples, 1e-9);
 }
 
+TEST(ReplayStream, BooksWhatEachSampleCosts) {
+  const std::vector<float> logits = random_logits();
+  const Stream plain = run_stream(logits, 1);
+  std::vector<double> costs;
+  for (std::size_t n = 0; n < kSamples; ++n) costs.insert(costs.end(), {1, 2, 3});
+  Stream same;
+  const ControllerOptions options{2, kSamples, std::nullopt, 1};
+  const auto run = [&](Stream& out) {
+    replay_stream(view_of(logits), table_of_maxima(), options, costs, out.exits.data(),
+                  out.schedules.data());
+  };
+  run(same);
+  EXPECT_EQ(same.exits, plain.exits);
+  EXPECT_EQ(same.schedules, plain.schedules);
+  EXPECT_DOUBLE_EQ(mean_cost(same.exits, costs, kExits), plain.mean_cost);
+  // Long samples first: what they cost too much is spared on short ones, and the other way round.
+  for (std::size_t i = 0; i < costs.size(); ++i) costs[i] *= i < costs.size() / 2 ? 1.2 : 0.8;
+  Stream long_first;
+  run(long_first);
+  EXPECT_NE(long_first.schedules, plain.schedules);
+  EXPECT_NEAR(mean_cost(long_first.exits, costs, kExits), 2, 0.1);
+}
+
 TEST(ReplayStream, RefusesWhatDoesNotFit) {
   const std::vector<float> logits = random_logits();
   std::vector<std::int64_t> out(kSamples);
   const auto refused = [&](const LoggedOutputs& outputs, const std::vector<std::string>& parts) {
     expect_error(ErrorCode::kInput, parts, [&] {
-      replay_stream(outputs, table_of_maxima(), {2, 10, std::nullopt, 1}, out.data(), out.data());
+      replay_stream(outputs, table_of_maxima(), {2, 10, std::nullopt, 1}, {}, out.data(),
+                    out.data());
     });
   };
   refused(LoggedOutputs::of_classification(logits.data(), 0, kExits, kClasses),

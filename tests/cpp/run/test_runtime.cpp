@@ -124,13 +124,38 @@ TEST_F(LiveControl, TakesTheExitsOfAReplayedStream) {
   std::vector<std::int64_t> replayed(samples.size());
   std::vector<std::int64_t> in_force(samples.size());
   const auto outputs = LoggedOutputs::of_classification(logits.data(), samples.size(), 3, 3);
-  replay_stream(outputs, runtime_.budgets(), options_, replayed.data(), in_force.data());
-  const double mean = mean_cost(replayed, runtime_.budgets().profile()->costs);
+  replay_stream(outputs, runtime_.budgets(), options_, {}, replayed.data(), in_force.data());
+  const double mean = mean_cost(replayed, runtime_.budgets().profile()->costs, 3);
   EXPECT_EQ(exits, replayed);
   EXPECT_EQ(schedules, in_force);
   EXPECT_NE(schedules, std::vector<std::int64_t>(samples.size(), schedules[0]));
   EXPECT_NEAR(runtime_.stats().mean_cost.value(), mean, 1e-12);
   EXPECT_NEAR(runtime_.surplus().value(), (2 - mean) * static_cast<double>(samples.size()), 1e-6);
+}
+
+TEST_F(LiveControl, BooksWhatASampleCosts) {
+  runtime_.set_budget(options_);
+  const EchoInput input = sample_of(0.99, 0.5, 0.9);  // Leaves at exit 0, which costs 1 of 2.
+  InferOptions options;
+  options.costs = {0.5, 1, 1.5};
+  ASSERT_EQ(runtime_.infer(std::vector{input.sample()}, options).exit, 0U);
+  EXPECT_NEAR(runtime_.surplus().value(), 1.5, 1e-6);
+  EXPECT_NEAR(runtime_.stats().mean_cost.value(), 0.5, 1e-12);
+  ASSERT_EQ(runtime_.infer(std::vector{input.sample()}, {}).exit, 0U);
+  EXPECT_NEAR(runtime_.surplus().value(), 2.5, 1e-6);
+  EXPECT_NEAR(runtime_.stats().mean_cost.value(), 0.75, 1e-12);
+  options.costs = {4, 5, 6};
+  runtime_.infer_batch(std::vector{input.batch()}, options);
+  EXPECT_NEAR(runtime_.surplus().value(), 0.5, 1e-6);
+  runtime_.reset_stats();
+  EXPECT_EQ(runtime_.stats().mean_cost, std::nullopt);
+  for (const std::vector<double>& wrong :
+       {std::vector<double>{1, 2}, {1, 2, 3, 1, 2, 3}, {2, 1, 3}, {1, 2, 4e6}, {0, 1, 2}}) {
+    options.costs = wrong;
+    test::expect_error(ErrorCode::kInput, {"costs"},
+                       [&] { runtime_.infer(std::vector{input.sample()}, options); });
+  }
+  EXPECT_EQ(runtime_.stats().count, 0U);
 }
 
 TEST_F(LiveControl, BooksOnlyWhatItDecides) {
