@@ -50,6 +50,16 @@ std::string features_in_words(std::span<const std::size_t> num_features) {
              " features");
 }
 
+/// Every call asks this: nothing is allocated.
+bool fits(std::span<const std::size_t> num_features, const Readout& readout) noexcept {
+  if (num_features.size() != readout.num_exits()) return false;
+  for (std::size_t exit = 0; exit < num_features.size(); ++exit) {
+    const std::size_t known = readout.num_features(exit);
+    if (known != 0 && known != num_features[exit]) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::vector<std::size_t> count_features(const Readout& readout,
@@ -87,8 +97,8 @@ ExitPolicy ExitPolicy::with_thresholds(std::vector<double> thresholds) const {
 }
 
 void ExitPolicy::check_network(const Readout& readout) const {
-  const std::vector<std::size_t> expected = count_features(readout, num_features());
-  if (!std::ranges::equal(num_features(), expected)) {
+  if (!fits(num_features(), readout)) {
+    const std::vector<std::size_t> expected = count_features(readout, num_features());
     throw Error(ErrorCode::kInput,
                 cat("policy: one for ", features_in_words(num_features()), " came, one for ",
                     features_in_words(expected), " expected"));
