@@ -60,7 +60,8 @@ TESTS: dict[str, tuple[str, ...]] = {
     "python/eenet/models": ("test_models", "test_own_networks", "test_own_samples", "test_training"),
     "python/eenet/prediction_checks": ("test_commands", "test_prediction_checks", "test_schedule_command"),
     "python/eenet/report": (
-        "test_report", "test_report_pictures", "test_report_refusals", "test_report_sections", "test_verdict",
+        "test_report", "test_report_pictures", "test_report_refusals", "test_report_regression",
+        "test_report_sections", "test_verdict",
     ),
     "python/eenet/policies": (
         "test_evaluation", "test_guarantee", "test_prediction_checks", "test_reference", "test_refit",

@@ -11,7 +11,7 @@ from eenet.report.assignments import assignment_section, sample_groups
 from eenet.report.costs import cost_section
 from eenet.report.curves import curve_section
 from eenet.report.described import read_bundle
-from eenet.report.fits import SIMPLE_NAME, SimplePolicy
+from eenet.report.fits import SimplePolicy
 from eenet.report.images import image_section
 from eenet.report.inputs import Inputs
 from eenet.report.quality import quality_section
@@ -38,7 +38,7 @@ def test_trade_off(inputs: Inputs) -> None:
     ours = lines[policy_name(inputs.schedule.policy)]
     assert ours == ([o.mean_cost for o in outcomes], [100 * o.accuracy for o in outcomes])
     simples = [simple.at_cost(o.mean_cost) for o in outcomes]
-    assert lines[SIMPLE_NAME] == ([s.mean_cost for s in simples], [100 * s.accuracy for s in simples])
+    assert lines[inputs.terms.simple_name] == ([s.mean_cost for s in simples], [100 * s.accuracy for s in simples])
     costs, accuracies = lines["oracle"]
     best = evaluate_oracle(inputs.report, list(inputs.costs), float(inputs.costs[-1]), inputs.policy.combiner)
     assert (costs[-1], accuracies[-1]) == (best.mean_cost, 100 * best.accuracy)

@@ -12,6 +12,7 @@ import pytest
 
 from eenet.costs import CostProfile
 from eenet.report.difference import Difference
+from eenet.report.terms import CLASS_TERMS
 from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime
 from eenet.tasks.classification import ClassPredictions
@@ -38,7 +39,7 @@ def verdict_of(wall: WallTime | str = WALL, **changes: object) -> Verdict:
         schedules=[SimpleNamespace(unit="ms", share=0.9), schedule, SimpleNamespace(unit="flops", share=0.7)],
     )  # fmt: skip
     inputs = SimpleNamespace(
-        report=ClassPredictions(logits, labels, np.arange(1000), ("a", "b")),
+        report=ClassPredictions(logits, labels, np.arange(1000), ("a", "b")), terms=CLASS_TERMS,
         costs=np.array([1.0, 2.0, 3.0]), unit="ms",
         schedule=schedule, chosen=1, static_cost=2.5, bundle=bundle,
         exit_accuracy=np.array([0.5, 0.6, 0.81]),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from eenet.cli.train import main as train
 from eenet.tasks.regression import ValuePredictions
+from eenet_export.cli import main as export
 
 
 def table(samples: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -39,3 +42,24 @@ def made_up(samples: int = 600, exits: int = 3, seed: int = 0) -> ValuePredictio
     return ValuePredictions(
         values.astype(np.float32), hidden, targets.astype(np.float32), np.arange(samples), ("weight",), 12.0
     )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `eenet-train` and `eenet-export` made of a table."""
+
+    run: Path
+    bundle: Path
+    test: Path
+
+
+def train_table(folder: Path) -> Trained:
+    """Trains on a table of 900 rows, 300 of them for validation, and exports."""
+    data, test = write_table(folder / "data.npz", 900), write_table(folder / "test.npz", 300, seed=1)
+    arguments = ["--model", "tabular", "--data", str(data), "--test", str(test), "--out", str(folder / "run")]
+    settings = ["--epochs", "20", "--learning-rate", "0.05", "--validation-size", "300", "--threads", "1"]
+    assert train([*arguments, *settings]) == 0
+    arguments = ["--model", "tabular", "--checkpoint", str(folder / "run" / "weights.safetensors")]
+    settings = ["--unit", "flops", "--budget", "50%", "80%", "--repeats", "10", "--out", str(folder)]
+    assert export([*arguments, *settings]) == 0
+    return Trained(folder / "run", folder / "tabular.eenet", test)

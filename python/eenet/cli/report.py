@@ -15,9 +15,7 @@ from eenet.cli.commands import ArgumentParser, check_seed, run_command
 from eenet.cli.option_types import output_file
 from eenet.cli.output import say
 from eenet.report import ReportSources, make_report
-from eenet.report.fits import number_of_fits
 from eenet.report.page import figures_folder
-from eenet.report.verdict import RULE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,14 +26,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         "eenet-report",
-        "Report what a bundle does on images that nothing was fitted on, as one HTML page with pictures.",
+        "Report what a bundle does on samples that nothing was fitted on, as one HTML page with pictures.",
     )
     parser.add_argument("bundle", type=Path, help="folder written by eenet-export")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--data", type=Path, help="labelled images that nothing was fitted on, a folder of class folders or .npz"
-    )
-    source.add_argument("--predictions", type=Path, help="or what the network said of such images, .npz")
+        "--data", type=Path,
+        help="samples that nothing was fitted on: labelled images, a folder of class folders or .npz; or .npz of "
+        "inputs and targets",
+    )  # fmt: skip
+    source.add_argument("--predictions", type=Path, help="or what the network said of such samples, .npz")
     parser.add_argument("--images", type=Path, help="the images that --predictions are of, .npz, for examples")
     parser.add_argument(
         "--validation", type=Path,
@@ -49,7 +49,7 @@ def _parser() -> ArgumentParser:
     parser.add_argument(
         "--ablation", action="store_true", help="also fit EENet and its parts for comparison, which takes minutes"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of splits, fits and the choice of example images")
+    parser.add_argument("--seed", type=int, default=0, help="of splits, fits and the choice of examples")
     parser.add_argument(
         "--out", type=output_file(".html"), required=True, help="report.html; pictures go to report_figures/ beside it"
     )
@@ -61,9 +61,10 @@ def _report(arguments: argparse.Namespace) -> None:
     check_seed(arguments)
     names = ("bundle", "data", "predictions", "images", "validation", "schedule", "budget")
     sources = ReportSources(**{name: getattr(arguments, name) for name in names})
-    with tqdm(total=number_of_fits(), disable=None if arguments.ablation else True, leave=False) as bar:
+    with tqdm(disable=None if arguments.ablation else True, leave=False) as bar:
 
-        def progress(what: str) -> None:
+        def progress(what: str, fits: int) -> None:
+            bar.total = fits
             bar.set_description(f"fit {what}", refresh=False)
             bar.update()
 
@@ -74,7 +75,7 @@ def _report(arguments: argparse.Namespace) -> None:
         print_json(report.to_json())
         return
     verdict = report.verdict
-    print("\n".join([verdict.headline.text, RULE, " ".join(clause.text for clause in verdict.clauses)]))
+    print("\n".join([verdict.headline.text, verdict.rule, " ".join(clause.text for clause in verdict.clauses)]))
     say(f"wrote {report.page} and {len(report.figures)} pictures in {figures_folder(report.page)}")
 
 

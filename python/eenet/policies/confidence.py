@@ -46,19 +46,24 @@ class ConfidenceScheduler(Scheduler):
         return set(self.confidence_weights(predictions.num_exits)) <= set(predictions.measures)
 
     def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> Families:
-        exits = fit_set.num_exits
-        weights = self.confidence_weights(exits)
+        weights = self.confidence_weights(fit_set.num_exits)
         measures = [weights.get(measure, 0.0) for measure in fit_set.measures]
         policy = confidence_policy(fit_set.num_features, measures, self.combiner, memory=self.memory)
 
         def family(budget: float) -> SharePlan:
             if not self.tune_shares:
-                leaving, direction = _telling(calibration_set, policy), np.arange(exits, dtype=np.float64)
-                return SharePlan(calibration_set, policy, np.ones(exits), direction, leaving)
+                return geometric_shares(calibration_set, policy)
             plan = tuned_shares(fit_set, policy, costs, min(budget, float(costs[-1])))
             return SharePlan(calibration_set, policy, plan, costs / costs[-1])
 
         return family
+
+
+def geometric_shares(predictions: Predictions, policy: eenet_rt.ExitPolicy) -> SharePlan:
+    """Policies with these scorers whose exit shares on these samples are proportional to rho^k, for every rho."""
+    exits = policy.num_exits
+    direction = np.arange(exits, dtype=np.float64)
+    return SharePlan(predictions, policy, np.ones(exits), direction, _telling(predictions, policy))
 
 
 def _telling(predictions: Predictions, policy: eenet_rt.ExitPolicy) -> NDArray[np.bool_]:

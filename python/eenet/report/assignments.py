@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure, policy_name
+from eenet.report.terms import CLASS_TERMS
 from eenet.text import number, of_many, signed
 from eenet.workflows.evaluate import Evaluation
 
@@ -82,10 +82,10 @@ def _picture(inputs: Inputs, rival: Evaluation) -> Picture:
     caption = (
         f"{name[0].upper()}{name[1:]} lets most samples leave at exit {best}, "
         f"{100 * ours.exit_accuracy[best]:.1f} % of them with the right answer. All in all {name} is "
-        f"right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} {inputs.unit}, {SIMPLE_NAME} "
-        f"{100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
+        f"right {100 * ours.accuracy:.2f} % of the time for {number(ours.mean_cost)} {inputs.unit}, "
+        f"{CLASS_TERMS.simple_name} {100 * rival.accuracy:.2f} % for {number(rival.mean_cost)} {inputs.unit}."
     )
-    alt = f"Bars of the samples that leave at each exit, {name} against {SIMPLE_NAME}: {shares}."
+    alt = f"Bars of the samples that leave at each exit, {name} against {CLASS_TERMS.simple_name}: {shares}."
 
     def draw(scheme: Scheme) -> Figure:
         figure = new_figure(0.85 + 0.6 * len(exits))
@@ -131,10 +131,10 @@ def _group_table(inputs: Inputs, rival: Evaluation, groups: Sequence[Group]) -> 
     lost = sum(len(g.rows) for g in groups if g.meaning.startswith("wrong here"))
     net = inputs.costs[rival.exits].mean() - inputs.costs[inputs.outcome.exits].mean()
     return Table(
-        f"Groups against {SIMPLE_NAME}",
+        f"Groups against {CLASS_TERMS.simple_name}",
         ("group", "samples", "share", f"saved ({inputs.unit})"),
         rows,
         f"Groups A to E are the paper's. {of_many(gained, 'sample')} {'is' if gained == 1 else 'are'} right here and "
-        f"wrong with the {SIMPLE_NAME}, {lost:,} the other way round. What a group saves is spread over all samples: "
-        f"{signed(net, inputs.costs[-1])} {inputs.unit} in all.",
+        f"wrong with the {CLASS_TERMS.simple_name}, {lost:,} the other way round. What a group saves is spread over "
+        f"all samples: {signed(net, inputs.costs[-1])} {inputs.unit} in all.",
     )

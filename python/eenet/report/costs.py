@@ -40,8 +40,9 @@ def cost_section(inputs: Inputs) -> Section:
     return Section(
         "costs",
         "What the exits cost",
-        "The scheduler's time is that of the runtime's own decision core on the logged logits, measured while this "
-        f"report was made on {eenet_rt.device_name()}; its caches are warmer there than between segments of a network.",
+        f"The scheduler's time is that of the runtime's own decision core on the logged {inputs.terms.outputs}, "
+        f"measured while this report was made on {eenet_rt.device_name()}; its caches are warmer there than between "
+        "segments of a network.",
         tables=[
             Table(
                 "Parameters and latency to each exit" if inputs.unit == "ms" else "Parameters and cost to each exit",
@@ -63,7 +64,7 @@ def scheduler_parameters(inputs: Inputs) -> list[int]:
 
 def decision_core_us(inputs: Inputs) -> Floats:
     """Microseconds that the decision core takes for a sample that leaves at each exit: median of a few runs."""
-    logits = inputs.report.logits[:_MOST_SAMPLES]
+    outputs = inputs.report[:_MOST_SAMPLES].outputs
     exits = len(inputs.costs)
     policies = []
     for k in range(exits):
@@ -74,7 +75,7 @@ def decision_core_us(inputs: Inputs) -> Floats:
     for run in times:
         for k, policy in enumerate(policies):
             started = time.perf_counter()
-            eenet_rt.replay(logits, policy)
+            eenet_rt.replay(outputs, policy)
             run[k] = time.perf_counter() - started
-    median: Floats = np.median(times, axis=0) / len(logits) * 1e6
+    median: Floats = np.median(times, axis=0) / min(_MOST_SAMPLES, len(inputs.report)) * 1e6
     return median

@@ -16,7 +16,6 @@ from eenet.errors import Argument, UserError
 from eenet.prediction_checks import check_network
 from eenet.predictions import Predictions
 from eenet.preprocessing import ImagePreprocessing
-from eenet.tasks.classification import ClassPredictions, of_classes
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
 
 
@@ -99,7 +98,7 @@ def has_calibration(bundle: ReportBundle) -> bool:
     return CALIBRATION in bundle.files.files
 
 
-def read_calibration(bundle: ReportBundle) -> ClassPredictions:
+def read_calibration(bundle: ReportBundle) -> Predictions:
     """The predictions that a bundle's schedules were fitted and calibrated on: none of them may be reported on.
 
     Raises:
@@ -113,20 +112,25 @@ def read_calibration(bundle: ReportBundle) -> ClassPredictions:
         fit_set, calibration_set = parse_calibration(data, bundle.files.task, bundle.files.names)
     except UserError as error:
         raise UserError(f"{folder / CALIBRATION}: {error}; ", Argument("validation"), " can take its place") from error
-    both = fit_set.joined(calibration_set)
-    predictions = of_classes(both[np.argsort(both.index)], str(folder / CALIBRATION))
+    both: Predictions = fit_set.joined(calibration_set)
+    predictions = both[np.argsort(both.index)]
     check_shape(predictions, bundle, str(folder / CALIBRATION))
     return predictions
 
 
 def check_shape(predictions: Predictions, bundle: ReportBundle, name: str) -> None:
-    """Predictions must have the exits and classes of the bundle, and its network's id if they have any.
+    """Predictions must have the task, exits and classes of the bundle, and its network's id if they have any.
 
     Raises:
         UserError: they do not.
     """
-    came = (list(predictions.num_features), len(predictions.names))
-    if came != (bundle.files.num_features, len(bundle.files.names)):
+    if predictions.task != bundle.files.task.name:
+        raise UserError(f"{name}: got predictions of {predictions.task}, expected {bundle.files.task.name}")
+    features, expected = list(predictions.num_features), bundle.files.num_features
+    names = (len(predictions.names), len(bundle.files.names))
+    if len(features) == len(expected) and names[0] == names[1] and features != expected:
+        raise UserError(f"{name}: exits have {features} features, those of the bundle's {bundle.model} {expected}")
+    if len(features) != len(expected) or names[0] != names[1]:
         raise UserError(
             f"{name}: got {predictions.shape_text}, the bundle's {bundle.model} has {bundle.num_exits} and "
             f"{len(bundle.files.names)}"

@@ -1,4 +1,4 @@
-"""Accuracy of two things on the same samples, and how well the difference is known."""
+"""How good two things are on the same samples, and how well the difference is known."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from eenet.predictions import Qualities
 
 MOST_LOSS = 1.0  # points that may be lost where exiting early pays, with the interval
 FEW_SAMPLES = 100  # below which a handful of changed answers do not even say how many samples would tell
@@ -17,7 +18,7 @@ _Z95 = 1.959964
 
 @dataclass(frozen=True)
 class Difference:
-    """Accuracy of the schedule minus that of something else on the same samples.
+    """Mean quality of the schedule minus that of something else on the same samples.
 
     Attributes:
         points: percentage points.
@@ -28,13 +29,15 @@ class Difference:
     half_width: float
 
     @classmethod
-    def of(cls, right: NDArray[np.bool_], other: NDArray[np.bool_]) -> Difference:
-        """From whether each sample is right here and there."""
-        won, lost, samples = int((right & ~other).sum()), int((~right & other).sum()), len(right)
-        # Bonett and Price's interval: few samples without a difference are no proof that there is none.
-        changed, shift = (won + lost + 2) / (samples + 2), (won - lost) / (samples + 2)
+    def of(cls, qualities: Qualities, others: Qualities) -> Difference:
+        """From how good the answer to each sample is here and there."""
+        differences, samples = qualities.astype(np.float64) - others, len(qualities)
+        gained, squares = float(differences.sum()), float((differences**2).sum())
+        # Bonett and Price's interval, with one sample more either way: few samples without a difference are no proof
+        # that there is none.
+        changed, shift = (squares + 2) / (samples + 2), gained / (samples + 2)
         half_width = _Z95 * math.sqrt((changed - shift**2) / (samples + 2))
-        return cls(100 * (won - lost) / samples, 100 * half_width)
+        return cls(100 * gained / samples, 100 * half_width)
 
     @property
     def worse(self) -> bool:

@@ -10,16 +10,12 @@ import numpy as np
 
 from eenet.policies import EENetScheduler
 from eenet.policies.calibration import Floats
-from eenet.policies.confidence import confidence_policy
+from eenet.policies.confidence import confidence_policy, geometric_shares
 from eenet.policies.grid import FIT_SHARE, fit_schedules
-from eenet.policies.shares import SharePlan
 from eenet.report.inputs import Inputs
 from eenet.workflows.evaluate import Evaluation, evaluate
 
-ABLATION = ("eenet", "eenet-fixed-scores", "eenet-fixed-shares", "maximum", "learned-stopping")
 COST_WEIGHTS = (1.0, 3.0, 10.0, 30.0, 100.0)
-SIMPLE = "maximum"  # with geometric shares: MSDNet's policy
-SIMPLE_NAME = "maximum score, geometric shares"
 _BUDGETS = 8
 _LOWEST, _HIGHEST = 0.05, 0.9  # of the way from the first exit's cost to full cost
 _BISECTIONS = 30
@@ -31,7 +27,7 @@ class Curve:
 
     Attributes:
         policy: its name.
-        accuracy: fraction of right answers for each budget.
+        accuracy: mean quality of the answers for each budget.
         mean_cost: realised, likewise.
     """
 
@@ -46,7 +42,7 @@ class SweepPoint:
 
     Attributes:
         cost_weight: alpha_cost.
-        accuracy: on the report set.
+        accuracy: mean quality on the report set.
         planned: mean cost of the exit shares that h plans, over the budget.
         realised: mean cost on the report set, over the budget, after the plan was bent to keep it.
     """
@@ -71,27 +67,28 @@ class Ablation:
     curves: Sequence[Curve]
     sweep: Sequence[SweepPoint]
 
-    def to_json(self) -> dict[str, Any]:
-        """All figures, of types that JSON has."""
+    def to_json(self, quality: str) -> dict[str, Any]:
+        """All figures, of types that JSON has; mean quality under the name that it has in the task."""
         return {
             "budgets": self.budgets.tolist(),
             "policies": {
-                curve.policy: {"accuracy": curve.accuracy.tolist(), "mean_cost": curve.mean_cost.tolist()}
+                curve.policy: {quality: curve.accuracy.tolist(), "mean_cost": curve.mean_cost.tolist()}
                 for curve in self.curves
             },
-            "alpha_cost": [vars(point) for point in self.sweep],
+            "alpha_cost": [
+                {quality if name == "accuracy" else name: value for name, value in vars(point).items()}
+                for point in self.sweep
+            ],
         }
 
 
 class SimplePolicy:
-    """The maximum score with geometric exit shares, its thresholds from all of the validation predictions."""
+    """The task's simple policy with geometric exit shares, its thresholds from all of the validation predictions."""
 
     def __init__(self, inputs: Inputs) -> None:
-        exits = inputs.report.num_exits
-        policy = confidence_policy(inputs.report.num_features, (1.0, 0.0, 0.0, 0.0))
-        direction = np.arange(exits, dtype=np.float64)
+        policy = confidence_policy(inputs.report.num_features, inputs.terms.simple_weights)
         self._inputs = inputs
-        self._plan = SharePlan(inputs.validation, policy, np.ones(exits), direction)
+        self._plan = geometric_shares(inputs.validation, policy)
 
     def at_cost(self, cost: float) -> Evaluation:
         """What it does on the report set at the largest mean cost there that is no larger than ``cost``."""
@@ -110,21 +107,22 @@ class SimplePolicy:
         return evaluate(self._inputs.report, self._plan.at(tilt)[0], self._inputs.schedule.costs)
 
 
-def number_of_fits() -> int:
-    """How often `fit_ablation` calls ``progress``."""
-    return len(ABLATION) * _BUDGETS + len(COST_WEIGHTS)
-
-
-def fit_ablation(inputs: Inputs, progress: Callable[[str], None]) -> Ablation:
-    """Fits and evaluates everything; ``progress`` is told what comes next, fit after fit.
+def fit_ablation(inputs: Inputs, progress: Callable[[str, int], None]) -> Ablation:
+    """Fits and evaluates everything; ``progress`` is told what comes next, fit after fit, and how many there are.
 
     Raises:
         UserError: the validation predictions are too few.
     """
     first, full = inputs.costs[0], inputs.costs[-1]
     budgets = first + np.linspace(_LOWEST, _HIGHEST, _BUDGETS) * (full - first)
-    curves = [_curve(inputs, policy, budgets, progress) for policy in ABLATION]
-    return Ablation(budgets, curves, [_sweep_point(inputs, weight, progress) for weight in COST_WEIGHTS])
+    policies = inputs.terms.ablation
+    fits = len(policies) * _BUDGETS + len(COST_WEIGHTS)
+
+    def begin(what: str) -> None:
+        progress(what, fits)
+
+    curves = [_curve(inputs, policy, budgets, begin) for policy in policies]
+    return Ablation(budgets, curves, [_sweep_point(inputs, weight, begin) for weight in COST_WEIGHTS])
 
 
 def _curve(inputs: Inputs, policy: str, budgets: Floats, progress: Callable[[str], None]) -> Curve:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from eenet.data import ImageSet
 from eenet.errors import counted
 from eenet.report.assignments import Group
-from eenet.report.fits import SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
 from eenet.report.style import WIDTH, Scheme, new_figure, short_name
+from eenet.report.terms import CLASS_TERMS
+from eenet.tasks.classification import of_classes
 from eenet.text import of_many
 from eenet.workflows.evaluate import Evaluation
 
@@ -65,7 +66,7 @@ def image_section(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: S
 
 def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: Sequence[Group]) -> Picture:
     random = np.random.default_rng(inputs.seed)
-    ours, labels, kind = inputs.outcome, inputs.report.labels, _kinds(inputs)
+    ours, labels, kind = inputs.outcome, of_classes(inputs.report, "report").labels, _kinds(inputs)
     strips = []
     for group in (g for g in groups if g.letter):
         rows = _some(group.rows, _COLUMNS, random)
@@ -75,10 +76,10 @@ def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: 
     moved = int((ours.exits != rival.exits).sum())
     return Picture(
         "group_examples",
-        f"Groups A to E against {SIMPLE_NAME}",
+        f"Groups A to E against {CLASS_TERMS.simple_name}",
         f"Rows of example images of each group. Samples in the groups: {counts}.",
-        f"{_LEGEND} At another exit than with {SIMPLE_NAME}: {moved:,} of {of_many(len(labels), 'sample')}. Below each "
-        "image: its exit there → its exit here.",
+        f"{_LEGEND} At another exit than with {CLASS_TERMS.simple_name}: {moved:,} of "
+        f"{of_many(len(labels), 'sample')}. Below each image: its exit there → its exit here.",
         lambda scheme: _draw(
             strips, images, scheme, [[f"{rival.exits[r]} → {ours.exits[r]}" for r in s.rows] for s in strips]
         ),
@@ -86,7 +87,7 @@ def _group_picture(inputs: Inputs, images: ImageSet, rival: Evaluation, groups: 
 
 
 def _class_pictures(inputs: Inputs, images: ImageSet) -> list[Picture]:
-    ours, labels = inputs.outcome, inputs.report.labels
+    ours, labels = inputs.outcome, of_classes(inputs.report, "report").labels
     kind = _kinds(inputs)
     pictures = []
     for i, label in enumerate(example_classes(inputs)):
@@ -122,7 +123,7 @@ def _kinds(inputs: Inputs) -> NDArray[np.int64]:
 
 def example_classes(inputs: Inputs) -> list[int]:
     """A few classes, from the one that full depth knows worst to the one that it knows best."""
-    labels = inputs.report.labels
+    labels = of_classes(inputs.report, "report").labels
     right = inputs.report.qualities()[:, -1]
     present = np.unique(labels)
     accuracy = np.array([right[labels == label].mean() for label in present])

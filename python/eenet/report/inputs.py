@@ -1,30 +1,24 @@
-"""Everything a report is made of, checked against each other."""
+"""Everything a report is made of."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import eenet_rt
-from eenet.budgets import Budget, within_budget
-from eenet.data import ImageSet, load_images
-from eenet.errors import Argument, ArgumentError, UserError, counted
+from eenet.budgets import Budget
+from eenet.data import ImageSet
+from eenet.data.arrays import ArraySet
+from eenet.errors import Argument, ArgumentError
 from eenet.policies.calibration import Floats
-from eenet.prediction_checks import check_apart, check_predictions, check_report
-from eenet.report.described import (
-    ReportBundle,
-    check_shape,
-    has_calibration,
-    read_bundle,
-    read_calibration,
-)
-from eenet.tasks.classification import ClassPredictions, of_classes
-from eenet.tasks.registry import load_predictions
+from eenet.predictions import Predictions
+from eenet.report.described import ReportBundle
+from eenet.report.terms import Terms, terms_of
 from eenet.workflows.evaluate import Evaluation, evaluate
-from eenet.workflows.predict import bundle_images, predict_images
 from eenet.workflows.summary import exit_accuracies
 
 
@@ -34,9 +28,9 @@ class ReportSources:
 
     Attributes:
         bundle: folder of the bundle.
-        data: labelled images that nothing was fitted on, a folder of class folders or ``.npz``; either these, which the
-            bundle then sees, or ``predictions``.
-        predictions: what the network said of such images, ``.npz``.
+        data: samples that nothing was fitted on: labelled images, a folder of class folders or ``.npz``, or ``.npz`` of
+            inputs and targets; either these, which the bundle then sees, or ``predictions``.
+        predictions: what the network said of such samples, ``.npz``.
         images: the images that ``predictions`` are of, ``.npz``, for examples.
         validation: predictions to fit other policies on, for comparison; None: the bundle's calibration file.
         schedule: index of the schedule that is reported on; None: the active one.
@@ -76,20 +70,25 @@ class Inputs:
         chosen: index of the schedule.
         report: predictions that nothing was fitted on.
         validation: predictions that other policies are fitted on, for comparison.
-        images: one for each row of ``report``; None where only predictions were given.
+        samples: one for each row of ``report``; None where only predictions were given.
         sources: what each file is called, for the page: predictions, validation, images.
-        repeated: rows of ``report`` that are, by their logits, among samples that policies were fitted on.
-        seed: of the split of ``validation``, of fits and of the choice of images.
+        repeated: rows of ``report`` that are, by their outputs, among samples that policies were fitted on.
+        seed: of the split of ``validation``, of fits and of the choice of examples.
     """
 
     bundle: ReportBundle
     chosen: int
-    report: ClassPredictions
-    validation: ClassPredictions
-    images: ImageSet | None
+    report: Predictions
+    validation: Predictions
+    samples: ImageSet | ArraySet | None
     sources: dict[str, str]
     repeated: int
     seed: int
+
+    @property
+    def terms(self) -> Terms[Any]:
+        """Words and more of the task."""
+        return terms_of(self.report)
 
     @property
     def schedule(self) -> eenet_rt.Schedule:
@@ -123,94 +122,5 @@ class Inputs:
 
     @cached_property
     def exit_accuracy(self) -> Floats:
-        """K accuracies of the exits as they are, each on all report samples; the last is that of full depth."""
+        """K mean qualities of the exits as they are, each on all report samples; the last is that of full depth."""
         return exit_accuracies(self.report)
-
-
-def read_inputs(sources: ReportSources, seed: int) -> Inputs:
-    """Reads and checks the files.
-
-    Args:
-        sources: the files.
-        seed: of the split of the validation predictions, of fits and of the choice of images.
-
-    Raises:
-        UserError: a file that is not what it should be or does not fit the others, or a schedule that is not there.
-    """
-    bundle = read_bundle(sources.bundle)
-    if bundle.files.task.predictions is not ClassPredictions:
-        raise UserError(
-            f"{sources.bundle}: is of the task {bundle.files.task.name}, expected {ClassPredictions.task}, which alone "
-            "has reports"
-        )
-    chosen = _choose(bundle, sources.schedule, sources.budget)
-    name = str(sources.samples)
-    report, images = _read_report(sources, bundle, chosen)
-    check_shape(report, bundle, name)
-    calibration = []
-    if sources.validation is None:
-        validation, source = read_calibration(bundle), "the bundle's calibration file"
-    else:
-        calibration = [read_calibration(bundle)] if has_calibration(bundle) else []
-        validation, source = (
-            of_classes(load_predictions(sources.validation), str(sources.validation)),
-            sources.validation.name,
-        )
-        check_shape(validation, bundle, str(sources.validation))
-    check_report(report, name)
-    check_predictions(validation, str(sources.validation or source))
-    repeated = check_apart(report, [validation, *calibration], name, source)
-    called = {"predictions": sources.samples.name, "validation": source}
-    if images is not None:
-        called["images"] = (sources.images or sources.samples).name
-    return Inputs(bundle, chosen, report, validation, images, called, repeated, seed)
-
-
-def _read_report(sources: ReportSources, bundle: ReportBundle, chosen: int) -> tuple[ClassPredictions, ImageSet | None]:
-    """Predictions to report on and the images that they are of: given, or by the bundle itself."""
-    if sources.predictions is None:
-        images = bundle_images(sources.bundle, sources.samples)
-        threads = bundle.profile(bundle.schedules[chosen]).threads or 1
-        return predict_images(sources.bundle, images, threads=threads), images
-    report = of_classes(load_predictions(sources.predictions), str(sources.predictions))
-    if sources.images is None:
-        return report, None
-    check_shape(report, bundle, str(sources.predictions))
-    return report, _matching_images(sources.images, report, bundle)
-
-
-def _choose(bundle: ReportBundle, schedule: int | None, budget: Budget | None) -> int:
-    schedules = bundle.schedules
-    if schedule is not None:
-        if not 0 <= schedule < len(schedules):
-            raise ArgumentError("schedule", f"got {schedule}, the bundle has schedules 0 to {len(schedules) - 1}")
-        return schedule
-    if budget is not None:
-        return within_budget(schedules, budget)
-    if bundle.active is None:
-        raise ArgumentError("schedule", f"{bundle.files.folder} has none active, give one, or ", Argument("budget"))
-    return bundle.active
-
-
-def _matching_images(path: Path, report: ClassPredictions, bundle: ReportBundle) -> ImageSet:
-    if bundle.preprocessing is None:
-        raise ArgumentError(
-            "images",
-            f"{bundle.files.folder} declares no preprocessing of images, give ",
-            Argument("predictions"),
-            " alone",
-        )
-    images = load_images(path)
-    low, high = int(report.index.min()), int(report.index.max())
-    if low < 0 or high >= len(images):
-        raise UserError(f"{path}: has {counted(len(images), 'image')}, the predictions are of images {low} to {high}")
-    matched = images[report.index]
-    differ = matched.labels != report.labels
-    if differ.any():
-        row = int(np.argmax(differ))
-        raise UserError(
-            f"{path}: {int(differ.sum())} of {len(report)} labels differ from those of the predictions, that of image "
-            f"{report.index[row]} is {matched.labels[row]}, expected {report.labels[row]}"
-        )
-    bundle.preprocessing(matched.images[:1])  # refuses another size
-    return matched

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from eenet.report.assignments import Group, assignment_section, sample_groups
 from eenet.report.costs import cost_section
 from eenet.report.curves import ablation_section, curve_section
 from eenet.report.fits import Ablation, SimplePolicy, fit_ablation
-from eenet.report.images import image_section
-from eenet.report.inputs import ReportSources, read_inputs
+from eenet.report.inputs import ReportSources
 from eenet.report.page import Page, check_output, write_page
+from eenet.report.panels import panel_of
 from eenet.report.provenance import provenance_section
-from eenet.report.quality import quality_section
-from eenet.report.scores import score_section
+from eenet.report.reading import read_inputs
 from eenet.report.style import require_libraries
-from eenet.report.verdict import RULE, Verdict, verdict_section
+from eenet.report.verdict import Verdict, verdict_section
 from eenet.report.wall_time import WallTime, measure_wall_time
 from eenet.workflows.profile import MachineLoad
 
@@ -40,15 +37,10 @@ class Report:
     verdict: Verdict
     ablation: Ablation | None
 
-    @cached_property
-    def groups(self) -> list[Group]:
-        """The samples by what this policy and the best simple one made of them."""
-        return sample_groups(self.verdict.inputs.outcome, self.verdict.simple)
-
     def to_json(self) -> dict[str, Any]:
         """The main figures, of types that JSON has."""
         inputs, wall, verdict = self.verdict.inputs, self.verdict.wall, self.verdict
-        schedule, outcome = inputs.schedule, inputs.outcome
+        schedule, outcome, quality = inputs.schedule, inputs.outcome, inputs.report.quality_name
         return {
             "page": str(self.page),
             "figures": list(self.figures),
@@ -59,16 +51,17 @@ class Report:
             "budget": schedule.budget,
             "unit": schedule.unit,
             "samples": len(inputs.report),
-            "accuracy": outcome.accuracy,
-            "full_depth_accuracy": float(inputs.exit_accuracy[-1]),
+            quality: outcome.accuracy,
+            **outcome.figures,
+            f"full_depth_{quality}": float(inputs.exit_accuracy[-1]),
             "mean_cost": outcome.mean_cost,
             "full_cost": float(inputs.costs[-1]),
             "static_cost": inputs.static_cost,
             "exit_shares": outcome.exit_shares.tolist(),
-            "simple_policy": {"accuracy": verdict.simple.accuracy, "mean_cost": verdict.simple.mean_cost},
+            "simple_policy": {quality: verdict.simple.accuracy, "mean_cost": verdict.simple.mean_cost},
             "verdict": verdict.to_json(),
-            "groups": {group.letter: len(group.rows) for group in self.groups if group.letter},
-            "ablation": None if self.ablation is None else self.ablation.to_json(),
+            **panel_of(inputs.report.task).figures(inputs, verdict.simple),
+            "ablation": None if self.ablation is None else self.ablation.to_json(quality),
             "wall_time": wall.to_json() if isinstance(wall, WallTime) else None,
         }
 
@@ -79,7 +72,7 @@ def make_report(
     *,
     ablation: bool = False,
     seed: int = 0,
-    progress: Callable[[str], None] = lambda what: None,
+    progress: Callable[[str, int], None] = lambda what, fits: None,
 ) -> Report:
     """Measures what a bundle does on samples that nothing was fitted on, and writes it as one HTML page with pictures.
 
@@ -87,8 +80,8 @@ def make_report(
         sources: what is reported on.
         out: the page; pictures go to a folder beside it.
         ablation: also fit EENet and its parts for comparison, which takes minutes.
-        seed: of splits, fits and the choice of example images.
-        progress: called before each fit of the ablation with what is fitted.
+        seed: of splits, fits and the choice of examples.
+        progress: called before each fit of the ablation with what is fitted and how many fits there are.
 
     Raises:
         UserError: a file is not what it should be or does not fit the others, the schedule is not there, what is drawn
@@ -108,12 +101,9 @@ def make_report(
 
 def _page(verdict: Verdict, simple: SimplePolicy, ablation: Ablation | None) -> Page:
     inputs = verdict.inputs
-    groups = sample_groups(inputs.outcome, verdict.simple)
-    sections = [verdict_section(verdict), assignment_section(inputs, verdict.simple, groups)]
-    if inputs.images is not None:
-        sections.append(image_section(inputs, inputs.images, verdict.simple, groups))
-    sections += [score_section(inputs), curve_section(inputs, simple)]
+    panel = panel_of(inputs.report.task)
+    sections = [verdict_section(verdict), *panel.exits(inputs, verdict.simple), curve_section(inputs, simple)]
     if ablation is not None:
         sections.append(ablation_section(inputs, ablation))
-    sections += [cost_section(inputs), quality_section(inputs), provenance_section(inputs, ablation)]
-    return Page(f"{inputs.bundle.model} with early exits", verdict.headline, RULE, verdict.clauses, sections)
+    sections += [cost_section(inputs), *panel.answers(inputs), provenance_section(inputs, ablation)]
+    return Page(f"{inputs.bundle.model} with early exits", verdict.headline, verdict.rule, verdict.clauses, sections)

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import eenet_rt
 from eenet.costs import CostProfile
 from eenet.policies.grid import FIT_SHARE
-from eenet.report.fits import SIMPLE_NAME, Ablation
+from eenet.report.fits import Ablation
 from eenet.report.inputs import Inputs
 from eenet.report.page import Section
 from eenet.text import number, of_many
@@ -19,7 +19,7 @@ def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
     bundle, schedule = inputs.bundle, inputs.schedule
     table = " · ".join(number(cost, 4) for cost in inputs.costs)
     facts = [
-        ("Network", f"{bundle.model}, {bundle.num_exits} exits, {len(bundle.class_names)} classes"),
+        ("Network", f"{bundle.model}, {bundle.num_exits} exits, {inputs.report.names_text}"),
         ("Bundle", f"{bundle.files.folder.name}, id {bundle.files.id}"),
         ("Made with", ", ".join(f"{name} {v}" for name, v in bundle.versions.items())),
         ("Cost table", f"{table} {inputs.unit}{_measured_on(bundle.profile(schedule))}"),
@@ -30,14 +30,14 @@ def provenance_section(inputs: Inputs, ablation: Ablation | None) -> Section:
         (
             "Reported on", f"{of_many(len(inputs.report), 'sample')} of {inputs.sources['predictions']}. "
             f"Nothing on this page was fitted on them; {inputs.repeated:,} "
-            f"{'is' if inputs.repeated == 1 else 'are'}, by {'its' if inputs.repeated == 1 else 'their'} logits, among "
-            "the samples that policies were fitted on",
+            f"{'is' if inputs.repeated == 1 else 'are'}, by {'its' if inputs.repeated == 1 else 'their'} "
+            f"{inputs.terms.outputs}, among the samples that policies were fitted on",
         ),
         (
             "Fitted on", "the bundle's schedules: before this report, thresholds on "
             f"{schedule.calibration_samples:,} calibration samples. The thresholds of the simple policy "
-            f"({SIMPLE_NAME}): {inputs.sources['validation']}, {len(inputs.validation):,} samples, at most at the "
-            "cost that the schedule has on the report set",
+            f"({inputs.terms.simple_name}): {inputs.sources['validation']}, {len(inputs.validation):,} samples, at "
+            "most at the cost that the schedule has on the report set",
         ),
     ]  # fmt: skip
     if ablation is not None:

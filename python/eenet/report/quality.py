@@ -10,6 +10,7 @@ import numpy as np
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section, Table
 from eenet.report.style import Scheme, new_figure
+from eenet.tasks.classification import of_classes
 from eenet.workflows.evaluate import CALIBRATION_BINS, evaluate_exit_quality, expected_calibration_error
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def quality_section(inputs: Inputs) -> Section:
     ]
     if combined:
         right = inputs.report.qualities()[:, -1]
-        confidence = inputs.report.confidence()[:, -1]
+        confidence = of_classes(inputs.report, "report").confidence()[:, -1]
         error = expected_calibration_error(confidence, right)
         rows.append(("full depth alone", f"{100 * right.mean():.2f} %", f"{100 * error:.2f} %", "-"))
     return Section(
@@ -67,7 +68,7 @@ def _auroc(value: float) -> str:
 
 
 def _picture(inputs: Inputs) -> Picture:
-    classes, combiner = inputs.report.num_classes, inputs.policy.combiner
+    classes, combiner = of_classes(inputs.report, "report").num_classes, inputs.policy.combiner
     confidence = [x[:, classes] for x in inputs.report.features(combiner)]
     right = inputs.report.qualities(combiner)
     quality = evaluate_exit_quality(inputs.report, inputs.policy)

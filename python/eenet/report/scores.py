@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
 from eenet.report.page import Picture, Section
-from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name
+from eenet.report.style import Scheme, light_grid, new_figure, policy_name, short_name, spread
+from eenet.tasks.classification import of_classes
 from eenet.workflows.evaluate import area_under_roc
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def score_section(inputs: Inputs) -> Section:
 
 def shown_classes(inputs: Inputs) -> list[int]:
     """Classes of the pictures, from the worst to the best known at full depth: all, or the first and last few."""
-    labels = inputs.report.labels
-    right = inputs.report.qualities()[:, -1]
+    report = of_classes(inputs.report, "report")
+    labels, right = report.labels, report.qualities()[:, -1]
     present = np.unique(labels)
     accuracy = np.array([right[labels == label].mean() for label in present])
     ordered = [int(label) for label in present[np.argsort(accuracy, kind="stable")]]
@@ -55,15 +55,15 @@ def _score_picture(inputs: Inputs) -> Picture:
     k = int(enabled[0]) if len(enabled) else 0
     # Were exit k disabled, it would score nothing.
     policy = inputs.policy if len(enabled) else inputs.policy.with_thresholds([0.0] * len(thresholds))
-    combiner = policy.combiner
-    right = inputs.report.qualities(combiner)[:, k]
-    ours = inputs.report.scores(policy)[:, k]
-    plain = inputs.report.confidence(combiner)[:, k]
+    report, combiner = of_classes(inputs.report, "report"), policy.combiner
+    right = report.qualities(combiner)[:, k]
+    ours = report.scores(policy)[:, k]
+    plain = report.confidence(combiner)[:, k]
     classes, name = shown_classes(inputs), policy_name(inputs.schedule.policy)
     names = [short_name(inputs.bundle.class_names[label]) for label in classes]
     auroc = (area_under_roc(plain, right), area_under_roc(ours, right))
     low = classes[: max(1, len(classes) // 3)]
-    hard = np.isin(inputs.report.labels, low) & right
+    hard = np.isin(report.labels, low) & right
     means = (
         f"{plain[hard].mean():.2f} with the {_PLAIN_NAME}, {ours[hard].mean():.2f} with {name}" if hard.any() else "-"
     )
@@ -82,9 +82,9 @@ def _score_picture(inputs: Inputs) -> Picture:
         panels = ((_PLAIN_NAME, plain, auroc[0]), (name, ours, auroc[1]))
         for ax, (title, scores, area) in zip(axes, panels, strict=True):
             for row, label in enumerate(classes):
-                members = inputs.report.labels == label
-                _spread(ax, row - 0.17, scores[members & right], scheme.right, "o")
-                _spread(ax, row + 0.17, scores[members & ~right], scheme.wrong, "s")
+                members = report.labels == label
+                spread(ax, row - 0.17, scores[members & right], scheme.right, "o")
+                spread(ax, row + 0.17, scores[members & ~right], scheme.wrong, "s")
             ax.set_title(f"{title}\nAUROC {area:.3f}", loc="left")
             ax.set_xlabel(f"score at exit {k}")
             light_grid(ax, "x")
@@ -99,15 +99,6 @@ def _score_picture(inputs: Inputs) -> Picture:
 
 def _least_known(count: int) -> str:
     return "least known class" if count == 1 else f"{count} least known classes"
-
-
-def _spread(axes: Axes, y: float, values: NDArray[np.floating], color: str, marker: str) -> None:
-    if len(values) == 0:
-        return
-    low, first, median, third, high = np.percentile(values, [5, 25, 50, 75, 95])
-    axes.plot([low, high], [y, y], color=color, linewidth=1)
-    axes.plot([first, third], [y, y], color=color, linewidth=3.5, solid_capstyle="butt")
-    axes.plot(median, y, marker, color=color, markersize=5)
 
 
 @dataclass(frozen=True)
@@ -129,7 +120,7 @@ class ScorerWeights:
 
 def scorer_weights(inputs: Inputs) -> list[ScorerWeights]:
     """Of every exit but the last."""
-    classes = inputs.report.num_classes
+    classes = of_classes(inputs.report, "report").num_classes
     features = inputs.report.features(inputs.policy.combiner)
     scores = inputs.report.scores(inputs.policy)
     result = []
@@ -153,7 +144,7 @@ def scorer_weights(inputs: Inputs) -> list[ScorerWeights]:
 
 def _weight_picture(inputs: Inputs) -> Picture:
     scorers = scorer_weights(inputs)
-    classes, num_classes = shown_classes(inputs), inputs.report.num_classes
+    classes, num_classes = shown_classes(inputs), of_classes(inputs.report, "report").num_classes
     num_features = eenet_rt.num_features(num_classes)
     names = [short_name(inputs.bundle.class_names[label]) for label in classes]
     rows = [*MEASURES, *(f"score of exit {j}" for j in range(len(scorers) - 1)), *names]

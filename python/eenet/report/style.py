@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from eenet.extras import require
 
 if TYPE_CHECKING:
@@ -50,11 +53,13 @@ class Scheme:
 LIGHT = Scheme(
     "light", "#ffffff", "#1d2430", "#c9ced8", "#0072b2", "#d55e00", "#b3161e",
     {"eenet": "#8e3b8f", "eenet-fixed-scores": "#c26fb3", "eenet-fixed-shares": "#5b4fc0", "maximum": "#6b7280",
+     "correction": "#6b7280",
      "learned-stopping": "#00805c", "oracle": "#1d2430", "other": "#8a6d00"},
 )  # fmt: skip
 DARK = Scheme(
     "dark", "#171b22", "#e6e9ef", "#414856", "#56b4e9", "#f28e2b", "#ff8080",
     {"eenet": "#dd8fdd", "eenet-fixed-scores": "#a869a8", "eenet-fixed-shares": "#9c93f5", "maximum": "#a3adbd",
+     "correction": "#a3adbd",
      "learned-stopping": "#3cc79b", "oracle": "#e6e9ef", "other": "#e0c04a"},
 )  # fmt: skip
 
@@ -64,6 +69,7 @@ LINES = {
     "eenet-fixed-scores": ("--", "s"),
     "eenet-fixed-shares": (":", "^"),
     "maximum": ("-", "D"),
+    "correction": ("-", "D"),
     "learned-stopping": ("-", "v"),
     "oracle": ("-.", ""),
 }
@@ -74,6 +80,8 @@ _POLICY_NAMES = {
     "eenet-fixed-shares": "EENet, shares not learned",
     "learned-stopping": "learned stopping",
     "maximum": "maximum score",
+    "correction": "smallest correction",
+    "correction-share": "smallest correction by share",
 }
 
 
@@ -155,6 +163,25 @@ def light_grid(axes: Axes, axis: str) -> None:
     """Grid lines along one axis (``x`` or ``y``), without ticks beside them."""
     axes.grid(visible=True, axis="x" if axis == "x" else "y")
     axes.tick_params(length=0)
+
+
+def spread(axes: Axes, y: float, values: NDArray[np.floating], color: str, marker: str) -> None:
+    """Values in a row: a thin line from 5 to 95 %, a thick one between the quartiles, a mark at the median."""
+    if len(values) == 0:
+        return
+    low, first, median, third, high = np.percentile(values, [5, 25, 50, 75, 95])
+    axes.plot([low, high], [y, y], color=color, linewidth=1)
+    axes.plot([first, third], [y, y], color=color, linewidth=3.5, solid_capstyle="butt")
+    axes.plot(median, y, marker, color=color, markersize=5)
+
+
+def exit_colors(scheme: Scheme, exits: int) -> list[tuple[float, float, float]]:
+    """A colour for each exit, from the first to the last."""
+    from matplotlib.colors import to_rgb
+
+    first, last = np.array(to_rgb(scheme.right)), np.array(to_rgb(scheme.wrong))
+    steps = np.linspace(0, 1, exits)[:, None]
+    return [tuple(color) for color in ((1 - steps) * first + steps * last).tolist()]
 
 
 @cache

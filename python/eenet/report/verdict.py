@@ -8,22 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from eenet.report.difference import FEW_SAMPLES, MOST_LOSS, TELLING_HALF_WIDTH, Difference
-from eenet.report.fits import SIMPLE, SIMPLE_NAME
 from eenet.report.inputs import Inputs
 from eenet.report.page import Clause, Number, Section
 from eenet.report.style import policy_name
 from eenet.report.wall_time import CLOCK_PROVIDER, WallTime
-from eenet.tasks.classification import right_answers
-from eenet.tasks.classification_checks import highest_by_luck
 from eenet.text import number, of_many
 from eenet.workflows.evaluate import Evaluation
 from eenet.workflows.profile import MOST_APART
 
-RULE = (
-    f"It pays where the upper end of the 95 % interval of the loss of accuracy is at most {MOST_LOSS:.0f} point, cost "
-    "is saved, the budget is kept and the best simple policy is not better; near these bounds other images of the "
-    "same kind can bring another verdict."
-)
 _CLOCK_NOISE = 0.02  # of a budget, which a clock may be off
 
 
@@ -42,43 +34,40 @@ class Verdict:
     wall: WallTime | str
 
     @property
+    def rule(self) -> str:
+        """When the headline would be another."""
+        terms = self.inputs.terms
+        return (
+            f"It pays where the upper end of the 95 % interval of the loss of {terms.quality} is at most "
+            f"{MOST_LOSS:.0f} point, cost is saved, the budget is kept and the best simple policy is not better; near "
+            f"these bounds other {terms.sample}s of the same kind can bring another verdict."
+        )
+
+    @property
     def to_full_depth(self) -> Difference:
-        """Accuracy against full depth, which is that of the same network without exits as well."""
+        """Mean quality against full depth, which is that of the same network without exits as well."""
         return Difference.of(self.inputs.outcome.qualities, self.inputs.report.qualities()[:, -1])
 
     @property
     def to_simple(self) -> Difference:
-        """Accuracy against the simple policy."""
+        """Mean quality against the simple policy."""
         return Difference.of(self.inputs.outcome.qualities, self.simple.qualities)
 
     @property
-    def loses_accuracy(self) -> bool:
-        """Whether accuracy is lost, beyond chance and maybe beyond the bound."""
+    def loses_quality(self) -> bool:
+        """Whether quality is lost, beyond chance and maybe beyond the bound."""
         return self.to_full_depth.worse and not self.to_full_depth.within_bound
 
     @property
-    def at_chance(self) -> bool:
-        """Whether the schedule or full depth is right no more often than answers that ignore the image may be."""
+    def doubt(self) -> str | None:
+        """Why answers of the schedule or of full depth are worth nothing, as far as these samples tell."""
         report = self.inputs.report
-        if self._of_one_class:
-            return True
-        return any(
-            float(right_answers(answers, report.labels).mean())
-            <= highest_by_luck(answers, report.labels, report.num_classes)[1]
-            < 1
-            for answers in (self.inputs.outcome.answers, report.logits[:, -1].argmax(axis=1))
-        )
+        return self.inputs.terms.doubt(report, (self.inputs.outcome.answers, report.answers()[:, -1]))
 
     @property
-    def _of_one_class(self) -> bool:
-        labels = self.inputs.report.labels
-        return bool((labels == labels[0]).all())
-
-    @property
-    def _reasons_for_chance(self) -> str:
-        if self._of_one_class:
-            return "All of them are of one class, expected images of each."
-        return "Is the network trained, and are labels and images of the same samples?"
+    def at_chance(self) -> bool:
+        """Whether they are."""
+        return self.doubt is not None
 
     @property
     def result(self) -> Literal["pays", "does not pay", "cannot be told"]:
@@ -122,26 +111,24 @@ class Verdict:
     @property
     def headline(self) -> Clause:
         """The whole in a sentence."""
+        terms, doubt = self.inputs.terms, self.doubt
         worse, saved = self.worse, self.saved if self.saved_of_static is None else self.saved_of_static
-        full, samples = self.to_full_depth, of_many(len(self.inputs.report), "image")
+        full, samples = self.to_full_depth, of_many(len(self.inputs.report), terms.sample)
         change = f"{'gain' if full.points > 0 else 'loss'} {abs(full.points):.2f} ± {full.half_width:.2f} points"
-        lost = f"; {change} of accuracy (95 %)" if full.worse else ""
+        lost = f"; {change} of {terms.quality} (95 %)" if full.worse else ""
         if "cost" in worse or "static" in worse:
             text = f"Exiting early saves nothing here{lost}."
         elif "budget" in worse or "clock" in worse:
             text = f"Exiting early saves {100 * saved:.0f} % of the cost, but does not keep its budget{lost}."
         elif "simple_policy" in worse:
             text = f"Exiting early saves {100 * saved:.0f} % of the cost, but a simple policy does it better{lost}."
-        elif "accuracy" in worse:
+        elif self.loses_quality:
             text = (
                 f"Exiting early saves {100 * saved:.0f} % of the cost, but loses {-full.points:.2f} ± "
-                f"{full.half_width:.2f} points of accuracy (95 %)."
+                f"{full.half_width:.2f} points of {terms.quality} (95 %)."
             )
-        elif self.at_chance:
-            text = (
-                f"Whether exiting early pays cannot be told with {samples}: accuracy is no better than "
-                f"chance. {self._reasons_for_chance}"
-            )
+        elif doubt is not None:
+            text = f"Whether exiting early pays cannot be told with {samples}: {doubt}"
         elif not full.within_bound:
             enough = "some thousands" if self.samples_to_tell is None else f"about {self.samples_to_tell:,}"
             text = (
@@ -149,14 +136,14 @@ class Verdict:
                 f"whose interval is no wider than ± {TELLING_HALF_WIDTH:g} points."
             )
         else:
-            text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, {change} of accuracy (95 %)."
+            text = f"Exiting early pays: {100 * saved:.0f} % of the cost saved, {change} of {terms.quality} (95 %)."
         return Clause("headline", text, bad=bool(worse), unsure=self.result == "cannot be told")
 
     @property
     def clauses(self) -> list[Clause]:
         """What the headline rests on."""
         of_time = [self._budget(), *self._clock(), *self._other_costs()]
-        return [self._accuracy(), self._cost(), *self._static(), *of_time, self._against_simple()]
+        return [self._quality(), self._cost(), *self._static(), *of_time, self._against_simple()]
 
     @property
     def worse(self) -> list[str]:
@@ -179,15 +166,15 @@ class Verdict:
             "worse": self.worse,
         }
 
-    def _accuracy(self) -> Clause:
+    def _quality(self) -> Clause:
         outcome, full = self.inputs.outcome, float(self.inputs.exit_accuracy[-1])
+        answered = self.inputs.terms.answered.format(
+            quality=f"{100 * outcome.accuracy:.2f} %", samples=of_many(len(self.inputs.report), "sample")
+        )
         than = "full depth and the network without exits have" if self.inputs.static_cost else "full depth has"
         compared = f"{self.to_full_depth} {'as' if str(self.to_full_depth) == 'as much' else 'than'}"
-        text = (
-            f"{100 * outcome.accuracy:.2f} % of {of_many(len(self.inputs.report), 'sample')} right, {compared} {than} "
-            f"({100 * full:.2f} %)."
-        )
-        return Clause("accuracy", text, self.loses_accuracy)
+        text = f"{answered}, {compared} {than} ({100 * full:.2f} %)."
+        return Clause(self.inputs.report.quality_name, text, self.loses_quality)
 
     def _cost(self) -> Clause:
         text = (
@@ -264,15 +251,15 @@ class Verdict:
     def _against_simple(self) -> Clause:
         ours, theirs = (f"{number(o.mean_cost)} {self.inputs.unit}" for o in (self.inputs.outcome, self.simple))
         cost, here = ("the same cost", "") if ours == theirs else (theirs, f" at {ours}")
-        text = (
-            f"The best simple policy ({SIMPLE_NAME}) would have been right on {100 * self.simple.accuracy:.2f} % at "
-            f"{cost}: {policy_name(self.inputs.schedule.policy)}{here} gives {self.to_simple}"
-        )
+        terms = self.inputs.terms
+        answered = terms.answered_by.format(quality=f"{100 * self.simple.accuracy:.2f} %")
+        ours_named = f"{policy_name(self.inputs.schedule.policy)}{here}"
+        text = f"The best simple policy ({terms.simple_name}) {answered} at {cost}: {ours_named} gives {self.to_simple}"
         points, half_width = self.to_simple.points, self.to_simple.half_width
         chance = ", which may be chance" if 0 < abs(points) <= half_width else ""
         remedy = ""
-        if self.to_simple.worse and self.inputs.schedule.policy != SIMPLE:
-            remedy = f" For such images export again with `--policy {SIMPLE}`."
+        if self.to_simple.worse and self.inputs.schedule.policy != terms.simple:
+            remedy = f" For such {terms.sample}s export again with `--policy {terms.simple}`."
         return Clause("simple_policy", f"{text}{chance}.{remedy}", self.to_simple.worse)
 
 
@@ -284,12 +271,17 @@ def verdict_section(verdict: Verdict) -> Section:
 def _numbers(verdict: Verdict) -> Sequence[Number]:
     inputs, outcome, unit = verdict.inputs, verdict.inputs.outcome, verdict.inputs.unit
     full, simple = verdict.to_full_depth, verdict.to_simple
-    spent = outcome.mean_cost / inputs.schedule.budget
+    spent, terms = outcome.mean_cost / inputs.schedule.budget, inputs.terms
+    at_full_depth = inputs.report.figures(inputs.report.answers()[:, -1])
     numbers = [
         Number(
-            f"{100 * outcome.accuracy:.2f} %", "accuracy",
+            f"{100 * outcome.accuracy:.2f} %", terms.quality,
             f"full depth {100 * float(inputs.exit_accuracy[-1]):.2f} %: {full.points:+.2f} ± {full.half_width:.2f} "
-            "points (95 %)", verdict.loses_accuracy,
+            "points (95 %)", verdict.loses_quality,
+        ),
+        *(
+            Number(number(value, 4), name.upper(), f"full depth {number(at_full_depth[name], 4)}")
+            for name, value in outcome.figures.items()
         ),
         Number(
             f"{number(outcome.mean_cost)} {unit}", f"mean {'latency' if unit == 'ms' else 'cost'} by the cost table",
@@ -305,7 +297,7 @@ def _numbers(verdict: Verdict) -> Sequence[Number]:
         numbers.append(
             Number(
                 f"{100 * verdict.saved_of_static:+.0f} %", "saved against the network without exits",
-                f"which costs {number(inputs.static_cost)} {unit} and is right as often as full depth",
+                f"which costs {number(inputs.static_cost)} {unit} and {terms.as_good}",
                 verdict.saved_of_static <= 0,
             )
         )  # fmt: skip
@@ -314,7 +306,7 @@ def _numbers(verdict: Verdict) -> Sequence[Number]:
     numbers.append(
         Number(
             f"{simple.points:+.2f}", "points over the best simple policy",
-            f"± {simple.half_width:.2f} (95 %): {SIMPLE_NAME}, {100 * verdict.simple.accuracy:.2f} % at "
+            f"± {simple.half_width:.2f} (95 %): {terms.simple_name}, {100 * verdict.simple.accuracy:.2f} % at "
             f"{number(verdict.simple.mean_cost)} {unit}", simple.worse,
         )
     )  # fmt: skip
@@ -343,21 +335,26 @@ def _lead(verdict: Verdict) -> str:
     inputs, wall = verdict.inputs, verdict.wall
     device = inputs.bundle.profile(inputs.schedule).device
     measured = f" The table was measured on {device} when the bundle was made." if device else ""
+    terms = inputs.terms
+    sample = terms.sample
     halves = (
-        "Nothing was fitted on the report samples: of the validation samples one half taught the policy its scores, "
-        "and the other, the calibration half, set its thresholds. Only calibration images are looked for among the "
-        "report samples: images that the network was trained on are not told from new ones, and are yours to keep "
+        f"{terms.definition(inputs.report)}Nothing was fitted on the report samples: of the validation samples one "
+        "half taught the policy its scores, and the other, the calibration half, set its thresholds. Only calibration "
+        f"{sample}s are looked for among the "
+        f"report samples: {sample}s that the network was trained on are not told from new ones, and are yours to keep "
         "apart."
     )
     lead = f"{halves} By the cost table, every report sample counts what its exit costs.{measured}"
     if not isinstance(wall, WallTime):
         return f"{lead} The clock was not asked: {wall}."
-    what = "images of the report" if wall.images else "samples of noise, which take as long"
+    what = f"{sample}s of the report" if wall.reported else "samples of noise, which take as long"
     elsewhere = "" if device in (None, wall.device) else " That is another machine than the table's."
     busy = f"Before it, {wall.machine}."
     if wall.disturbed:
         busy = f"Times may be too long, for other work ran beside: {wall.disturbed}."
-    same = f" {wall.same_exits} of {wall.images} images left where the logged logits say." if wall.images else ""
+    same = ""
+    if wall.reported:
+        same = f" {wall.same_exits} of {wall.reported} {sample}s left where the logged {terms.outputs} say."
     return (
         f"{lead} The clock: {wall.samples} {what} ran to every exit while this report was made, on {wall.device} with "
         f"{wall.threads} thread(s), weighted by the exit shares of the whole set.{elsewhere} {busy}{same}"

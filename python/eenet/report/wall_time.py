@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import eenet_rt
 from eenet.bundles.bundle import reading
+from eenet.data.arrays import ArraySet
 from eenet.errors import UserError
 from eenet.policies.calibration import Floats
 from eenet.report.inputs import Inputs
@@ -22,7 +23,7 @@ CLOCK_PROVIDER = "cpu"
 _SAMPLES = 100
 _WARM_UP = 5
 _MOST_SPREAD = 0.2  # quartiles of an exit's times apart, as a share of their median, on a machine left alone
-_MOST_APART = 0.02  # logits seen and logged, as a share of the deviation of the exit's logits
+_MOST_APART = 0.02  # outputs seen and logged, as a share of the deviation of the logged ones
 
 _Sample = NDArray[np.float32] | dict[str, Any]  # of one input, or of several by name
 
@@ -35,8 +36,8 @@ class WallTime:
         exits_ms: K means of leaving at each exit.
         mean_ms: of these, at the exit shares of the report set.
         samples: how many ran to each exit.
-        images: how many of them were images of the report; the others are noise, which takes as long.
-        same_exits: images that left where the replay on the given logits has them leave.
+        reported: how many of them were samples of the report; the others are noise, which takes as long.
+        same_exits: of these, how many left where the replay on the given outputs has them leave.
         device: this machine.
         threads: of the runtime.
         machine: what ran beside before the report began.
@@ -46,7 +47,7 @@ class WallTime:
     exits_ms: Floats
     mean_ms: float
     samples: int
-    images: int
+    reported: int
     same_exits: int
     device: str
     threads: int
@@ -81,7 +82,7 @@ def measure_wall_time(inputs: Inputs, machine: MachineLoad) -> WallTime | str:
         machine: what ran beside before the report began, which is load as well.
 
     Raises:
-        UserError: the logits of the images are not those of the predictions.
+        UserError: what exits say of the samples is not what the predictions have.
         eenet_rt.BundleError: the bundle is damaged.
     """
     threads = inputs.bundle.profile(inputs.schedule).threads or 1
@@ -100,7 +101,7 @@ def measure_wall_time(inputs: Inputs, machine: MachineLoad) -> WallTime | str:
     times = [[runtime.infer(sample, forced_exit=k).latency_ms for k in exits] for sample in samples]
     exits_ms: Floats = np.maximum.accumulate(np.mean(times, axis=0))
     low, median, high = np.quantile(times, (0.25, 0.5, 0.75), axis=0)
-    same = _check_images(inputs, runtime, rows, samples[: len(rows)])
+    same = _check_samples(inputs, runtime, rows, samples[: len(rows)])
     mean = float(exits_ms @ inputs.outcome.exit_shares)
     return WallTime(
         exits_ms, mean, len(samples), len(rows), same, eenet_rt.device_name(), threads, machine,
@@ -109,33 +110,37 @@ def measure_wall_time(inputs: Inputs, machine: MachineLoad) -> WallTime | str:
 
 
 def _samples(inputs: Inputs) -> tuple[NDArray[np.int64], list[_Sample]]:
-    """Rows of the report set, none without images; and what to run."""
-    if inputs.images is None:
+    """Rows of the report set, none without samples of it; and what to run."""
+    if inputs.samples is None:
         with reading(inputs.bundle.files.folder / MANIFEST):
             noise = noise_inputs(inputs.bundle.files.manifest, _SAMPLES)
         return np.zeros(0, np.int64), [{name: array[i] for name, array in noise.items()} for i in range(_SAMPLES)]
-    assert inputs.bundle.preprocessing is not None  # or there were no images
     count = min(_SAMPLES, len(inputs.report))
     rows = np.linspace(0, len(inputs.report) - 1, count).round().astype(np.int64)
-    return rows, list(inputs.bundle.preprocessing(inputs.images.images[rows]))
+    if isinstance(inputs.samples, ArraySet):
+        return rows, list(inputs.samples.inputs[rows])
+    assert inputs.bundle.preprocessing is not None  # or there were no images
+    return rows, list(inputs.bundle.preprocessing(inputs.samples.images[rows]))
 
 
-def _check_images(
+def _check_samples(
     inputs: Inputs, runtime: eenet_rt.Runtime, rows: NDArray[np.int64], samples: Sequence[_Sample]
 ) -> int:
-    """How many images leave where they should; refuses logits that are of another network or other images."""
+    """How many samples leave where they should; refuses outputs that are of another network or other samples."""
     if len(rows) == 0:
         return 0
     last = runtime.num_exits - 1
     results = [runtime.infer(x, forced_exit=last, return_outputs=True) for x in samples]
-    seen = np.stack([result.logits for result in results if result.logits is not None])
-    logged = inputs.report.logits[rows]
+    seen = np.array([[exit_[0] for exit_ in result.outputs] for result in results if result.outputs is not None])
+    terms = inputs.terms
+    logged = inputs.report.arrays()[terms.outputs][rows]
     apart = np.abs(seen - logged).max(axis=(1, 2)) / np.maximum(logged.std(), 1e-12)
     others = int((apart > _MOST_APART).sum())
     if others > len(rows) / 2:
+        source = inputs.sources.get("images", inputs.sources["predictions"])
         raise UserError(
-            f"{inputs.sources['predictions']}: the bundle gives other logits for {others} of {len(rows)} images of "
-            f"{inputs.sources['images']}, expected predictions of this network on these images"
+            f"{inputs.sources['predictions']}: the bundle gives other {terms.outputs} for {others} of {len(rows)} "
+            f"{terms.sample}s of {source}, expected predictions of this network on these {terms.sample}s"
         )
     exits = np.array([runtime.infer(x, policy=inputs.policy).exit for x in samples])
     return int((exits == inputs.outcome.exits[rows]).sum())

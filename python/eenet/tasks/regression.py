@@ -31,7 +31,7 @@ def error_scale_of(values: NDArray[np.float32], targets: NDArray[np.float32]) ->
         values: what the last exit answers, ``(N, D)``, to samples that the network was not trained on.
         targets: what is right, ``(N, D)``.
     """
-    scale = float(np.quantile(_sizes(values, targets), _SCALE_QUANTILE))
+    scale = float(np.quantile(error_sizes(values, targets), _SCALE_QUANTILE))
     return scale if scale > 0 else 1.0  # of a network that is never wrong
 
 
@@ -192,11 +192,11 @@ class ValuePredictions(Predictions):
 
     def qualities_of(self, answers: NDArray[np.float32]) -> Floats:
         targets = self.targets if answers.ndim == 2 else self.targets[:, None]
-        quality: Floats = 1 - np.minimum(1, _sizes(answers, targets) / self.error_scale)
+        quality: Floats = 1 - np.minimum(1, error_sizes(answers, targets) / self.error_scale)
         return quality
 
     def alike(self, answers: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
-        near: NDArray[np.bool_] = _sizes(answers, others) <= self.error_scale / 2
+        near: NDArray[np.bool_] = error_sizes(answers, others) <= self.error_scale / 2
         return near
 
     def figures(self, answers: NDArray[np.float32]) -> dict[str, float]:
@@ -234,7 +234,7 @@ class ValuePredictions(Predictions):
         return cls.of_arrays(arrays, names, read_index(file, len(arrays["targets"])), read_network(file))
 
 
-def _sizes(values: NDArray[Any], others: NDArray[Any]) -> Floats:
-    """How far values ``(..., D)`` are from others."""
+def error_sizes(values: NDArray[Any], others: NDArray[Any]) -> Floats:
+    """How far values ``(..., D)`` are from others, in all targets together."""
     distances: Floats = np.linalg.norm(values.astype(np.float64) - others, axis=-1)
     return distances
