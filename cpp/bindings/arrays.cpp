@@ -140,10 +140,38 @@ CheckedImages check_images(const ImagesArgument& images, std::size_t channels) {
   });
 }
 
+RegressionOutputs check_regression_outputs(const py::array& values,
+                                           const std::vector<py::object>& hidden) {
+  RegressionOutputs out{check_floats(values, 3, "values"), {}};
+  const std::vector<std::int64_t>& shape = out.values.shape;
+  if (shape[1] < 1 || shape[2] < 1) {
+    throw Error(ErrorCode::kInput, cat("values: (", join(shape),
+                                       ") came, (N, K, D) with K >= 1 and D >= 1 expected"));
+  }
+  if (hidden.size() != static_cast<std::size_t>(shape[1])) {
+    throw Error(ErrorCode::kInput, cat("hidden: ", hidden.size(), " arrays came, ", shape[1],
+                                       " expected, one an exit"));
+  }
+  for (const py::object& each : hidden) {
+    const std::string what = cat("hidden[", out.hidden.size(), "]");
+    CheckedArray array = check_floats(each, 2, what);
+    if (array.shape[0] != shape[0] || array.shape[1] < 1) {
+      throw Error(ErrorCode::kInput,
+                  cat(what, ": (", join(array.shape), ") came, (", shape[0], ", H) with H >= 1 expected"));
+    }
+    out.hidden.push_back(std::move(array));
+  }
+  return out;
+}
+
 CheckedOutputs check_outputs(const OutputsArgument& outputs) {
   const auto size = [](std::int64_t number) { return static_cast<std::size_t>(number); };
   if (py::isinstance<RegressionOutputs>(outputs)) {
-    const auto& given = outputs.cast<const RegressionOutputs&>();
+    const auto& kept = outputs.cast<const RegressionOutputs&>();
+    std::vector<py::object> parts;
+    for (const CheckedArray& each : kept.hidden) parts.push_back(each.array);
+    // Anew: an array may have been resized since.
+    const RegressionOutputs given = check_regression_outputs(kept.values.array, parts);
     std::vector<LoggedOutputs::Hidden> hidden;
     for (const CheckedArray& each : given.hidden) {
       hidden.push_back({each.floats().data(), size(each.shape[1])});

@@ -110,6 +110,10 @@ struct RegressionOutputs {
   std::vector<CheckedArray> hidden;  ///< Of each exit, (N, H_k).
 };
 
+/// @throws Error(kInput) unless the arrays are such.
+RegressionOutputs check_regression_outputs(const py::array& values,
+                                           const std::vector<py::object>& hidden);
+
 /// What K exits put out for N samples; keeps the arrays.
 struct CheckedOutputs {
   std::vector<CheckedArray> arrays;

@@ -17,28 +17,6 @@ using namespace pybind11::literals;
 
 using FloatArrays = py::typing::List<py::array_t<float>>;
 
-RegressionOutputs make_outputs(const py::array& values, const std::vector<py::object>& hidden) {
-  RegressionOutputs out{check_floats(values, 3, "values"), {}};
-  const std::vector<std::int64_t>& shape = out.values.shape;
-  if (shape[1] < 1 || shape[2] < 1) {
-    throw Error(ErrorCode::kInput, cat("values: ", join(shape), " came, (N, K, D) expected"));
-  }
-  if (hidden.size() != static_cast<std::size_t>(shape[1])) {
-    throw Error(ErrorCode::kInput, cat("hidden: ", hidden.size(), " arrays came, ", shape[1],
-                                       " expected, one an exit"));
-  }
-  for (const py::object& each : hidden) {
-    const std::string what = cat("hidden[", out.hidden.size(), "]");
-    CheckedArray array = check_floats(each, 2, what);
-    if (array.shape[0] != shape[0] || array.shape[1] < 1) {
-      throw Error(ErrorCode::kInput,
-                  cat(what, ": (", join(array.shape), ") came, (", shape[0], ", H) expected"));
-    }
-    out.hidden.push_back(std::move(array));
-  }
-  return out;
-}
-
 py::array_t<float> as_floats(const CheckedArray& checked) {
   return py::reinterpret_borrow<py::array_t<float>>(checked.array);
 }
@@ -51,7 +29,7 @@ void register_regression_outputs(py::module_& module) {
       R"(What exits that regress put out for N samples, as `features`, `scores` and `replay` take it.
 
 Keeps the arrays, uncopied.)");
-  cls.def(py::init(&make_outputs), "values"_a, "hidden"_a, R"(Put arrays together.
+  cls.def(py::init(&check_regression_outputs), "values"_a, "hidden"_a, R"(Put arrays together.
 
 Args:
     values: Values of every exit, float32 (N, K, D).

@@ -113,6 +113,7 @@ def check_before(
     if weights is not None:
         check_network(validation, [weights], "validation predictions", f"this {name}")
     check_policy(options.policy, validation)
+    combine_or_default(options.combine, validation)
     check_size(validation, "validation predictions")
     halves = Halves(validation, validation.split_mask(FIT_SHARE, options.seed))
     sets = [("fit", validation[halves.in_fit_set]), ("calibration", halves.calibration_set)]

@@ -408,3 +408,39 @@ def test_another_network_or_task_is_refused(
     assert "predictions: are of classification, tabular is a network of regression" in capsys.readouterr().err
     assert export([*arguments, str(trained.run / "validation.npz"), "--policy", "maximum"]) == 2
     assert "policy 'maximum' is none for regression, expected one of eenet, " in capsys.readouterr().err
+
+
+def test_arrays_that_shrank_are_noticed() -> None:
+    values, hidden = np.zeros((100_000, 2, 1), np.float32), [np.zeros((100_000, 16), np.float32) for _ in range(2)]
+    outputs = eenet_rt.RegressionOutputs(values, hidden)
+    hidden[0].resize((1, 16), refcheck=False)
+    with pytest.raises(eenet_rt.InputError, match=r"hidden\[0\]: \(1, 16\) came, \(100000, H\) with H >= 1 expected"):
+        eenet_rt.features(outputs)
+
+
+def test_what_has_no_meaning_here_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez(tmp_path / "none.npz", inputs=np.zeros((0, 8), np.float32), targets=np.zeros(0, np.float32))
+    np.savez(tmp_path / "some.npz", inputs=np.ones((60, 8), np.float32), targets=np.arange(60.0))
+    common = ["--model", "tabular", "--out", str(tmp_path / "run"), "--epochs", "1"]
+    for data, options, message in (
+        ("none.npz", [], "got shapes (0, 8) and (0, 1)"),
+        ("some.npz", ["--distillation", "5"], "--distillation: got 5, expected none"),
+        ("some.npz", ["--teacher-share", "0.9"], "--teacher-share: got 0.9, expected none"),
+    ):
+        assert train([*common, "--data", str(tmp_path / data), *options]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_what_only_classes_have_is_refused_before_the_work(
+    trained: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    validation, weights = str(trained.run / "validation.npz"), str(trained.run / "weights.safetensors")
+    common = ["--unit", "flops", "--budget", "80%", "--out", str(tmp_path)]
+    for combine in ("exits", "temperature"):
+        assert export(["--model", "tabular", "--checkpoint", weights, *common, "--combine", combine]) == 2
+        said = capsys.readouterr().err
+        assert "combine: there is no combiner for regression, expected none" in said
+        assert "verify" not in said
+    assert export(["--model", "tabular", "--checkpoint", weights, *common, "--class-prior", "uniform"]) == 2
+    assert f"--class-prior: {validation} has predictions of regression" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

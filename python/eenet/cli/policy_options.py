@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import cast
 
 from eenet.cli.option_types import number
-from eenet.errors import ArgumentError
+from eenet.errors import ArgumentError, UserError
 from eenet.policies.eenet import EENetScheduler
 from eenet.predictions import P
-from eenet.tasks.classification import of_classes
+from eenet.tasks.classification import ClassPredictions, of_classes
 from eenet.weighting import UNIFORM
 
 _SETTINGS: dict[str, tuple[Callable[[str], float], str]] = {
@@ -50,6 +50,8 @@ def weighted(predictions: P, arguments: argparse.Namespace, path: Path) -> P:
     given: str | None = arguments.class_prior
     if given is None:
         return predictions
+    if predictions.task != ClassPredictions.task:
+        raise UserError(f"--class-prior: {path} has predictions of {predictions.task}, expected classification")
     classes = of_classes(predictions, str(path))
     prior = given if given == UNIFORM else _read_prior(given, classes.class_names)
     return cast(P, classes.with_class_prior(prior))

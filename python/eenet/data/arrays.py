@@ -97,7 +97,7 @@ def _numbers(file: Archive, name: str) -> NDArray[np.float32]:
         raise UserError(f"{name}: got {array.dtype}, expected numbers")
     with np.errstate(over="ignore"):
         numbers = as_float32(array.astype(np.float64))
-    finite = np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1)
+    finite = np.isfinite(numbers.reshape(len(numbers), -1)).all(axis=1) if numbers.size else np.ones(0, np.bool_)
     if not finite.all():
         raise UserError(f"{name}: row {int(np.argmin(finite))} is not finite in float32")
     return numbers

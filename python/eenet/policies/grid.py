@@ -54,7 +54,13 @@ def fit_schedules(
 
 
 def combine_or_default(combine: str | None, predictions: Predictions | type[Predictions]) -> str:
-    """What answers are made of where nothing else is asked for: of combined exits, if there is such a thing."""
+    """What answers are made of where nothing else is asked for: of combined exits, if there is such a thing.
+
+    Raises:
+        UserError: something is asked for, and there is no such thing.
+    """
+    if combine not in (None, "none") and not predictions.combines:
+        raise UserError(f"combine: there is no combiner for {predictions.task}, expected none")
     return combine or (DEFAULT_COMBINE if predictions.combines else "none")
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from eenet.errors import Argument, UserError
 from eenet.files import replacing
 from eenet.policies.base import check_budget, check_costs
-from eenet.policies.grid import FIT_SHARE, combiner_of, fit_schedules
-from eenet.policies.registry import POLICIES, Settings, settings_of
+from eenet.policies.grid import FIT_SHARE, combine_or_default, combiner_of, fit_schedules
+from eenet.policies.registry import POLICIES, Settings, check_policy, settings_of
 from eenet.predictions import Predictions
 from eenet.progress import Progress
 from eenet.workflows.evaluate import Evaluation, evaluate, evaluate_best_exit, evaluate_oracle
@@ -98,6 +98,10 @@ def compare_policies(
     for budget in budgets:
         check_budget(budget, table)
     own = settings_of([policy for policy, _ in policies if policy in POLICIES], settings or {})
+    for policy, combine in policies:
+        combine_or_default(combine, validation)
+        if policy in POLICIES:
+            check_policy(policy, validation)
     compared: list[ComparedPolicy] = []
     rows: list[list[list[Evaluation]]] = [[] for _ in policies]
     # In turns, for some policies take many times as long as others: after a turn of all, the time left can be told.

@@ -176,6 +176,10 @@ def _config(options: RunOptions, network: MultiExitNetwork, samples: int, start:
     if given.get("device"):
         suited["precision"] = native_precision(given["device"])
     if network.task != ClassPredictions.task:
+        for name in ("distillation", "teacher_share"):
+            # Its default, which means nothing here, may come from a command.
+            if given.get(name) not in (None, 0, getattr(TrainingConfig, name)):
+                raise ArgumentError(name, f"got {given[name]:g}, expected none: exits of {network.task} imitate no one")
         suited["precision"] = "float32"  # values have more digits than bfloat16
     config = TrainingConfig(**{**suited, **given})
     return config if start is None else replace(config, start=start.identity)
