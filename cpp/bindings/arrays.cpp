@@ -145,8 +145,8 @@ RegressionOutputs check_regression_outputs(const py::array& values,
   RegressionOutputs out{check_floats(values, 3, "values"), {}};
   const std::vector<std::int64_t>& shape = out.values.shape;
   if (shape[1] < 1 || shape[2] < 1) {
-    throw Error(ErrorCode::kInput, cat("values: (", join(shape),
-                                       ") came, (N, K, D) with K >= 1 and D >= 1 expected"));
+    throw Error(ErrorCode::kInput,
+                cat("values: (", join(shape), ") came, (N, K, D) with K >= 1 and D >= 1 expected"));
   }
   if (hidden.size() != static_cast<std::size_t>(shape[1])) {
     throw Error(ErrorCode::kInput, cat("hidden: ", hidden.size(), " arrays came, ", shape[1],
@@ -156,8 +156,8 @@ RegressionOutputs check_regression_outputs(const py::array& values,
     const std::string what = cat("hidden[", out.hidden.size(), "]");
     CheckedArray array = check_floats(each, 2, what);
     if (array.shape[0] != shape[0] || array.shape[1] < 1) {
-      throw Error(ErrorCode::kInput,
-                  cat(what, ": (", join(array.shape), ") came, (", shape[0], ", H) with H >= 1 expected"));
+      throw Error(ErrorCode::kInput, cat(what, ": (", join(array.shape), ") came, (", shape[0],
+                                         ", H) with H >= 1 expected"));
     }
     out.hidden.push_back(std::move(array));
   }

@@ -177,11 +177,13 @@ def test_calibration_file_keeps_the_prior(tail: ClassPredictions, tmp_path: Path
     mask = weighted.split_mask(0.5, 0)
     save_calibration(tmp_path / "c", weighted, mask)
     for part, expected in zip(
-        parse_calibration((tmp_path / "c").read_bytes(), CLASSIFICATION, tail.class_names), (mask, ~mask), strict=True
+        parse_calibration((tmp_path / "c").read_bytes(), CLASSIFICATION, tail.class_names, {}),
+        (mask, ~mask),
+        strict=True,
     ):
         assert part.weights == pytest.approx(weighted[expected].weights)
     save_calibration(tmp_path / "c", tail, mask)
-    assert parse_calibration((tmp_path / "c").read_bytes(), CLASSIFICATION, tail.class_names)[0].class_prior is None
+    assert parse_calibration((tmp_path / "c").read_bytes(), CLASSIFICATION, tail.class_names, {})[0].class_prior is None
 
 
 def test_warnings_know_the_prior(

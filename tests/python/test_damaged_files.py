@@ -179,7 +179,7 @@ def test_any_damage_to_tensors_is_a_user_error_or_none(tmp_path: Path) -> None:
     torch.save(tiny.create().state_dict(), tmp_path / "w.pt")
     readers = {
         path: load_checkpoint,
-        tmp_path / "c": lambda file: parse_calibration(file.read_bytes(), task_named("classification"), "abcd"),
+        tmp_path / "c": lambda file: parse_calibration(file.read_bytes(), task_named("classification"), "abcd", {}),
         tmp_path / "w.pt": read_state_dict,
     }
     for file, read in readers.items():
@@ -200,7 +200,7 @@ def test_any_damage_to_tensors_is_a_user_error_or_none(tmp_path: Path) -> None:
 def test_calibration_of_no_dimension() -> None:
     tensors = {"logits": LOGITS, "labels": np.array(1), "fit": np.array(1, np.uint8)}
     with pytest.raises(UserError, match=r"fit: got uint8 of shape \(\)"):
-        parse_calibration(safetensors.numpy.save(tensors), task_named("classification"), "abcd")
+        parse_calibration(safetensors.numpy.save(tensors), task_named("classification"), "abcd", {})
 
 
 def test_state_dicts_from_elsewhere(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def exits(bundle: Path, tiny: TrainedBundle) -> list[list[int]]:
 
 def test_the_split_of_the_export_is_in_the_calibration_file(tiny: TrainedBundle) -> None:
     data = (tiny.path / "calibration.safetensors").read_bytes()
-    ours = parse_calibration(data, task_named("classification"), tiny.validation.class_names)
+    ours = parse_calibration(data, task_named("classification"), tiny.validation.class_names, {})
     for read, split in zip(ours, tiny.validation.split(0.5, ExportOptions().seed), strict=True):
         assert np.array_equal(read.logits, split.logits)
         assert np.array_equal(read.labels, split.labels)

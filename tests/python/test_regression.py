@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -444,3 +445,12 @@ def test_what_only_classes_have_is_refused_before_the_work(
     assert export(["--model", "tabular", "--checkpoint", weights, *common, "--class-prior", "uniform"]) == 2
     assert f"--class-prior: {validation} has predictions of regression" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_scale_that_the_calibration_contradicts_is_refused(trained: Trained, tmp_path: Path) -> None:
+    bundle = tmp_path / "tabular.eenet"
+    shutil.copytree(trained.bundle, bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    (bundle / "manifest.json").write_text(json.dumps({**manifest, "error_scale": 1e308}))
+    with pytest.raises(UserError, match=r"error_scale: got [\d.]+, expected 1e\+308, as the manifest"):
+        refit_bundle(bundle, None, RefitOptions(budgets=("60%",), unit="flops"), print)

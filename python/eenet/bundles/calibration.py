@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,14 @@ def save_calibration(path: str | Path, predictions: Predictions, in_fit_set: NDA
         temporary.write_bytes(safetensors.numpy.save(tensors))
 
 
-def parse_calibration(data: bytes, task: Task[P], names: Sequence[str]) -> tuple[P, P]:
+def parse_calibration(data: bytes, task: Task[P], names: Sequence[str], manifest: Mapping[str, Any]) -> tuple[P, P]:
     """The fit set and the calibration set, as they were when the file was written.
 
     Args:
         data: contents of the file.
         task: of the bundle.
         names: of what is answered, as the bundle has them.
+        manifest: of the bundle.
 
     Raises:
         UserError: the file does not hold what it should; safetensors is not installed.
@@ -62,4 +63,7 @@ def parse_calibration(data: bytes, task: Task[P], names: Sequence[str]) -> tuple
     if fit.dtype != np.uint8 or fit.shape != (samples,) or (fit > 1).any():
         raise UserError(f"fit: got {fit.dtype} of shape {fit.shape}, expected uint8 ({samples},) of 0 and 1")
     both = task.predictions.of_arrays(tensors, names, np.arange(samples), None)
+    for name, value in both.settings().items():
+        if manifest.get(name) != value:
+            raise UserError(f"{name}: got {value}, expected {manifest.get(name)}, as the manifest")
     return both[fit == 1], both[fit == 0]

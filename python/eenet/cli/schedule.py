@@ -301,7 +301,7 @@ def _read_schedules(path: Path) -> tuple[eenet_rt.ScheduleFile, list[str | None]
         bundle = Bundle.open(path)
         fitted: tuple[Predictions, ...] = ()
         if CALIBRATION in bundle.files:
-            fitted = parse_calibration(bundle.read(CALIBRATION), bundle.task, bundle.names)
+            fitted = parse_calibration(bundle.read(CALIBRATION), bundle.task, bundle.names, bundle.manifest)
         return eenet_rt.parse_schedules(bundle.read(SCHEDULES)), [bundle.weights, bundle.network], fitted
     try:
         file = eenet_rt.read_schedules(path)

@@ -109,7 +109,7 @@ def read_calibration(bundle: ReportBundle) -> Predictions:
         raise UserError(f"{folder} holds no {CALIBRATION}: give ", Argument("validation"))
     data = bundle.files.read(CALIBRATION)
     try:
-        fit_set, calibration_set = parse_calibration(data, bundle.files.task, bundle.files.names)
+        fit_set, calibration_set = parse_calibration(data, bundle.files.task, bundle.files.names, bundle.files.manifest)
     except UserError as error:
         raise UserError(f"{folder / CALIBRATION}: {error}; ", Argument("validation"), " can take its place") from error
     both: Predictions = fit_set.joined(calibration_set)

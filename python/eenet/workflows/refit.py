@@ -140,7 +140,7 @@ def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
 def _read_calibration(bundle: Bundle) -> tuple[Predictions, Predictions]:
     data = bundle.read(CALIBRATION)
     try:
-        fit_set, calibration_set = parse_calibration(data, bundle.task, bundle.names)
+        fit_set, calibration_set = parse_calibration(data, bundle.task, bundle.names, bundle.manifest)
     except UserError as error:
         raise UserError(f"{bundle.folder}: {CALIBRATION}: {error}") from error
     if fit_set.num_exits != bundle.num_exits:
