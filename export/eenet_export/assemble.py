@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,12 @@ from eenet.files import preparing, replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.noise import Inputs
 from eenet.outputs import check_replaceable
+from eenet.policies.calibration import budget_range
 from eenet.policies.grid import FIT_SHARE, combine_or_default, fit_schedules
 from eenet.policies.registry import check_policy, settings_of
 from eenet.prediction_checks import check_network, check_size, check_source, check_validation
 from eenet.predictions import Predictions
+from eenet.spending import mean_costs
 from eenet.tasks.registry import task_named
 from eenet.text import number
 from eenet.workflows.profile import measure
@@ -123,15 +125,16 @@ def check_before(
     return halves
 
 
-def check_budgets(counted_profiles: Sequence[CostProfile], options: ExportOptions) -> None:
-    """Refuses before the work budgets of counted costs that cannot be met.
+def check_budgets(counted_profiles: Sequence[CostProfile], halves: Halves, options: ExportOptions) -> None:
+    """Refuses before the work budgets that cannot be met, of costs that are known: counted ones, or those of samples.
 
     Raises:
         UserError: there is one.
     """
+    own = halves.validation.costs is not None
     for profile in counted_profiles:
-        if profile.unit == options.unit:
-            wanted_budgets(profile.costs, options)
+        if own or profile.unit == options.unit:
+            wanted_budgets(_possible(halves.calibration_set, profile.costs), options)
 
 
 def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: ExportOptions, say: Say) -> ExportResult:
@@ -165,11 +168,20 @@ def assemble(parts: Parts, halves: Halves, inputs: Inputs, out: Path, options: E
         )
         profiles = [profile, *parts.counted]
         chosen = _chosen(profiles, options.unit)
+        if calibration_set.costs is not None:
+            # The runtime goes by one table: that of which budgets are shares, and which schedules were planned by.
+            by_samples = _of_samples(chosen, calibration_set)
+            profiles = [by_samples if each is chosen else each for each in profiles]
+            chosen = by_samples
+            say(
+                f"costs: those of each sample, on average exits at {' '.join(number(c, 4) for c in chosen.costs)} "
+                f"{chosen.unit}; they take the place of those of the network"
+            )
         say(exits_line(calibration_set))
         schedules, active, skipped = _fit(halves, chosen.costs, options, say)
         for line in worth_lines(schedules, calibration_set, chosen.static):
             say(line)
-        if chosen.static is None:
+        if chosen.static is None and calibration_set.costs is None:
             say("what exits save is known against full depth alone: there was no network without exits to measure")
         slices = _slices(out, options)
         with all_undisturbed(dict.fromkeys((out, *slices), True), say=say) as unchanged, ExitStack() as stack:
@@ -222,14 +234,27 @@ def _chosen(profiles: Sequence[CostProfile], unit: str) -> CostProfile:
     raise ArgumentError("unit", f"got {unit}, expected one of {', '.join(profile.unit for profile in profiles)}")
 
 
+def _of_samples(profile: CostProfile, calibration_set: Predictions) -> CostProfile:
+    """What exits cost on average of samples that have costs of their own: means of the calibration set."""
+    assert calibration_set.costs is not None
+    means = mean_costs(calibration_set.costs, calibration_set.weights)
+    return replace(profile, costs=tuple(means.tolist()), static=None, spread=None)
+
+
+def _possible(calibration_set: Predictions, costs: tuple[float, ...]) -> tuple[float, float]:
+    """Budgets that can be met: by the costs of each sample where there are such, else by these."""
+    return budget_range(calibration_set.priced(costs if calibration_set.costs is None else None), calibration_set)
+
+
 def _fit(
     halves: Halves, costs: tuple[float, ...], options: ExportOptions, say: Say
 ) -> tuple[list[eenet_rt.Schedule], int, list[float]]:
     """Schedules by budget, the index of the active one, and default budgets that cannot be met."""
-    budgets, active, skipped = wanted_budgets(costs, options)
     calibration_set, schedules = halves.calibration_set, []
+    budgets, active, skipped = wanted_budgets(_possible(calibration_set, costs), options)
+    given = costs if calibration_set.costs is None else None
     for schedule in fit_schedules(
-        options.policy, halves.validation, costs, budgets, unit=options.unit, seed=options.seed,
+        options.policy, halves.validation, given, budgets, unit=options.unit, seed=options.seed,
         combine=combine_or_default(options.combine, halves.validation), settings=options.settings,
     ):  # fmt: skip
         schedules.append(schedule)

@@ -49,7 +49,7 @@ def export_bundle(
     halves = check_before(validation, shape, (checkpoint.model, checkpoint.id), out, options)
     inputs = network_inputs(checkpoint, samples)
     counted = [flops_profile(network, example_of(network, inputs)), parameters_profile(network)]
-    check_budgets(counted, options)
+    check_budgets(counted, halves, options)
 
     def compare(bundle: Path) -> Comparison:
         outputs, errors = verify_outputs(bundle, network, inputs, options.profile)

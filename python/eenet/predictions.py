@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 import eenet_rt
-from eenet.errors import UserError
+from eenet.errors import Argument, UserError
 from eenet.files import Archive, as_int64, replacing
+from eenet.spending import Costs, check_costs, check_sample_costs
 from eenet.splits import stratified_mask
 from eenet.weighting import effective_size
 
@@ -63,6 +64,8 @@ class Predictions(ABC):
         index: int64, shape ``(N,)``: which sample of its data set each row is.
         network: id of the network that said it: that of its weights (`eenet.checkpoint.Checkpoint.id`), or that of a
             bundle; None where nobody noted it.
+        costs: float64 ``(N, K)``, what leaving at each exit costs for each sample, where that depends on the sample;
+            None: it does not, or nobody said.
     """
 
     task: ClassVar[str]
@@ -76,6 +79,7 @@ class Predictions(ABC):
     needed: ClassVar[tuple[str, ...]]
     index: NDArray[np.int64]
     network: str | None
+    costs: NDArray[np.float64] | None
 
     @property
     @abstractmethod
@@ -154,9 +158,15 @@ class Predictions(ABC):
     def rows(self) -> NDArray[np.float32]:
         """What the exits said of each sample in one row, shape ``(N, any)``, by which samples are known again."""
 
-    @abstractmethod
     def joined(self: P, other: P) -> P:
-        """These samples and those of another set of the same network."""
+        """These samples and those of another set of the same network; with costs where both have them."""
+        known = None if self.costs is None or other.costs is None else np.concatenate([self.costs, other.costs])
+        index = np.concatenate([self.index, other.index])
+        return replace(self, **self._joined(other), index=index, costs=known)  # type: ignore[type-var]
+
+    @abstractmethod
+    def _joined(self: P, other: P) -> dict[str, Any]:
+        """Fields with one entry a sample, `index` and `costs` left out, of both sets."""
 
     @abstractmethod
     def qualities_of(self, answers: NDArray[Any]) -> Qualities:
@@ -206,15 +216,54 @@ class Predictions(ABC):
         """N."""
 
     def __getitem__(self: P, rows: Rows) -> P:
-        return replace(self, **self._selected(rows), index=self.index[rows])  # type: ignore[type-var]
+        costs = None if self.costs is None else self.costs[rows]
+        return replace(self, **self._selected(rows), index=self.index[rows], costs=costs)  # type: ignore[type-var]
 
     @abstractmethod
     def _selected(self, rows: Rows) -> dict[str, Any]:
-        """Fields with one entry a sample, `index` left out, for some of the samples."""
+        """Fields with one entry a sample, `index` and `costs` left out, for some of the samples."""
 
     def of_network(self: P, network: str | None) -> P:
         """The same, with the id of the network that said it."""
         return replace(self, network=network)  # type: ignore[type-var]
+
+    def with_costs(self: P, costs: ArrayLike | None) -> P:
+        """The same samples with what leaving at each exit costs for each, ``(N, K)``; None: without.
+
+        Raises:
+            UserError: other numbers than a row for each sample, positive and rising from exit to exit.
+        """
+        if costs is None and self.costs is None:
+            return self
+        array = None if costs is None else np.asarray(costs)
+        if array is not None and array.dtype.kind in "fiu":
+            array = np.ascontiguousarray(array, np.float64)
+        return replace(self, costs=array)  # type: ignore[type-var]
+
+    def priced(self, costs: Costs | None, name: str = "predictions") -> NDArray[np.float64]:
+        """What leaving at each exit costs: ``(K,)`` as given, or ``(N, K)`` of each sample where None is given.
+
+        Args:
+            costs: K costs, or None.
+            name: of these predictions.
+
+        Raises:
+            UserError: other numbers than K that rise, or none and the samples have none.
+        """
+        if costs is not None:
+            return check_costs(costs, self.num_exits)
+        if self.costs is None:
+            raise UserError(
+                f"{name}: no costs of each sample came, nor ",
+                Argument("costs"),
+                f"; expected {self.num_exits} costs, one an exit, or an array costs ({len(self)}, {self.num_exits}) "
+                "beside the outputs",
+            )
+        return self.costs
+
+    def _check_costs(self) -> None:
+        if self.costs is not None:
+            check_sample_costs(self.costs, len(self), self.num_exits)
 
     def measured_as(self: P, other: Predictions) -> P:
         """The same, with qualities measured as those of another set of the same network are."""
@@ -265,16 +314,20 @@ class Predictions(ABC):
         return stratified_mask(self.strata, round(share * len(self)), seed)
 
     def save(self, path: str | Path) -> None:
-        """Writes an ``.npz`` file: `arrays`, ``index``, the names and, if known, ``network``."""
+        """Writes an ``.npz`` file: `arrays`, ``index``, the names and, if known, ``network`` and ``costs``."""
         known: dict[str, Any] = {} if self.network is None else {"network": np.array([self.network])}
         known = {**self.arrays(), "index": self.index, self.names_key: np.array(self.names), **known}
+        if self.costs is not None:
+            known["costs"] = self.costs
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez(file, **known)
 
     @classmethod
     @abstractmethod
     def read(cls: type[P], file: Archive) -> P:
-        """Reads what `save` wrote; only what is ``needed`` must be there. Floats may be of any kind: they are rounded.
+        """Reads what `save` wrote, but for ``costs``; only what is ``needed`` must be there.
+
+        Floats may be of any kind: they are rounded.
 
         Raises:
             UserError: the file does not hold what it should.

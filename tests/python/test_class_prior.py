@@ -19,6 +19,7 @@ from eenet.policies.calibration import budget_margin, check_schedule
 from eenet.policies.grid import combiner_of, fit_schedules
 from eenet.policies.shares import threshold, weighted_threshold
 from eenet.prediction_checks import check_apart, check_validation
+from eenet.spending import spending
 from eenet.tasks.classification import ClassPredictions
 from eenet.tasks.registry import load_predictions, task_named
 from eenet.weighting import effective_size
@@ -67,8 +68,7 @@ def test_effective_size_of_equal_weights_is_the_number() -> None:
 
 
 def test_margin_by_hand() -> None:
-    margin = budget_margin(np.array([0.5, 0.5]), np.array([1.0, 3.0]), 200, 50)
-    assert margin == pytest.approx(1.6448536 * math.sqrt(1 / 200 + 1 / 50), rel=1e-6)
+    assert budget_margin(1.0, 200, 50) == pytest.approx(1.6448536 * math.sqrt(1 / 200 + 1 / 50), rel=1e-6)
 
 
 def test_weighted_threshold_by_hand() -> None:
@@ -138,9 +138,8 @@ def test_schedules_say_what_the_weighted_samples_do(tail: ClassPredictions) -> N
     by_hand = [float(weights[replayed.exits == k].sum() / weights.sum()) for k in range(3)]
     assert schedule.calibration_shares == pytest.approx(by_hand)
     assert schedule.calibration_samples == round(calibration_set.effective_size) < len(calibration_set) / 3
-    assert schedule.margin == budget_margin(
-        np.array(schedule.calibration_shares), np.array(COSTS), len(calibration_set), calibration_set.effective_size
-    )
+    deviation = spending(replayed.exits, np.array(COSTS), weights).deviation
+    assert schedule.margin == budget_margin(deviation, len(calibration_set), calibration_set.effective_size)
     done = evaluate(calibration_set, schedule.exit_policy, COSTS)
     assert done.accuracy == pytest.approx(float(weights @ replayed.qualities / weights.sum()))
     assert done.exit_shares == pytest.approx(by_hand)

@@ -25,6 +25,7 @@ from eenet.policies.calibration import budget_margin, calibrate
 from eenet.policies.combining import fit_temperatures
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.shares import PolicyQuota, Quota, SharePlan, search_shares, threshold, tuned_shares
+from eenet.spending import spending
 from eenet.tasks.classification import ClassPredictions
 from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import evaluate
@@ -71,9 +72,9 @@ def test_tied_scores_leave_together_or_stay_together() -> None:
 
 def test_margin_by_hand() -> None:
     # Half leave at cost 1, half at cost 3: the deviation is 1.
-    margin = budget_margin(np.array([0.5, 0.5]), np.array([1.0, 3.0]), 200)
-    assert margin == pytest.approx(1.6448536 * math.sqrt(2 / 200), rel=1e-6)
-    assert budget_margin(np.array([1.0, 0.0]), np.array([1.0, 3.0]), 200) == 0
+    half = spending(np.repeat([0, 1], 100), np.array([1.0, 3.0]))
+    assert budget_margin(half.deviation, 200, 200) == pytest.approx(1.6448536 * math.sqrt(2 / 200), rel=1e-6)
+    assert spending(np.zeros(200, np.int64), np.array([1.0, 3.0])).deviation == 0
 
 
 def logits_with_maxima(maxima: list[list[float]]) -> np.ndarray:
@@ -262,9 +263,10 @@ def test_calibration_bends_the_plan_as_little_as_needed(tiny_predictions: ClassP
     plan = np.array([0.5, 0.3, 0.2])
     costs = np.array([1.0, 2.0, 3.0])
     samples = len(tiny_predictions)
-    asked = plan @ costs + budget_margin(plan, costs, samples)
+    deviation = math.sqrt(plan @ (costs - plan @ costs) ** 2)
+    asked = plan @ costs + budget_margin(deviation, samples, samples)
     family = SharePlan(tiny_predictions, maximum_policy(3, 4), plan, costs)
-    result = calibrate(family, costs, float(asked) + 1e-3, samples)
+    result = calibrate(family, tiny_predictions, costs, float(asked) + 1e-3)
     assert result.shares == pytest.approx(plan, abs=2 / samples)
 
 

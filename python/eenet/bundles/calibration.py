@@ -31,6 +31,8 @@ def save_calibration(path: str | Path, predictions: Predictions, in_fit_set: NDA
         import safetensors.numpy
     arrays = {name: np.ascontiguousarray(array) for name, array in predictions.arrays().items()}
     tensors: dict[str, NDArray[Any]] = {**arrays, "fit": in_fit_set.astype(np.uint8)}
+    if predictions.costs is not None:
+        tensors["costs"] = np.ascontiguousarray(predictions.costs)
     with replacing(path) as temporary:
         temporary.write_bytes(safetensors.numpy.save(tensors))
 
@@ -62,7 +64,7 @@ def parse_calibration(data: bytes, task: Task[P], names: Sequence[str], manifest
     samples = min(len(tensors[name]) if tensors[name].ndim else 0 for name in task.predictions.needed)
     if fit.dtype != np.uint8 or fit.shape != (samples,) or (fit > 1).any():
         raise UserError(f"fit: got {fit.dtype} of shape {fit.shape}, expected uint8 ({samples},) of 0 and 1")
-    both = task.predictions.of_arrays(tensors, names, np.arange(samples), None)
+    both = task.predictions.of_arrays(tensors, names, np.arange(samples), None).with_costs(tensors.get("costs"))
     for name, value in both.settings().items():
         if manifest.get(name) != value:
             raise UserError(f"{name}: got {value}, expected {manifest.get(name)}, as the manifest")

@@ -12,22 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.budgets import BUDGET_HELP, feasible_budgets, parse_budget, within_budget
+from eenet.budgets import BUDGET_HELP, parse_budget, within_budget
 from eenet.bundles.bundle import Bundle
 from eenet.bundles.calibration import parse_calibration
 from eenet.bundles.schedules import save_schedules
 from eenet.cli.command_warnings import print_json
 from eenet.cli.commands import (
-    COSTS,
     ArgumentParser,
     ExtendFlat,
     add_budgets,
     check_counts,
     check_seed,
-    given_budgets,
     listed,
     run_command,
 )
+from eenet.cli.costs import add_costs, check_given, wanted_budgets, with_costs
 from eenet.cli.option_types import number
 from eenet.cli.output import say
 from eenet.cli.policy_options import add_class_prior, add_settings, given_settings, weighted
@@ -35,13 +34,11 @@ from eenet.cli.refit import REFIT, add_refit
 from eenet.errors import UserError, counted
 from eenet.extras import require
 from eenet.outputs import check_replaceable
-from eenet.policies.base import check_costs
 from eenet.policies.grid import (
     COMBINE,
     DEFAULT_COMBINE,
     DEFAULT_POLICY,
     FIT_SHARE,
-    UNITS,
     combine_or_default,
     fit_schedules,
 )
@@ -66,7 +63,7 @@ from eenet.workflows.compare import (
     write_csv,
     write_figure,
 )
-from eenet.workflows.evaluate import check_spending, evaluate, evaluate_exit_quality
+from eenet.workflows.evaluate import check_spending, evaluate_exit_quality, evaluate_schedule
 from eenet.workflows.guarantee import check_bound, fit_within_accuracy_drop
 from eenet.workflows.summary import (
     budget_text,
@@ -97,7 +94,7 @@ def _parser() -> ArgumentParser:
 
     fit = _command(commands, "fit", "fit one policy for one or more budgets")
     fit.add_argument("--predictions", type=Path, required=True, help="on images the network was not trained on, .npz")
-    _add_costs(fit)
+    add_costs(fit)
     add_budgets(fit, what="mean cost per sample, the first one active", required=True).add_argument(
         "--max-accuracy-drop", type=number("percentage points, as 0.5"), metavar="POINTS",
         help="the cheapest schedule that loses at most this many percentage points of full depth's accuracy",
@@ -135,7 +132,7 @@ def _parser() -> ArgumentParser:
     comparison = _command(commands, "compare", "policies side by side on report data (the paper's Table 1)")
     comparison.add_argument("--val", type=Path, required=True, help="predictions to fit and calibrate on, .npz")
     comparison.add_argument("--report", type=Path, required=True, help="predictions to report on, .npz")
-    _add_costs(comparison)
+    add_costs(comparison)
     add_budgets(
         comparison, what="mean cost per sample (default: nine, from 1.1 x the first exit's cost to 90 %% of full cost)"
     )
@@ -163,20 +160,9 @@ def _command(commands: argparse._SubParsersAction[ArgumentParser], name: str, de
     return commands.add_parser(name, description=description, help=description)
 
 
-def _add_costs(parser: ArgumentParser) -> None:
-    parser.add_argument("--costs", **COSTS, required=True, help="of leaving at each exit: 0.83,1.69,2.46")
-    parser.add_argument("--unit", choices=UNITS, default="ms", help="of costs and budgets")
-
-
-def _budgets(arguments: argparse.Namespace) -> list[float]:
-    """The budgets as they came, in the unit of the costs; none without such an option. Costs are checked as well."""
-    check_costs(arguments.costs, len(arguments.costs))
-    return feasible_budgets(given_budgets(arguments), arguments.costs, arguments.unit)
-
-
 def _fit(arguments: argparse.Namespace) -> None:
     check_seed(arguments)
-    budgets = _budgets(arguments)
+    check_given(arguments)
     if arguments.max_accuracy_drop is not None:
         check_bound(arguments.max_accuracy_drop / 100, _delta(arguments))
     elif arguments.delta is not None:
@@ -184,10 +170,11 @@ def _fit(arguments: argparse.Namespace) -> None:
     settings_of([arguments.policy], given_settings(arguments))
     check_replaceable(arguments.out, folder=False, inputs={"predictions": arguments.predictions})
     validation = weighted(load_predictions(arguments.predictions), arguments, arguments.predictions)
-    check_costs(arguments.costs, validation.num_exits)
+    validation = with_costs(validation, arguments, arguments.predictions)
     check_size(validation, str(arguments.predictions))
     fit_set, calibration_set = validation.split(FIT_SHARE, arguments.seed)
     check_validation(validation, [("fit", fit_set), ("calibration", calibration_set)], str(arguments.predictions))
+    budgets, _ = wanted_budgets(arguments, calibration_set)
     if not arguments.json:
         print(exits_line(calibration_set), flush=True)
     if arguments.max_accuracy_drop is not None:
@@ -270,9 +257,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.budget:
         chosen = [file.schedules[within_budget(file.schedules, budget)] for budget in arguments.budget]
     check_report(predictions, str(arguments.predictions))
-    results = [evaluate(predictions, s.exit_policy, s.costs) for s in chosen]
+    results = [evaluate_schedule(predictions, s) for s in chosen]
     for schedule, result in zip(chosen, results, strict=True):
-        check_spending(schedule, result, str(arguments.predictions))
+        check_spending(schedule, result, predictions, str(arguments.predictions))
     if arguments.json:
         print_json({"schedules": [_evaluated(s, predictions) for s in chosen]})
         return
@@ -313,7 +300,7 @@ def _read_schedules(path: Path) -> tuple[eenet_rt.ScheduleFile, list[str | None]
 
 
 def _evaluated(schedule: eenet_rt.Schedule, predictions: Predictions) -> dict[str, object]:
-    result = evaluate(predictions, schedule.exit_policy, schedule.costs)
+    result = evaluate_schedule(predictions, schedule)
     quality = evaluate_exit_quality(predictions, schedule.exit_policy)
     return {
         "policy": schedule.policy,
@@ -345,9 +332,13 @@ def _compare(arguments: argparse.Namespace) -> None:
     check_counts(arguments, "repeats")
     chosen = [policy for policy in arguments.policies or POLICIES if policy in POLICIES]
     settings_of(chosen, given_settings(arguments))
-    budgets = sorted(set(_budgets(arguments))) or default_budgets(arguments.costs)
-    validation = weighted(load_predictions(arguments.val), arguments, arguments.val)
-    report = load_predictions(arguments.report).measured_as(validation)
+    check_given(arguments)
+    validation = with_costs(
+        weighted(load_predictions(arguments.val), arguments, arguments.val), arguments, arguments.val
+    )
+    report = with_costs(load_predictions(arguments.report).measured_as(validation), arguments, arguments.report)
+    wanted, possible = wanted_budgets(arguments, validation)
+    budgets = sorted(set(wanted)) or default_budgets(possible)
     check_validation(validation, (), str(arguments.val))
     check_report(report, str(arguments.report))
     check_apart(report, [validation], str(arguments.report), str(arguments.val))

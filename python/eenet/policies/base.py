@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.errors import ArgumentError, UserError, counted
-from eenet.policies.calibration import Family, Floats, calibrate
+from eenet.policies.calibration import Family, Floats, budget_range, calibrate
 from eenet.prediction_checks import check_alike
 from eenet.predictions import Combiner, Predictions
+from eenet.spending import Costs, mean_costs
 
 Families = Callable[[float], Family]  # of a budget
-
-_LEAST_COST, _MOST_COST = 1e-12, 1e18  # beyond, policies overflow float32
 
 
 class Scheduler(ABC):
@@ -87,17 +86,17 @@ class Scheduler(ABC):
             UserError: there is one.
         """
 
-    def fit(
-        self, fit_set: Predictions, calibration_set: Predictions, costs: Sequence[float] | Floats, budget: float
-    ) -> Scheduler:
+    def fit(self, fit_set: Predictions, calibration_set: Predictions, costs: Costs | None, budget: float) -> Scheduler:
         """Learns a policy.
 
         Args:
             fit_set: for scorers and planned shares.
             calibration_set: for thresholds; the other samples than those of the fit set.
-            costs: K positive, non-decreasing costs of leaving at each exit.
-            budget: mean cost per sample that must hold, in the unit of the costs; from ``costs[0]`` up. At
-                ``costs[-1]`` or above every sample runs to the last exit.
+            costs: K positive, non-decreasing costs of leaving at each exit; None: those of each sample, which both
+                sets then have, see `Predictions.with_costs`. Shares are planned by their means.
+            budget: mean cost per sample that must hold, in the unit of the costs; from that of exit 0 up, and its
+                margin where samples have costs of their own. At the mean cost of the last exit or above every sample
+                runs to it.
 
         Raises:
             UserError: sets that differ in exits or answers or share samples, too few samples, costs of
@@ -109,7 +108,7 @@ class Scheduler(ABC):
         self,
         fit_set: Predictions,
         calibration_set: Predictions,
-        costs: Sequence[float] | Floats,
+        costs: Costs | None,
         budgets: Sequence[float],
     ) -> Iterator[Scheduler]:
         """As `fit` for budget after budget, each when it is asked for; what no budget changes is learned once.
@@ -124,7 +123,7 @@ class Scheduler(ABC):
         fitted: eenet_rt.Schedule,
         fit_set: Predictions,
         calibration_set: Predictions,
-        costs: Sequence[float] | Floats,
+        costs: Costs | None,
         budget: float,
     ) -> Scheduler:
         """As `fit`, without PyTorch: what only that can learn is taken from ``fitted``.
@@ -142,28 +141,33 @@ class Scheduler(ABC):
         learn: Callable[[Predictions, Predictions, Floats], Families],
         fit_set: Predictions,
         calibration_set: Predictions,
-        costs: Sequence[float] | Floats,
+        costs: Costs | None,
         budgets: Sequence[float],
     ) -> Iterator[Scheduler]:
         self.check_settings()
         if not self.suits(fit_set):
             raise UserError(f"policy {self.policy!r} is none for {fit_set.task}")
-        costs_ = check_costs(costs, fit_set.num_exits)
+        fit_set.priced(costs, "fit set")
         _check_sets(fit_set, calibration_set)
-        checked = [check_budget(budget, costs_) for budget in budgets]
-        families = learn(fit_set, calibration_set, costs_)
+        own = calibration_set.priced(costs, "calibration set")
+        if costs is not None:  # in place of any that the samples have
+            fit_set, calibration_set = fit_set.with_costs(None), calibration_set.with_costs(None)
+        possible = budget_range(own, calibration_set)
+        checked = [check_budget(budget, possible) for budget in budgets]
+        families = learn(fit_set, calibration_set, mean_costs(own, calibration_set.weights))
         for budget in checked:
-            self._calibrate(families(budget), calibration_set, costs_, budget)
+            self._calibrate(families(budget), calibration_set, own, budget)
             yield self
 
-    def _calibrate(self, family: Family, calibration_set: Predictions, costs: Floats, budget: float) -> None:
+    def _calibrate(self, family: Family, calibration_set: Predictions, own: Floats, budget: float) -> None:
+        costs = mean_costs(own, calibration_set.weights)
         if budget >= costs[-1]:
             policy, _ = family.at(family.high)
             self.exit_policy_ = policy.with_thresholds([math.inf] * len(costs))
             self.shares_ = np.eye(len(costs))[-1]
             self.mean_cost_, self.margin_ = float(costs[-1]), 0.0
         else:
-            found = calibrate(family, costs, budget, len(calibration_set), calibration_set.effective_size)
+            found = calibrate(family, calibration_set, own, budget)
             self.exit_policy_, self.shares_ = found.exit_policy, found.shares
             self.mean_cost_, self.margin_ = found.mean_cost, found.margin
         self.thresholds_ = np.array(self.exit_policy_.thresholds)
@@ -172,7 +176,7 @@ class Scheduler(ABC):
 
     @abstractmethod
     def _learn(self, fit_set: Predictions, calibration_set: Predictions, costs: Floats) -> Families:
-        """For every budget, policies to choose from; the budget decides."""
+        """For every budget, policies to choose from; the budget decides. ``costs`` are means where samples have own."""
 
     def _relearn(
         self, fitted: eenet_rt.Schedule, fit_set: Predictions, calibration_set: Predictions, costs: Floats
@@ -195,33 +199,20 @@ class Scheduler(ABC):
         )
 
 
-def check_costs(costs: Sequence[float] | Floats, num_exits: int) -> Floats:
-    """Costs as an array.
-
-    Raises:
-        UserError: not K positive finite numbers that never decrease and rise from first to last.
-    """
-    array = np.asarray(costs, np.float64)
-    if array.shape != (num_exits,):
-        raise UserError(f"costs: got {array.size} numbers, expected {num_exits}, one an exit")
-    if not np.isfinite(array).all() or array[0] <= 0 or (np.diff(array) < 0).any() or array[-1] <= array[0]:
-        raise UserError(f"costs: got {array.tolist()}, expected positive numbers that rise from exit to exit")
-    if array[0] < _LEAST_COST or array[-1] > _MOST_COST:
-        raise UserError(
-            f"costs: got {array.tolist()}, expected numbers from {_LEAST_COST:g} to {_MOST_COST:g}; choose another unit"
-        )
-    return array
-
-
-def check_budget(budget: float, costs: Floats) -> float:
+def check_budget(budget: float, possible: Sequence[float] | Floats) -> float:
     """The budget.
 
+    Args:
+        budget: to be checked.
+        possible: from the first to the last of these.
+
     Raises:
-        UserError: below the cost of the first exit, or not a number.
+        UserError: below the least, or not a number.
     """
-    if not np.isfinite(budget) or budget < costs[0]:
+    least, full = possible[0], possible[-1]
+    if not np.isfinite(budget) or budget < least:
         raise UserError(
-            f"budget {budget:g} cannot be met: feasible are {costs[0]:.6g} (exit 0) to {costs[-1]:.6g} (full depth)"
+            f"budget {budget:g} cannot be met: feasible are {least:.6g} (exit 0) to {full:.6g} (full depth)"
         )
     return float(budget)
 

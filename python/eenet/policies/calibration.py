@@ -13,7 +13,7 @@ import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.errors import UserError
 from eenet.predictions import Predictions
-from eenet.weighting import exit_shares
+from eenet.spending import mean_costs, spending
 
 Floats = NDArray[np.float64]
 
@@ -33,8 +33,8 @@ class Family(Protocol):
     low: float
     high: float
 
-    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
-        """The policy, and the K exit shares that it takes of the calibration set."""
+    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, NDArray[np.int64]]:
+        """The policy, and the exit that each sample of the calibration set leaves at."""
 
 
 @dataclass(frozen=True)
@@ -54,38 +54,48 @@ class Calibrated:
     margin: float
 
 
-def budget_margin(shares: Floats, costs: Floats, samples: int, effective: float | None = None) -> float:
+def budget_margin(deviation: float, samples: int, effective: float) -> float:
     """What is held back of a budget, for two samples of the same size never cost the same.
 
     A policy was chosen on ``samples`` calibration samples. The mean cost of as many new samples exceeds theirs by
-    more than ``1.645 * sd * sqrt(1 / samples + 1 / effective)`` in 5 % of cases, sd being the deviation of the cost of
-    one sample.
+    more than ``1.645 * deviation * sqrt(1 / samples + 1 / effective)`` in 5 % of cases.
 
     Args:
-        shares: K exit shares.
-        costs: K costs.
+        deviation: of the cost of one sample.
         samples: size of the calibration set.
-        effective: its effective size, where its samples are weighted.
+        effective: its effective size, another one where its samples are weighted.
     """
-    mean = shares @ costs
-    deviation = math.sqrt(max(0.0, float(shares @ (costs - mean) ** 2)))
-    return _Z95 * deviation * math.sqrt(1 / samples + 1 / (effective or samples))
+    return _Z95 * deviation * math.sqrt(1 / samples + 1 / effective)
 
 
-def calibrate(family: Family, costs: Floats, budget: float, samples: int, effective: float | None = None) -> Calibrated:
+def budget_range(costs: Floats, calibration_set: Predictions) -> tuple[float, float]:
+    """The least budget that can be kept, and full cost.
+
+    Args:
+        costs: ``(K,)`` or ``(N, K)``, of the calibration set.
+        calibration_set: see `calibrate`.
+    """
+    samples, weights = len(calibration_set), calibration_set.weights
+    least = spending(np.zeros(samples, np.int64), costs, weights)
+    margin = budget_margin(least.deviation, samples, calibration_set.effective_size)
+    return least.mean + margin, float(mean_costs(costs, weights)[-1])
+
+
+def calibrate(family: Family, calibration_set: Predictions, costs: Floats, budget: float) -> Calibrated:
     """The policy of a family whose realised cost is the largest that keeps the budget, margin included.
 
     Args:
-        family: its shares are those of the calibration set.
-        costs: K costs.
-        budget: at least ``costs[0]``.
-        samples: size of the calibration set.
-        effective: its effective size, where its samples are weighted.
+        family: its exits are those of the calibration set.
+        calibration_set: what is realised is realised on it.
+        costs: ``(K,)`` or ``(N, K)``, of the calibration set.
+        budget: at least what `budget_range` says.
     """
+    samples, effective = len(calibration_set), calibration_set.effective_size
 
     def attempt(tilt: float) -> Calibrated:
-        policy, shares = family.at(tilt)
-        return Calibrated(policy, shares, float(shares @ costs), budget_margin(shares, costs, samples, effective))
+        policy, exits = family.at(tilt)
+        spent = spending(exits, costs, calibration_set.weights)
+        return Calibrated(policy, spent.shares, spent.mean, budget_margin(spent.deviation, samples, effective))
 
     low, high = family.low, family.high
     best = attempt(low)
@@ -104,18 +114,21 @@ def calibrate(family: Family, costs: Floats, budget: float, samples: int, effect
 def check_schedule(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> None:
     """Whether a schedule that was read back treats the calibration set as it says, and keeps its budget there.
 
+    What counts are the costs of each sample where the set has them, else those of the schedule.
+
     Raises:
         UserError: it does not.
     """
     exits = calibration_set.replay(schedule.exit_policy).exits
-    shares = exit_shares(exits, calibration_set.num_exits, calibration_set.weights)
-    if not np.allclose(shares, schedule.calibration_shares, atol=1e-12):
+    costs = np.array(schedule.costs) if calibration_set.costs is None else calibration_set.costs
+    spent = spending(exits, costs, calibration_set.weights)
+    if not np.allclose(spent.shares, schedule.calibration_shares, atol=1e-12):
         raise UserError(
-            f"verify: schedule for budget {schedule.budget:g} leaves the calibration set in shares {shares.tolist()}, "
-            f"stored are {list(schedule.calibration_shares)}"
+            f"verify: schedule for budget {schedule.budget:g} leaves the calibration set in shares "
+            f"{spent.shares.tolist()}, stored are {list(schedule.calibration_shares)}"
         )
     bound = min(schedule.budget, schedule.costs[-1]) * (1 + 1e-12)
-    if float(shares @ np.array(schedule.costs)) + schedule.margin > bound:
+    if spent.mean + schedule.margin > bound:
         raise UserError(
             f"verify: schedule for budget {schedule.budget:g} {schedule.unit} overspends on the calibration set"
         )

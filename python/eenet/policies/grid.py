@@ -9,6 +9,7 @@ from eenet.errors import UserError
 from eenet.policies.combining import fit_combiner, fit_temperatures
 from eenet.policies.registry import Settings, check_policy, create_scheduler
 from eenet.predictions import Combiner, Predictions
+from eenet.spending import Costs
 
 FIT_SHARE = 0.5  # of the validation predictions; the others calibrate
 UNITS = ("ms", "flops", "params")
@@ -21,7 +22,7 @@ DEFAULT_POLICY, DEFAULT_COMBINE = "learned-stopping", "exits"
 def fit_schedules(
     policy: str,
     validation: Predictions,
-    costs: Sequence[float],
+    costs: Costs | None,
     budgets: Sequence[float],
     *,
     unit: str,
@@ -34,7 +35,7 @@ def fit_schedules(
     Args:
         policy: a name of `eenet.policies.POLICIES`.
         validation: predictions on images that the network was not trained on; a seeded half fits, the other calibrates.
-        costs: K costs.
+        costs: K costs; None: those of each sample, which the predictions then have.
         budgets: in the unit of the costs.
         unit: ``ms``, ``flops`` or ``params``.
         combine: what the answers are made of: ``none``, each exit as it is; ``temperature``, see `fit_temperatures`;

@@ -18,7 +18,7 @@ import eenet_rt
 from eenet.policies.base import Families, Scheduler
 from eenet.policies.calibration import Floats
 from eenet.predictions import Combiner, Predictions
-from eenet.weighting import effective_size, exit_shares, weighted_mean
+from eenet.weighting import effective_size, weighted_mean
 
 # Penalties to choose from, times the number of samples. The confidence measures vary more than the class
 # probabilities and there are few of them: theirs is lighter.
@@ -52,7 +52,10 @@ class LearnedStoppingScheduler(Scheduler):
 
 
 class _StoppingRules:
-    """The family of stopping rules whose price of cost is ``-tilt``. A negative price spends for its own sake."""
+    """The family of stopping rules whose price of cost is ``-tilt``. A negative price spends for its own sake.
+
+    Where samples have costs of their own, those are what going on with each of them costs.
+    """
 
     def __init__(
         self,
@@ -62,7 +65,7 @@ class _StoppingRules:
         costs: Floats,
     ) -> None:
         self._sets = fit_set, calibration_set
-        self._costs = costs
+        self._costs = costs if fit_set.costs is None else fit_set.costs
         self._combiner = scheduler.combiner
         features = fit_set.features(self._combiner)
         believed = fit_set.believed(features, self._combiner)
@@ -77,13 +80,13 @@ class _StoppingRules:
         ]
         calibration = calibration_set.features(self._combiner)
         self._calibration = [inputs(x) for inputs, x in zip(self._inputs, calibration[:-1], strict=True)]
-        steps = np.diff(costs)
+        steps = np.diff(self._costs)
         # At a price of 1 for the smallest step not even certainty is worth going on.
         self.high = 1.5 / float(steps[steps > 0].min())
         self.low = -self.high
 
-    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
-        exits = len(self._costs)
+    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, NDArray[np.int64]]:
+        exits = self._sets[0].num_exits
         rules = [x.rounded(weight, bias) for x, (weight, bias) in zip(self._inputs, self._rules_at(-tilt), strict=True)]
         left = np.full(len(self._sets[1]), exits - 1)
         for k in reversed(range(exits - 1)):
@@ -94,14 +97,14 @@ class _StoppingRules:
             thresholds[:], left[:] = -math.inf, 0
         scorers = [self._inputs[k].scorer(k, weight, bias) for k, (weight, bias) in enumerate(rules)]
         policy = eenet_rt.ExitPolicy(self._sets[0].num_features, scorers, thresholds.tolist(), combiner=self._combiner)
-        return policy, exit_shares(left, exits, self._sets[1].weights)
+        return policy, left
 
     def _rules_at(self, price: float) -> list[tuple[Floats, float]]:
         """Weight and bias of every exit but the last, by backward induction."""
         worth = self._value - price * self._costs
         rules: list[tuple[Floats, float]] = []
         going_on = worth[:, -1]
-        for k in range(len(self._costs) - 2, -1, -1):
+        for k in range(len(self._regressions) - 1, -1, -1):
             regression = self._regressions[k]
             weight, bias = regression.fit(worth[:, k] - going_on)
             going_on = np.where(regression.predict(weight, bias) >= 0, worth[:, k], going_on)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions, Qualities
-from eenet.weighting import exit_shares, weighted_mean
+from eenet.weighting import weighted_mean
 
 _FIRST_STEP, _LAST_STEP = 1.0, 0.1
 _LEAST_SHARE = 1e-12
@@ -41,7 +41,6 @@ class SharePlan:
         leaving: NDArray[np.bool_] | None = None,
     ) -> None:
         self._quota = PolicyQuota(predictions, policy)
-        self._weights = predictions.weights
         self._policy = policy
         self._log_plan = np.log(np.maximum(plan, _LEAST_SHARE))
         if leaving is not None:
@@ -50,13 +49,12 @@ class SharePlan:
         self.high = 60 / float(np.diff(direction).min())
         self.low = -self.high
 
-    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, Floats]:
+    def at(self, tilt: float) -> tuple[eenet_rt.ExitPolicy, NDArray[np.int64]]:
         planned = _normalised(self._log_plan + tilt * self._direction)
         if tilt <= self.low and planned[0] == 0:
             planned = np.eye(len(planned))[0]
         thresholds, exits = self._quota.fill(planned)
-        shares = exit_shares(exits, len(thresholds), self._weights)
-        return self._policy.with_thresholds(thresholds.tolist()), shares
+        return self._policy.with_thresholds(thresholds.tolist()), exits
 
 
 class Quota:

@@ -41,6 +41,7 @@ class ClassPredictions(Predictions):
         class_names: C names.
         network: see `Predictions`.
         class_prior: C shares in which the classes are to be met, where those of the labels are others.
+        costs: see `Predictions`.
     """
 
     task = "classification"
@@ -59,6 +60,7 @@ class ClassPredictions(Predictions):
     class_names: tuple[str, ...]
     network: str | None = None
     class_prior: tuple[float, ...] | None = None
+    costs: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         logits, labels = self.logits, self.labels
@@ -79,6 +81,7 @@ class ClassPredictions(Predictions):
             raise UserError(f"labels: got {labels.min()} to {labels.max()}, expected 0 to {classes - 1}")
         if len(self.class_names) != classes:
             raise UserError(f"class_names: got {len(self.class_names)}, expected {classes}")
+        self._check_costs()
         finite = np.isfinite(logits).all(axis=(1, 2))
         if not finite.all():
             raise UserError(f"logits: row {int(np.argmin(finite))} is not finite")
@@ -164,10 +167,9 @@ class ClassPredictions(Predictions):
     def rows(self) -> NDArray[np.float32]:
         return self.logits.reshape(len(self), -1)
 
-    def joined(self, other: ClassPredictions) -> ClassPredictions:
+    def _joined(self, other: ClassPredictions) -> dict[str, Any]:
         logits = np.concatenate([self.logits, other.logits])
-        labels = np.concatenate([self.labels, other.labels])
-        return replace(self, logits=logits, labels=labels, index=np.concatenate([self.index, other.index]))
+        return {"logits": logits, "labels": np.concatenate([self.labels, other.labels])}
 
     def qualities_of(self, answers: NDArray[np.int64]) -> NDArray[np.bool_]:
         return right_answers(answers, self.labels)

@@ -49,6 +49,6 @@ def load_predictions(path: str | Path) -> Predictions:
         for task in TASKS.values():
             if set(task.predictions.needed) <= file.keys:
                 predictions: Predictions = task.predictions.read(file)
-                return predictions
+                return predictions.with_costs(file["costs"]) if "costs" in file.keys else predictions
         wanted = "; or ".join(" and ".join(task.predictions.needed) for task in TASKS.values())
         raise UserError(f"has {sorted(file.keys)}, expected {wanted}")

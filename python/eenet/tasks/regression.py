@@ -53,6 +53,7 @@ class ValuePredictions(Predictions):
         target_names: D names.
         error_scale: the error whose quality is 0, see `error_scale_of`; one of all predictions of a network.
         network: see `Predictions`.
+        costs: see `Predictions`.
     """
 
     task = "regression"
@@ -72,6 +73,7 @@ class ValuePredictions(Predictions):
     target_names: tuple[str, ...]
     error_scale: float
     network: str | None = None
+    costs: Floats | None = None
 
     def __post_init__(self) -> None:
         values, targets = self.values, self.targets
@@ -98,6 +100,7 @@ class ValuePredictions(Predictions):
             raise UserError(f"target_names: got {len(self.target_names)}, expected {numbers}")
         if not (np.isfinite(self.error_scale) and self.error_scale > 0):
             raise UserError(f"error_scale: got {self.error_scale}, expected a positive number")
+        self._check_costs()
         for name, numbers_of in self.arrays().items():
             finite = np.isfinite(numbers_of.reshape(len(numbers_of), -1)).all(axis=1) if numbers_of.ndim else [True]
             if not np.all(finite):
@@ -177,15 +180,12 @@ class ValuePredictions(Predictions):
     def rows(self) -> NDArray[np.float32]:
         return np.concatenate([self.values.reshape(len(self), -1), *self.hidden], axis=1)
 
-    def joined(self, other: ValuePredictions) -> ValuePredictions:
-        hidden = tuple(np.concatenate(pair) for pair in zip(self.hidden, other.hidden, strict=True))
-        return replace(
-            self,
-            values=np.concatenate([self.values, other.values]),
-            hidden=hidden,
-            targets=np.concatenate([self.targets, other.targets]),
-            index=np.concatenate([self.index, other.index]),
-        )
+    def _joined(self, other: ValuePredictions) -> dict[str, Any]:
+        return {
+            "values": np.concatenate([self.values, other.values]),
+            "hidden": tuple(np.concatenate(pair) for pair in zip(self.hidden, other.hidden, strict=True)),
+            "targets": np.concatenate([self.targets, other.targets]),
+        }
 
     def measured_as(self, other: Predictions) -> ValuePredictions:
         return replace(self, error_scale=other.error_scale) if isinstance(other, ValuePredictions) else self

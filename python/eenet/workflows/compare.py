@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from eenet.errors import Argument, UserError
 from eenet.files import replacing
-from eenet.policies.base import check_budget, check_costs
+from eenet.policies.base import check_budget
+from eenet.policies.calibration import budget_range
 from eenet.policies.grid import FIT_SHARE, combine_or_default, combiner_of, fit_schedules
 from eenet.policies.registry import POLICIES, Settings, check_policy, settings_of
 from eenet.predictions import Predictions
 from eenet.progress import Progress
+from eenet.spending import Costs
 from eenet.workflows.evaluate import Evaluation, evaluate, evaluate_best_exit, evaluate_oracle
 
 ORACLE = "oracle"  # no policy: the upper bound of all
@@ -56,6 +58,9 @@ class ComparedPolicy:
 def default_budgets(costs: Sequence[float]) -> list[float]:
     """Nine budgets from 1.1 times the first exit's cost to 90 % of full cost.
 
+    Args:
+        costs: from the least that can be met to full cost.
+
     Raises:
         UserError: the first exit costs so much that there are none.
     """
@@ -70,7 +75,7 @@ def default_budgets(costs: Sequence[float]) -> list[float]:
 def compare_policies(
     validation: Predictions,
     report: Predictions,
-    costs: Sequence[float],
+    costs: Costs | None,
     budgets: Sequence[float],
     policies: Sequence[tuple[str, str]],
     *,
@@ -83,7 +88,7 @@ def compare_policies(
     Args:
         validation: for fitting and calibrating, split anew by each repeat.
         report: for nothing but the figures that come back; of the same network, see `check_apart`.
-        costs: K costs.
+        costs: K costs; None: those of each sample, which both sets then have.
         budgets: in the unit of the costs.
         policies: names, `ORACLE` and `BEST_EXIT` among them if wanted, and what the answers are made of.
         repeats: splits, seeds 0, 1, ...
@@ -94,9 +99,10 @@ def compare_policies(
         UserError: costs or budgets that do not fit, unknown policies, settings that none of them has.
         eenet_rt.InputError: sets that differ in exits or classes.
     """
-    table = check_costs(costs, validation.num_exits)
+    possible = budget_range(validation.priced(costs, "validation set"), validation)
+    report.priced(costs, "report set")
     for budget in budgets:
-        check_budget(budget, table)
+        check_budget(budget, possible)
     own = settings_of([policy for policy, _ in policies if policy in POLICIES], settings or {})
     for policy, combine in policies:
         combine_or_default(combine, validation)
@@ -132,7 +138,7 @@ def _evaluate(
     settings: Settings | None,
     validation: Predictions,
     report: Predictions,
-    costs: Sequence[float],
+    costs: Costs | None,
     budgets: Sequence[float],
 ) -> list[Evaluation]:
     if policy == ORACLE:

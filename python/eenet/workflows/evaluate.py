@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import eenet_rt
-from eenet.policies.base import check_budget, check_costs
+from eenet.policies.base import check_budget
 from eenet.predictions import Combiner, Predictions, Qualities
-from eenet.weighting import exit_shares, weighted_mean
+from eenet.spending import Costs, at_exits, mean_costs, spending
+from eenet.weighting import weighted_mean
 
 CALIBRATION_BINS = 15
 _SIGNIFICANT = 3.0  # deviations by which a mean cost is above what its sample explains
@@ -30,6 +31,7 @@ class Evaluation:
         accuracy: mean quality of the answers: the share of right ones, where they are right or wrong.
         figures: what else is told of the answers, see `Predictions.figures`.
         mean_cost: per sample, in the unit of the costs.
+        cost_variance: of one sample.
         exit_shares: K shares of samples that left at each exit.
         exit_accuracy: K accuracies among those; NaN where nobody left.
         exits: int64 ``(N,)``, where each sample left.
@@ -39,6 +41,7 @@ class Evaluation:
 
     accuracy: float
     mean_cost: float
+    cost_variance: float
     exit_shares: NDArray[np.float64]
     exit_accuracy: NDArray[np.float64]
     exits: NDArray[np.int64]
@@ -47,17 +50,28 @@ class Evaluation:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Sequence[float]) -> Evaluation:
+def evaluate(predictions: Predictions, policy: eenet_rt.ExitPolicy, costs: Costs | None) -> Evaluation:
     """Replays a policy on logged logits; samples weigh what they do in the predictions.
+
+    Args:
+        predictions: of the samples.
+        policy: what decides where they leave.
+        costs: K costs; None: those of each sample, which the predictions then have.
 
     Raises:
         UserError: costs of another length or order.
         eenet_rt.InputError: the policy is for other exits or classes.
     """
-    table = check_costs(costs, predictions.num_exits)
+    own = predictions.priced(costs)
     replay = predictions.replay(policy)
-    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, table, predictions.weights)
+    result = evaluate_exits(replay.exits, replay.answers, replay.qualities, own, predictions.weights)
     return replace(result, figures=predictions.figures(replay.answers))
+
+
+def evaluate_schedule(predictions: Predictions, schedule: eenet_rt.Schedule) -> Evaluation:
+    """As `evaluate`, by the costs of each sample where the predictions have them, else by those of the schedule."""
+    costs = schedule.costs if predictions.costs is None else None
+    return evaluate(predictions, schedule.exit_policy, costs)
 
 
 def evaluate_exits(
@@ -67,31 +81,36 @@ def evaluate_exits(
     costs: NDArray[np.float64],
     weights: NDArray[np.float64] | None = None,
 ) -> Evaluation:
-    """The same for exits and answers that are known, as those of a live runtime."""
+    """The same for exits and answers that are known, as those of a live runtime; costs ``(K,)`` or ``(N, K)``."""
     good = qualities if weights is None else weights * qualities
+    num_exits = costs.shape[-1]
     with np.errstate(invalid="ignore"):
-        exit_accuracy = np.bincount(exits, good, len(costs)) / np.bincount(exits, weights, len(costs))
-    shares = exit_shares(exits, len(costs), weights)
+        exit_accuracy = np.bincount(exits, good, num_exits) / np.bincount(exits, weights, num_exits)
+    spent = spending(exits, costs, weights)
     accuracy = float(weighted_mean(qualities, weights))
-    return Evaluation(accuracy, float(shares @ costs), shares, exit_accuracy, exits, answers, qualities)
+    return Evaluation(accuracy, spent.mean, spent.variance, spent.shares, exit_accuracy, exits, answers, qualities)
 
 
-def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -> None:
+def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, predictions: Predictions, name: str) -> None:
     """Warns where a schedule overspends, and where so much that the samples are none like its calibration set.
 
     Args:
         schedule: the schedule.
-        result: what it does on some samples.
+        result: what it does on some samples, by `evaluate_schedule`.
+        predictions: of these.
         name: of these.
     """
     costs, budget = np.array(schedule.costs), schedule.budget
     if result.mean_cost <= budget:
         return
-    variance = float(result.exit_shares @ (costs - result.mean_cost) ** 2)
     calibration = np.array(schedule.calibration_shares)
     expected = float(calibration @ costs)
-    of_calibration = float(calibration @ (costs - expected) ** 2) / schedule.calibration_samples
-    noise = math.sqrt(variance / len(result.exits) + of_calibration)
+    variance = float(calibration @ (costs - expected) ** 2)
+    if predictions.costs is not None:
+        # What the calibration samples cost, each for itself, is not stored: they left room for the margin, and vary
+        # as these do.
+        expected, variance = budget - schedule.margin, result.cost_variance
+    noise = math.sqrt(result.cost_variance / len(result.exits) + variance / schedule.calibration_samples)
     other = ""
     if result.mean_cost - expected > _SIGNIFICANT * noise:
         other = "; that is no chance: these samples, or their network, are not those that it was calibrated on"
@@ -102,7 +121,7 @@ def check_spending(schedule: eenet_rt.Schedule, result: Evaluation, name: str) -
 
 
 def evaluate_oracle(
-    predictions: Predictions, costs: Sequence[float], budget: float, combiner: Combiner | None = None
+    predictions: Predictions, costs: Costs | None, budget: float, combiner: Combiner | None = None
 ) -> Evaluation:
     """The best that any policy could do: an oracle knows how good every exit's answer is, and buys the best ones.
 
@@ -113,20 +132,20 @@ def evaluate_oracle(
     Raises:
         UserError: costs of another length or order, a budget below the first of them.
     """
-    table = check_costs(costs, predictions.num_exits)
-    budget = check_budget(budget, table)
+    own = predictions.priced(costs)
+    budget = check_budget(budget, mean_costs(own))
     answers, qualities = predictions.answers(combiner), predictions.qualities(combiner)
     bought = _bought_right if qualities.dtype == np.bool_ else _bought_best
-    exits, rows = bought(qualities, table, budget), np.arange(len(predictions))
+    exits, rows = bought(qualities, own, budget), np.arange(len(predictions))
     taken = answers[rows, exits]
-    result = evaluate_exits(exits, taken, qualities[rows, exits], table)
+    result = evaluate_exits(exits, taken, qualities[rows, exits], own)
     return replace(result, figures=predictions.figures(taken))
 
 
-def _bought_right(right: NDArray[np.bool_], table: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
+def _bought_right(right: NDArray[np.bool_], costs: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
     first = np.where(right.any(axis=1), right.argmax(axis=1), 0)
-    extra = table[first] - table[0]
-    allowed = (budget - table[0]) * len(right)
+    extra = at_exits(costs, first) - costs[..., 0]
+    allowed = (budget - mean_costs(costs)[0]) * len(right)
     cheapest = np.argsort(extra, kind="stable")
     # Rounding must not cost a sample that is paid for exactly.
     bought = cheapest[np.cumsum(extra[cheapest]) <= allowed * (1 + 1e-12)]
@@ -135,21 +154,21 @@ def _bought_right(right: NDArray[np.bool_], table: NDArray[np.float64], budget: 
     return exits
 
 
-def _bought_best(qualities: NDArray[np.float64], table: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
-    steps = np.diff(table)
+def _bought_best(qualities: NDArray[np.float64], costs: NDArray[np.float64], budget: float) -> NDArray[np.int64]:
+    steps = np.diff(costs)
     low, high = 0.0, 2 / float(steps[steps > 0].min())  # at such a price nothing is worth a step
     for _ in range(60):
         price = (low + high) / 2
-        dear = table[(qualities - price * table).argmax(axis=1)].mean() > budget
+        dear = at_exits(costs, (qualities - price * costs).argmax(axis=1)).mean() > budget
         low, high = (price, high) if dear else (low, price)
-    exits: NDArray[np.int64] = (qualities - high * table).argmax(axis=1)
+    exits: NDArray[np.int64] = (qualities - high * costs).argmax(axis=1)
     return exits
 
 
 def evaluate_best_exit(
     validation: Predictions,
     report: Predictions,
-    costs: Sequence[float],
+    costs: Costs | None,
     budget: float,
     combiner: Combiner | None = None,
 ) -> Evaluation:
@@ -158,11 +177,11 @@ def evaluate_best_exit(
     Raises:
         UserError: costs of another length or order, a budget below the first of them.
     """
-    table = check_costs(costs, report.num_exits)
+    own, table = report.priced(costs), mean_costs(validation.priced(costs), validation.weights)
     affordable = int((table <= check_budget(budget, table)).sum())
     exit_ = int(validation.qualities(combiner)[:, :affordable].mean(axis=0).argmax())
     taken, qualities = report.answers(combiner)[:, exit_], report.qualities(combiner)[:, exit_]
-    result = evaluate_exits(np.full(len(report), exit_), taken, qualities, table)
+    result = evaluate_exits(np.full(len(report), exit_), taken, qualities, own)
     return replace(result, figures=report.figures(taken))
 
 

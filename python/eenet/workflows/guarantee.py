@@ -13,7 +13,6 @@ import logging
 import math
 import sys
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +21,12 @@ from numpy.typing import NDArray
 import eenet_rt
 from eenet.bundles.reference import reference_of
 from eenet.errors import ArgumentError
-from eenet.policies.base import check_costs
-from eenet.policies.calibration import Floats, budget_margin
+from eenet.policies.calibration import Floats, budget_margin, budget_range
 from eenet.policies.confidence import confidence_policy
 from eenet.policies.grid import FIT_SHARE, combiner_of
 from eenet.policies.registry import Settings, check_policy, create_scheduler
 from eenet.predictions import Predictions
-from eenet.weighting import exit_shares
+from eenet.spending import Costs, mean_costs, spending
 
 CANDIDATES = 40
 _SCORERS_SHARE = 0.8  # of the fit set; the others set the candidates' thresholds
@@ -58,7 +56,7 @@ class Guaranteed:
 def fit_within_accuracy_drop(
     policy: str,
     validation: Predictions,
-    costs: Sequence[float],
+    costs: Costs | None,
     max_accuracy_drop: float,
     delta: float,
     *,
@@ -78,7 +76,7 @@ def fit_within_accuracy_drop(
         policy: a name of `eenet.policies.POLICIES`.
         validation: predictions on images that the network was not trained on; a seeded half fits candidates, the other
             half tests them.
-        costs: K costs.
+        costs: K costs; None: those of each sample, which the predictions then have.
         max_accuracy_drop: a fraction, as 0.005 for half a point.
         delta: at least 1e-6 and below 1.
         unit: ``ms``, ``flops`` or ``params``.
@@ -91,7 +89,7 @@ def fit_within_accuracy_drop(
     """
     check_bound(max_accuracy_drop, delta)
     check_policy(policy, validation)
-    table = check_costs(costs, validation.num_exits)
+    validation.priced(costs)
     fit_set, calibration_set = validation.split(FIT_SHARE, seed)
     scorer_set, threshold_set = fit_set.split(_SCORERS_SHARE, seed)
     combiner = combiner_of(combine, scorer_set)
@@ -103,16 +101,17 @@ def fit_within_accuracy_drop(
     weight = np.ones(len(order)) if weights is None else weights / weights.max()
     bound = max_accuracy_drop if weights is None else max_accuracy_drop / float(weights.max())
 
-    best, best_drop, tested = _full_depth(table, calibration_set, unit), 0.0, 0
-    budgets = np.linspace(table[-1], table[0], CANDIDATES).tolist()
-    for fitted in scheduler.fit_each(scorer_set, threshold_set, table, budgets):
+    own = calibration_set.priced(costs)
+    best, best_drop, tested = _full_depth(mean_costs(own, weights), calibration_set, unit), 0.0, 0
+    least, full = budget_range(threshold_set.priced(costs), threshold_set)
+    for fitted in scheduler.fit_each(scorer_set, threshold_set, costs, np.linspace(full, least, CANDIDATES).tolist()):
         candidate = fitted.schedule(unit)
         replay = calibration_set.replay(candidate.exit_policy)
         drop = weight * (full_depth - replay.qualities)
         tested += 1
         if drop_p_value(drop[order], bound, delta) > delta:
             break
-        best, best_drop = _priced(candidate, replay.exits, calibration_set), float(drop.mean() / weight.mean())
+        best, best_drop = _priced(candidate, replay.exits, calibration_set, own), float(drop.mean() / weight.mean())
     if tested == 1:
         _log.warning(
             "no schedule of %s could be shown to lose at most %g points with probability %g on %d calibration samples, "
@@ -191,15 +190,19 @@ def _full_depth(costs: Floats, calibration_set: Predictions, unit: str) -> eenet
     )
 
 
-def _priced(candidate: eenet_rt.Schedule, exits: NDArray[np.int64], calibration_set: Predictions) -> eenet_rt.Schedule:
+def _priced(
+    candidate: eenet_rt.Schedule, exits: NDArray[np.int64], calibration_set: Predictions, costs: Floats
+) -> eenet_rt.Schedule:
     """The schedule with what the calibration set, which none of it was fitted on, says of it."""
-    costs = np.array(candidate.costs)
-    shares = exit_shares(exits, len(costs), calibration_set.weights)
-    margin = budget_margin(shares, costs, len(exits), calibration_set.effective_size)
+    spent = spending(exits, costs, calibration_set.weights)
+    margin = budget_margin(spent.deviation, len(exits), calibration_set.effective_size)
+    if spent.shares[-1] == 1:
+        margin = 0.0  # full depth costs full cost
     return candidate.replace(
-        budget=float(shares @ costs) + margin,
+        budget=spent.mean + margin,
+        costs=mean_costs(costs, calibration_set.weights).tolist(),
         margin=margin,
         calibration_samples=max(1, round(calibration_set.effective_size)),
-        calibration_shares=shares.tolist(),
+        calibration_shares=spent.shares.tolist(),
         **vars(reference_of(candidate.exit_policy, calibration_set)),
     )

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 import eenet_rt
 from eenet.budgets import Budget, feasible_budgets
 from eenet.bundles.bundle import Bundle, file_entry, listed_files, reading, save_manifest
@@ -17,11 +19,11 @@ from eenet.errors import Argument, ArgumentError, UserError, counted
 from eenet.files import replacing_folder
 from eenet.locks import all_undisturbed
 from eenet.outputs import check_replaceable
-from eenet.policies.base import check_costs
-from eenet.policies.calibration import Floats, check_schedule
+from eenet.policies.calibration import Floats, budget_range, check_schedule
 from eenet.policies.registry import create_scheduler
 from eenet.prediction_checks import check_predictions
 from eenet.predictions import Predictions
+from eenet.spending import check_costs, mean_costs
 from eenet.text import number
 from eenet.workflows.profile import ProfileOptions, measure, noise_inputs, warn_if_unsteady
 from eenet.workflows.summary import (
@@ -33,6 +35,8 @@ from eenet.workflows.summary import (
     worth_lines,
 )
 from eenet_rt._core import CALIBRATION, MANIFEST, SCHEDULES
+
+_ROUNDED = 1e-9  # by which weighted means of a file that was read back may differ
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,11 @@ def _refit_undisturbed(
     say(f"unit: {unit}" + ("" if unit == before else f"; that of the schedules was {before}"))
     profile = _profile(bundle, options, say, target) if unit == "ms" else _counted_profile(bundle, unit, say)
     costs = check_costs(profile.costs, bundle.num_exits)
-    wanted = feasible_budgets(options.budgets, costs.tolist(), unit)
+    if calibration_set.costs is not None and not _are_means(costs, calibration_set):
+        say("costs: those of each calibration sample are of another unit or device, so all cost what was said above")
+        fit_set, calibration_set = fit_set.with_costs(None), calibration_set.with_costs(None)
+    given = costs if calibration_set.costs is None else None
+    wanted = feasible_budgets(options.budgets, budget_range(calibration_set.priced(given), calibration_set), unit)
     budgets = _in_order(wanted)
     schedules = []
     for budget in budgets:
@@ -125,6 +133,12 @@ def _refit_undisturbed(
         _save_manifest(bundle, folder, profile)
         _check(folder, calibration_set, options.profile, (wanted[0], unit), say)
     return RefitResult(target, profile, schedules, active, calibration_set)
+
+
+def _are_means(costs: Floats, calibration_set: Predictions) -> bool:
+    """Whether this is what calibration samples cost on average by their own costs."""
+    assert calibration_set.costs is not None
+    return np.allclose(mean_costs(calibration_set.costs, calibration_set.weights), costs, rtol=_ROUNDED, atol=0)
 
 
 def _read_schedules(bundle: Bundle) -> list[eenet_rt.Schedule]:
@@ -231,11 +245,15 @@ def _refit(
     unit: str,
     budget: float,
 ) -> eenet_rt.Schedule:
-    """A schedule by the policy, and with the combiner, of the one whose budget is nearest as a share of full cost."""
+    """A schedule by the policy, and with the combiner, of the one whose budget is nearest as a share of full cost.
+
+    Where samples have costs of their own, ``costs`` are their means.
+    """
     share = budget / costs[-1]
     nearest = min(fitted, key=lambda schedule: abs(schedule.budget / schedule.costs[-1] - share))
     scheduler = create_scheduler(nearest.policy, combiner=nearest.exit_policy.combiner)
-    return scheduler.refit(nearest, fit_set, calibration_set, costs, budget).schedule(unit)
+    given = costs if calibration_set.costs is None else None
+    return scheduler.refit(nearest, fit_set, calibration_set, given, budget).schedule(unit)
 
 
 def _copy(bundle: Bundle, folder: Path, *, link: bool) -> None:

@@ -12,7 +12,7 @@ import eenet_rt
 from eenet.policies.calibration import Floats
 from eenet.predictions import Predictions
 from eenet.weighting import weighted_mean
-from eenet.workflows.evaluate import Evaluation, evaluate
+from eenet.workflows.evaluate import Evaluation, evaluate_schedule
 
 _LARGE_MARGIN = 0.05  # of a budget
 _SMALL_LOSS = 0.005  # of accuracy
@@ -55,7 +55,7 @@ def budget_text(schedule: eenet_rt.Schedule) -> str:
 def schedule_line(schedule: eenet_rt.Schedule, calibration_set: Predictions) -> str:
     """A line for people: what the budget is, where the calibration set leaves and how often it is right."""
     shares = " ".join(f"{100 * share:.1f}" for share in schedule.calibration_shares)
-    quality = quality_text(calibration_set, evaluate(calibration_set, schedule.exit_policy, schedule.costs))
+    quality = quality_text(calibration_set, evaluate_schedule(calibration_set, schedule))
     full = "" if schedule.budget < schedule.costs[-1] else ", which is full depth"
     if full and schedule.exit_policy.combiner is not None and schedule.exit_policy.combiner[0][-1, :-1].any():
         full += " with all exits combined"  # and so no accuracy of the last one alone
@@ -76,7 +76,7 @@ def worth_lines(
         return []
     full, found = float(exit_accuracies(calibration_set)[-1]), []
     for schedule in schedules:
-        done = evaluate(calibration_set, schedule.exit_policy, schedule.costs)
+        done = evaluate_schedule(calibration_set, schedule)
         found.append((1 - done.mean_cost / static, full - done.accuracy, schedule))
     listed = ", ".join(f"{100 * s.budget / s.costs[-1]:.3g}% {_worth(saved, loss)}" for saved, loss, s in found)
     unit = schedules[0].unit
@@ -102,7 +102,7 @@ def warn_of_accuracy(schedules: Sequence[eenet_rt.Schedule], calibration_set: Pr
     for schedule in schedules:
         affordable = sum(cost <= schedule.budget - schedule.margin for cost in schedule.costs[1:]) + 1
         exit_ = int(quality[:affordable].argmax())
-        by_schedule = evaluate(calibration_set, schedule.exit_policy, schedule.costs).accuracy
+        by_schedule = evaluate_schedule(calibration_set, schedule).accuracy
         difference = float(quality[exit_]) - by_schedule
         samples = calibration_set.effective_size
         # By the deviation of one share: that of a difference on the same samples is mostly smaller.
@@ -130,7 +130,7 @@ def schedule_rows(schedules: Sequence[eenet_rt.Schedule], calibration_set: Predi
             "mean_cost": done.mean_cost,
         }
         for s in schedules
-        for done in [evaluate(calibration_set, s.exit_policy, s.costs)]
+        for done in [evaluate_schedule(calibration_set, s)]
     ]
 
 
