@@ -14,7 +14,7 @@ import pytest
 from eenet.bundles.calibration import parse_calibration, save_calibration
 from eenet.bundles.reference import reference_of
 from eenet.errors import UserError
-from eenet.policies import POLICIES, Combiner, create_scheduler, fit_combiner, fit_temperatures
+from eenet.policies import Combiner, create_scheduler, fit_combiner, fit_temperatures
 from eenet.policies.calibration import budget_margin, check_schedule
 from eenet.policies.grid import combiner_of, fit_schedules
 from eenet.policies.shares import threshold, weighted_threshold
@@ -26,6 +26,7 @@ from eenet.weighting import effective_size
 from eenet.workflows.evaluate import evaluate
 from eenet.workflows.guarantee import fit_within_accuracy_drop
 from eenet.zoo import zoo_folder
+from support.policies import CLASS_POLICIES
 from support.schedule_command import run
 
 CLASSIFICATION = task_named("classification")
@@ -84,7 +85,7 @@ def test_weighted_threshold_by_hand() -> None:
         assert leaves.tolist() == [True, False, False]
 
 
-@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("policy", CLASS_POLICIES)
 def test_a_prior_of_the_files_own_shares_changes_next_to_nothing(
     halves: tuple[ClassPredictions, ClassPredictions], policy: str
 ) -> None:

@@ -11,15 +11,17 @@ import pytest
 
 import eenet.policies
 from eenet.errors import UserError
-from eenet.policies import POLICIES, Combiner, EENetScheduler, Scheduler, create_scheduler
+from eenet.policies import POLICIES, Combiner, EENetScheduler, Scheduler, correction, create_scheduler
 from eenet.tasks.classification import ClassPredictions
 from eenet.tasks.registry import load_predictions
 from eenet.zoo import zoo_folder
+from support.policies import CLASS_POLICIES
 
 COSTS = [0.83, 1.69, 2.46]
 COMBINER: Combiner = np.eye(3, dtype=np.float32), np.zeros((3, 10), np.float32)
 
 every_policy = pytest.mark.parametrize("policy", POLICIES)
+policies_of_classes = pytest.mark.parametrize("policy", CLASS_POLICIES)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def test_settings_are_stored_as_they_come(policy: str) -> None:
     assert vars(scheduler) == given, "there is nothing but them before a fit"
 
 
-@every_policy
+@policies_of_classes
 def test_a_clone_is_equal_and_unfitted(policy: str, sets: tuple[ClassPredictions, ClassPredictions]) -> None:
     original = quick(policy).set_params(combiner=COMBINER)
     before = original.get_params()
@@ -70,7 +72,7 @@ def test_names_follow_from_settings(policy: str) -> None:
 @every_policy
 def test_a_repr_makes_it_again(policy: str) -> None:
     scheduler = create_scheduler(policy)
-    again = eval(repr(scheduler), vars(eenet.policies).copy())
+    again = eval(repr(scheduler), {**vars(eenet.policies), **vars(correction)})
     assert type(again) is type(scheduler)
     assert again.get_params() == scheduler.get_params()
     assert repr(scheduler.set_params(combiner=COMBINER)).endswith("combiner=...)")
@@ -82,7 +84,7 @@ def test_a_repr_says_what_is_not_default() -> None:
     assert repr(create_scheduler("eenet-fixed-scores", seed=3)) == "EENetScheduler(learn_scores=False, seed=3)"
 
 
-@every_policy
+@policies_of_classes
 def test_nothing_is_remembered_of_an_earlier_fit(policy: str, sets: tuple[ClassPredictions, ClassPredictions]) -> None:
     """Not even where the very arrays hold other numbers by now."""
     fit_set, calibration_set = (replace(each, logits=each.logits.copy()) for each in sets)

@@ -85,7 +85,8 @@ SPOILED: dict[str, tuple[Callable[[Path], None], str]] = {
         edit_calibration(lambda t: t.update(logits=np.zeros((2000, 3, 11), np.float32))), "class_names: got 10, expect",
     ),
     "other exits": (
-        edit_calibration(lambda t: t.update(logits=t["logits"][:, :2].copy())), "logits of 2 exits came, 3 expected",
+        edit_calibration(lambda t: t.update(logits=t["logits"][:, :2].copy())),
+        "predictions of 2 exits came, 3 expected",
     ),
     "no schedules": (
         with_manifest(lambda m: m["files"].pop("scheduler.safetensors")), "the bundle has no scheduler.safetensors",

@@ -12,7 +12,6 @@ import pytest
 import eenet_rt
 from eenet.errors import UserError
 from eenet.policies import (
-    POLICIES,
     Combiner,
     EENetScheduler,
     LearnedStoppingScheduler,
@@ -30,6 +29,7 @@ from eenet.tasks.classification import ClassPredictions
 from eenet.tasks.registry import load_predictions
 from eenet.workflows.evaluate import evaluate
 from eenet.zoo import list_zoo, zoo_folder
+from support.policies import CLASS_POLICIES
 
 COSTS = {"densenet121": [1.13, 2.00, 2.78, 3.03], "resnet56": [0.83, 1.69, 2.46]}
 
@@ -118,7 +118,7 @@ def test_a_disabled_exit_counts_as_zero_in_later_scores() -> None:
 
 
 @pytest.mark.parametrize("share", [0.4, 0.5, 0.7, 0.9, 0.99])
-@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("policy", CLASS_POLICIES)
 def test_budget_on_the_calibration_set(zoo: tuple[str, ClassPredictions], policy: str, share: float) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
@@ -138,7 +138,7 @@ def test_budget_on_the_calibration_set(zoo: tuple[str, ClassPredictions], policy
     assert result.mean_cost + scheduler.margin_ >= budget - (jump + tied) * costs[-1]
 
 
-@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("policy", CLASS_POLICIES)
 def test_ends_of_the_range(zoo: tuple[str, ClassPredictions], policy: str) -> None:
     name, validation = zoo
     fit_set, calibration_set = validation.split(0.5, seed=0)
@@ -398,7 +398,7 @@ def test_settings_are_checked_by_fit(
         scheduler.fit(tiny_predictions[:10], tiny_predictions[10:], [1, 2, 3], 1.5)
 
 
-@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("policy", CLASS_POLICIES)
 def test_schedulers_are_estimators(policy: str) -> None:
     """A twin made of its settings, as scikit-learn's clone makes it, is the same policy."""
     scheduler = create_scheduler(policy, seed=3)

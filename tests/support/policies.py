@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 import eenet_rt
+from eenet.policies.registry import policies_for
+from eenet.tasks.registry import load_predictions
+from eenet.zoo import zoo_folder
 
 PARTS = ["linear", "hidden", "clamped", "combined", "one exit disabled"]
 
@@ -36,3 +39,6 @@ def random_policy(part: str, logits: np.ndarray) -> eenet_rt.ExitPolicy:
     if part == "one exit disabled":
         thresholds[0] = np.inf
     return eenet_rt.ExitPolicy(num_features, scorers, thresholds, **options)
+
+
+CLASS_POLICIES = policies_for(load_predictions(zoo_folder("resnet56") / "validation.npz"))
