@@ -54,6 +54,11 @@ void Watch::silence() {
   released.swap(options_.on_alarm);
 }
 
+bool Watch::silent() const {
+  const std::lock_guard lock(mutex_);
+  return !options_.on_alarm;
+}
+
 std::shared_ptr<Adaptation> Watch::make_adaptation(std::size_t schedule) const {
   if (!options_.adapt) return nullptr;
   return std::make_shared<Adaptation>(schedules_[schedule]->shared_schedule(), costs_);

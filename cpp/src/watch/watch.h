@@ -32,6 +32,7 @@ class Watch {
   AuditLottery* lottery() noexcept { return options_.audit_share > 0 ? &lottery_ : nullptr; }
   /// Lets the callback go: no alarm is told from now on.
   void silence();
+  bool silent() const;
 
   /// Thresholds to set anew when the samples of this schedule drift, if the options ask for it.
   std::shared_ptr<Adaptation> make_adaptation(std::size_t schedule) const;

@@ -20,8 +20,12 @@ Observer::Verdict WatchObserver::on_block(std::size_t schedule) {
   Verdict verdict;
   verdict.policy = std::move(events.policy);
   if (!events.on_alarm) return verdict;
-  verdict.tell = [alarms = std::move(events.alarms), on_alarm = std::move(events.on_alarm)] {
-    for (const Alarm& alarm : alarms) on_alarm(alarm);
+  verdict.tell = [watch = watch_, alarms = std::move(events.alarms),
+                  on_alarm = std::move(events.on_alarm)] {
+    for (const Alarm& alarm : alarms) {
+      if (watch->silent()) return;  // An alarm before may have led to that.
+      on_alarm(alarm);
+    }
   };
   return verdict;
 }
