@@ -23,6 +23,7 @@ void register_replay(py::module_& module);
 void register_stream(py::module_& module);
 void register_explanation(py::module_& module);
 void register_result(py::module_& module);
+void register_batch_result(py::module_& module);
 void register_slice(py::module_& module);
 void register_stats(py::module_& module);
 void register_providers(py::module_& module);

@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, module) {
   register_stream(module);
   register_explanation(module);
   register_result(module);
+  register_batch_result(module);
   register_slice(module);
   register_stats(module);
   register_providers(module);
