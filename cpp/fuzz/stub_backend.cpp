@@ -21,22 +21,16 @@ class StubBinding : public Binding {
     // So that a sanitizer sees whether all of the memory is there.
     for (const BoundTensor& tensor : inputs_) {
       const auto* const bytes = static_cast<const unsigned char*>(tensor.data);
-      for (std::size_t i = 0; i < count(tensor) * dtype_size(tensor.dtype); ++i) {
+      for (std::size_t i = 0; i < count_elements(tensor.shape) * dtype_size(tensor.dtype); ++i) {
         state_ += bytes[i];
       }
     }
     for (const BoundTensor& tensor : outputs_) {
-      for (std::size_t i = 0; i < count(tensor); ++i) write(tensor, i);
+      for (std::size_t i = 0; i < count_elements(tensor.shape); ++i) write(tensor, i);
     }
   }
 
  private:
-  static std::size_t count(const BoundTensor& tensor) {
-    std::size_t count = 1;
-    for (const std::int64_t dim : tensor.shape) count *= static_cast<std::size_t>(dim);
-    return count;
-  }
-
   void write(const BoundTensor& tensor, std::size_t i) {
     state_ = state_ * 1103515245U + 12345U;
     const std::uint32_t number = state_ >> 16U & 15U;

@@ -68,7 +68,7 @@ bool takes_value(const std::string& option) {
 const char* const kHelp =
     R"(usage: eenet-run BUNDLE INPUT [INPUT ...] [options]
 
-Classifies what is in .npy files: one sample, or a batch, of which each sample leaves at its own exit.
+Answers what is in .npy files: one sample, or a batch, of which each sample leaves at its own exit.
 
   BUNDLE          the folder NAME.eenet
   INPUT           FILE.npy, or NAME=FILE.npy where the network has several inputs: preprocessed,

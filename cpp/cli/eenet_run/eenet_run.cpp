@@ -1,4 +1,4 @@
-// eenet-run: classifies arrays in .npy files with a bundle.
+// eenet-run: answers arrays in .npy files with a bundle.
 #include <cstdlib>
 #include <exception>
 #include <iostream>

@@ -19,8 +19,7 @@ json outputs_entry(const Result& result) {
   for (const auto& shapes : result.output_shapes) {
     json tensors = json::array();
     for (const std::vector<std::int64_t>& shape : shapes) {
-      std::ptrdiff_t size = 1;
-      for (const std::int64_t each : shape) size *= each;
+      const auto size = static_cast<std::ptrdiff_t>(count_elements(shape));
       tensors.push_back(std::vector<float>(number, number + size));
       number += size;
     }

@@ -17,7 +17,7 @@ typedef enum eenet_status {
   EENET_ERROR_INPUT = 3,          ///< An argument is not what is expected.
   EENET_ERROR_BUDGET = 4,         ///< A budget or deadline cannot be met, or has no costs to go by.
   EENET_ERROR_BACKEND = 5,        ///< ONNX Runtime is missing, too old, or reported a failure.
-  EENET_ERROR_NON_FINITE = 6,     ///< An exit produced NaN or infinite logits.
+  EENET_ERROR_NON_FINITE = 6,     ///< An exit put out NaN or infinite numbers.
   EENET_ERROR_CONFIGURATION = 7,  ///< Contradicts the process, as its number of threads or a fork.
   EENET_ERROR_NO_MEMORY = 8,
   EENET_ERROR_INTERNAL = 9,  ///< A defect of this library.

@@ -14,7 +14,7 @@ enum class ErrorCode {
   kInput,          ///< The caller's arguments do not have the dtype, shape or values expected.
   kBudget,         ///< A budget cannot be met, or nothing says what it would cost.
   kBackend,        ///< An inference library is missing, too old, or reported a failure.
-  kNonFinite,      ///< An exit produced NaN or infinite logits, so that it has no answer.
+  kNonFinite,      ///< An exit put out NaN or infinity, so that it has no answer.
   kConfiguration,  ///< A request contradicts the state of the process or of the bundle.
   kTimeout,        ///< A load took longer than it was allowed to.
   kCancelled,      ///< The caller asked for the end of the call.

@@ -45,16 +45,16 @@ class Runtime {
   explicit Runtime(std::shared_ptr<const Model> model, const std::stop_token& stop = {});
   ~Runtime();
 
-  /// Classifies one sample.
+  /// Answers one sample.
   /// @param inputs The network's inputs in the manifest's order, without the batch axis; copied.
   /// @throws Error(kInput) if an input's dtype, shape or values are wrong, the options contradict
   ///   each other, or the policy is made for another network; Error(kConfiguration) if the bundle
   ///   is a slice without the first exit; Error(kBudget) if not even the first exit would keep the
-  ///   deadline; Error(kNonFinite) if an exit has no finite logits; Error(kBackend) if a segment
-  ///   fails, Error(kCancelled) if the call was ended.
+  ///   deadline; Error(kNonFinite) if what an exit puts out is not finite; Error(kBackend) if a
+  ///   segment fails, Error(kCancelled) if the call was ended.
   Result infer(std::span<const TensorView> inputs, const InferOptions& options = {});
 
-  /// Classifies a batch, every sample under the same schedule. Those that have left take no part in
+  /// Answers a batch, every sample under the same schedule. Those that have left take no part in
   /// later segments.
   /// @param inputs As for infer(), but with the batch axis in front.
   /// @throws Error as infer(), for any of the samples; kBackend also if there is no memory for the

@@ -34,6 +34,13 @@ constexpr std::size_t dtype_size(DType dtype) {
   return 0;
 }
 
+/// How many numbers a tensor of this shape has.
+constexpr std::size_t count_elements(std::span<const std::int64_t> shape) {
+  std::size_t count = 1;
+  for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+  return count;
+}
+
 /// Borrowed, read-only, row-major host memory. Whoever passes one keeps data and shape alive for
 /// the duration of the call.
 struct TensorView {

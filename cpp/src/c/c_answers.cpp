@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "eenet/error.h"
+#include "eenet/tensor.h"
 
 #include "util/text.h"
 
@@ -60,11 +61,7 @@ eenet_output output_of(const Result& result, std::size_t exit, std::size_t tenso
   const auto& shapes = result.output_shapes[exit];
   check_index("tensor", tensor, shapes.size());
   std::size_t offset = result.output_offset(exit);
-  for (std::size_t i = 0; i < tensor; ++i) {
-    std::size_t size = 1;
-    for (const std::int64_t each : shapes[i]) size *= static_cast<std::size_t>(each);
-    offset += size;
-  }
+  for (std::size_t i = 0; i < tensor; ++i) offset += count_elements(shapes[i]);
   return {shapes[tensor].size(), shapes[tensor].data(), result.outputs.data() + offset};
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "eenet/tensor.h"
+
 #include "run/batch_answers.h"
 
 namespace eenet {
@@ -45,11 +47,7 @@ Answers select_answers(const Answers& from, std::span<const std::size_t> samples
 std::size_t ExitOutputs::output_offset(std::size_t exit) const noexcept {
   std::size_t offset = 0;
   for (std::size_t k = 0; k < exit && k < output_shapes.size(); ++k) {
-    for (const std::vector<std::int64_t>& shape : output_shapes[k]) {
-      std::size_t size = 1;
-      for (const std::int64_t each : shape) size *= static_cast<std::size_t>(each);
-      offset += size;
-    }
+    for (const std::vector<std::int64_t>& shape : output_shapes[k]) offset += count_elements(shape);
   }
   return offset;
 }

@@ -42,17 +42,17 @@ class Runner {
   /// @throws Error(kBackend) if a segment fails, Error(kCancelled) if it was ended.
   std::vector<double> warm_up(const std::stop_token& stop = {});
 
-  /// Classifies one sample.
+  /// Answers one sample.
   /// @param inputs The network's inputs in the manifest's order, without the batch axis; copied.
   /// @throws Error(kInput) if an input's dtype, shape or values are wrong, the options contradict
   ///   each other, or the policy is made for another network.
   /// @throws Error(kConfiguration) if the bundle is a slice without the first exit.
   /// @throws Error(kBudget) if not even the first exit would keep the deadline.
-  /// @throws Error(kNonFinite) if an exit has no finite logits.
+  /// @throws Error(kNonFinite) if what an exit puts out is not finite.
   /// @throws Error(kBackend) if a segment fails, Error(kCancelled) if the call was ended.
   Result run(std::span<const TensorView> inputs, const RunOptions& options);
 
-  /// Classifies the samples of a batch. Those that have left take no part in later segments.
+  /// Answers the samples of a batch. Those that have left take no part in later segments.
   /// @param inputs As for run(), but with the batch axis in front.
   /// @throws Error as run(), for any of the samples; kBackend also if there is no memory for the
   ///   batch.

@@ -153,8 +153,7 @@ OrtBinding::OrtBinding(const Environment& environment, const SessionSetup& setup
 
 const Value* OrtBinding::wrap(const BoundTensor& tensor) {
   const Functions& api = environment_.functions();
-  std::size_t bytes = dtype_size(tensor.dtype);
-  for (const std::int64_t dim : tensor.shape) bytes *= static_cast<std::size_t>(dim);
+  const std::size_t bytes = dtype_size(tensor.dtype) * count_elements(tensor.shape);
   const MemoryInfo* const memory =
       tensor.on_device ? setup_.device_memory.get() : environment_.cpu_memory();
   values_.push_back(make(api, api.ReleaseValue, name_, api.CreateTensorWithDataAsOrtValue, memory,

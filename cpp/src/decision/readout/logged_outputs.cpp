@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "eenet/tensor.h"
+
 #include "decision/readout/classification.h"
 #include "decision/readout/regression.h"
 
@@ -12,8 +14,7 @@ LoggedOutputs::LoggedOutputs(std::size_t samples, std::vector<std::vector<Tensor
     : samples_(samples), exits_(std::move(exits)), make_readout_(std::move(make_readout)) {
   for (std::vector<Tensor>& tensors : exits_) {
     for (Tensor& tensor : tensors) {
-      tensor.size = 1;
-      for (const std::int64_t size : tensor.shape) tensor.size *= static_cast<std::size_t>(size);
+      tensor.size = count_elements(tensor.shape);
     }
   }
 }
