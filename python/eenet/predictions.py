@@ -162,7 +162,7 @@ class Predictions(ABC):
         """These samples and those of another set of the same network; with costs where both have them."""
         known = None if self.costs is None or other.costs is None else np.concatenate([self.costs, other.costs])
         index = np.concatenate([self.index, other.index])
-        return replace(self, **self._joined(other), index=index, costs=known)  # type: ignore[type-var]
+        return self._replaced(**self._joined(other), index=index, costs=known)
 
     @abstractmethod
     def _joined(self: P, other: P) -> dict[str, Any]:
@@ -217,7 +217,10 @@ class Predictions(ABC):
 
     def __getitem__(self: P, rows: Rows) -> P:
         costs = None if self.costs is None else self.costs[rows]
-        return replace(self, **self._selected(rows), index=self.index[rows], costs=costs)  # type: ignore[type-var]
+        return self._replaced(**self._selected(rows), index=self.index[rows], costs=costs)
+
+    def _replaced(self: P, **changes: Any) -> P:
+        return replace(self, **changes)  # type: ignore[type-var] # every task has a dataclass of it
 
     @abstractmethod
     def _selected(self, rows: Rows) -> dict[str, Any]:
@@ -225,7 +228,7 @@ class Predictions(ABC):
 
     def of_network(self: P, network: str | None) -> P:
         """The same, with the id of the network that said it."""
-        return replace(self, network=network)  # type: ignore[type-var]
+        return self._replaced(network=network)
 
     def with_costs(self: P, costs: ArrayLike | None) -> P:
         """The same samples with what leaving at each exit costs for each, ``(N, K)``; None: without.
@@ -238,7 +241,7 @@ class Predictions(ABC):
         array = None if costs is None else np.asarray(costs)
         if array is not None and array.dtype.kind in "fiu":
             array = np.ascontiguousarray(array, np.float64)
-        return replace(self, costs=array)  # type: ignore[type-var]
+        return self._replaced(costs=array)
 
     def priced(self, costs: Costs | None, name: str = "predictions") -> NDArray[np.float64]:
         """What leaving at each exit costs: ``(K,)`` as given, or ``(N, K)`` of each sample where None is given.

@@ -79,12 +79,13 @@ class Scheduler(ABC):
         shown = (f"{name}={'...' if isinstance(value, tuple) else repr(value)}" for name, value in changed.items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
-    def check_settings(self) -> None:  # noqa: B027 - most have none that could be wrong
+    def check_settings(self) -> None:
         """Refuses arguments of the constructor that nothing can be fitted with; fitting begins with it.
 
         Raises:
             UserError: there is one.
         """
+        return  # most have none that could be wrong
 
     def fit(self, fit_set: Predictions, calibration_set: Predictions, costs: Costs | None, budget: float) -> Scheduler:
         """Learns a policy.

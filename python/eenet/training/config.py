@@ -33,7 +33,7 @@ def check_device(name: str) -> str:
 
     try:
         return torch.empty(0, device=name).device.type
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # each means that it is not here
         here = " or ".join(sorted({"cpu", native_device()}))
         raise ArgumentError("device", f"got {name!r}, expected one that PyTorch has here, as {here}") from error
 
